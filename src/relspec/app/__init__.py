@@ -1,0 +1,1 @@
+"""Puts core and edges together: the build, the daemon, the read model."""

@@ -1,0 +1,66 @@
+"""What the application needs of the outside, as protocols over core values. Fakes pass the same contract tests."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from relspec.core.problem import Problem
+from relspec.core.schema import Schema
+from relspec.core.spec import TaskSpec
+from relspec.core.work import (
+    Analyse,
+    Analysed,
+    Built,
+    Execute,
+    Executed,
+    Extract,
+    Extracted,
+    Intake,
+    Intaken,
+    Loaded,
+    Measure,
+    Measured,
+    Needs,
+    PublishViews,
+)
+
+
+class Engines(Protocol):
+    """A few warm DuckDB processes. Cancelling a call kills the process that works on it; a spare takes over.
+
+    Every call raises WorkerError when the process dies, hangs past its limit or runs out of memory, and
+    InputMovedError when a user's file moved while it was read.
+    """
+
+    async def intake(self, request: Intake) -> Intaken | Problem: ...
+    async def analyse(self, request: Analyse) -> Analysed | Needs | Problem: ...
+    async def measure(self, request: Measure) -> Measured: ...
+    async def execute(self, request: Execute) -> Executed | Problem: ...
+    async def publish(self, request: PublishViews) -> None: ...
+
+
+class LoaderSession(Protocol):
+    """One forked child that runs user code for one build; gone when the session ends."""
+
+    async def load(self, path: str) -> Loaded | Problem: ...
+    async def build(self, spec: TaskSpec, schemas: Mapping[str, Schema]) -> Built | Needs | Problem: ...
+    async def extract(self, request: Extract) -> Extracted | Problem: ...
+    async def execute(self, request: Execute) -> Executed | Problem: ...
+
+
+class Loader(Protocol):
+    """The warm parent of loader sessions."""
+
+    def session(self) -> AbstractAsyncContextManager[LoaderSession]: ...
+
+
+class Watcher(Protocol):
+    """Hints that something changed. Events are hints, a scan decides."""
+
+    def hints(self) -> AsyncIterator[frozenset[str] | None]:
+        """Yield sets of absolute paths to look at; `None` says "look at everything"."""
+        ...
+
+    async def barrier(self) -> None:
+        """Return when every event of a write made before this call has been yielded, or a whole look was asked for."""
+        ...

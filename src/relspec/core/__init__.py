@@ -1,0 +1,1 @@
+"""Decisions: values and pure functions. No I/O, no clock, no randomness, no threads in here."""

@@ -1,0 +1,65 @@
+"""The one way in which things are hashed.
+
+A digest is the BLAKE2b-128 of framed parts, in hexadecimal; framing (length first) keeps ("ab", "c") and ("a", "bc")
+apart. A bag digest is what the engine measures on rows: a count and a sum of row hashes modulo 2^128, so digests of
+part files add up to the digest of the whole. Nothing here ever returns an empty digest: unknown is never equal.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from relspec.core.schema import Column
+
+#: Version of the edge digest: what the engine hashes of a row, and how it is framed here.
+EDGE_FORMAT = "edge-1"
+
+_MODULUS = 1 << 128
+
+
+def digest_of(*parts: str | bytes) -> str:
+    """Hash `parts` in order, framed; 32 hexadecimal digits."""
+    state = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        state.update(len(data).to_bytes(8, "little"))
+        state.update(data)
+    return state.hexdigest()
+
+
+def content_of(data: bytes) -> str:
+    """Hash the bytes of one file, unframed; the same value as streaming the file through BLAKE2b-128."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class BagDigest:
+    """Rows of one part restricted to some columns, as a bag: `total` is the sum of row hashes modulo 2^128, in hex."""
+
+    rows: int
+    total: str
+
+
+def combine(bags: Iterable[BagDigest]) -> BagDigest:
+    """Add up the bags of part files into the bag of the whole dataset."""
+    rows = total = 0
+    for bag in bags:
+        rows += bag.rows
+        total = (total + int(bag.total, 16)) % _MODULUS
+    return BagDigest(rows=rows, total=f"{total:032x}")
+
+
+def columns_digest(columns: Iterable[Column]) -> str:
+    """Name a set of columns with their types; the order of mention does not count."""
+    ordered = sorted((c.name.lower(), c.type) for c in columns)
+    return digest_of("columns", *(text for pair in ordered for text in pair))
+
+
+def edge_digest(columns: Iterable[Column], bag: BagDigest) -> str:
+    """Hash what one consumer requires of one dataset: format version, column names and types, and the bag of rows."""
+    return digest_of(EDGE_FORMAT, columns_digest(columns), str(bag.rows), bag.total)
+
+
+def task_key(fingerprint: str, engine: str, edges: Mapping[str, str]) -> str:
+    """Name one execution: the plan, the engine, and the edge digest of every input by dataset."""
+    return digest_of("key-1", fingerprint, engine, *(text for pair in sorted(edges.items()) for text in pair))

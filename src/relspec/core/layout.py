@@ -1,0 +1,65 @@
+"""Where things lie in a project. Computes paths only, touches nothing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Paths of one project; `root` is absolute and resolved."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        """The settings file; it may be missing."""
+        return self.root / "watch.toml"
+
+    @property
+    def state(self) -> Path:
+        """Everything that we keep; may be deleted at any time and costs only time."""
+        return self.root / "state"
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file: the only truth about what is current."""
+        return self.state / "relspec.sqlite"
+
+    @property
+    def objects(self) -> Path:
+        """Immutable Parquet files, named by what they hold."""
+        return self.state / "objects"
+
+    @property
+    def temporary(self) -> Path:
+        """Files that are being written; on the same file system as the objects, emptied at start."""
+        return self.state / "tmp"
+
+    @property
+    def tables(self) -> Path:
+        """What users open: one Parquet file an output."""
+        return self.state / "tables"
+
+    @property
+    def views(self) -> Path:
+        """The DuckDB file of views over one revision."""
+        return self.state / "relspec.duckdb"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that owns the state."""
+        return self.state / "daemon.lock"
+
+    @property
+    def socket(self) -> Path:
+        """The daemon's socket, or a link to it where this path is too long for one."""
+        return self.state / "daemon.sock"
+
+    @property
+    def card(self) -> Path:
+        """The daemon's pid and socket, for those who ask it."""
+        return self.state / "daemon.json"
+
+    def object(self, content: str) -> Path:
+        """The file of one object."""
+        return self.objects / f"{content}.parquet"

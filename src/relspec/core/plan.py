@@ -1,0 +1,101 @@
+"""A compiled task: PlanArtifact, what it requires of its inputs, and where its columns come from.
+
+A plan holds text, hashes and lineage, never a syntax tree: a retained tree costs some 400 KB a task.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from relspec.core.digest import digest_of
+from relspec.core.schema import Column, Schema
+
+#: One output column with the (dataset, column) pairs that it is made of.
+LineageRow = tuple[str, tuple[tuple[str, str], ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """What one task requires of one dataset: columns with types (none is "the number of rows"), and metadata."""
+
+    dataset: str
+    columns: tuple[Column, ...]
+    metadata: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Udf:
+    """A Python function that a plan calls: its name in the SQL, DuckDB types, the hash of its code, and its file."""
+
+    name: str
+    parameters: tuple[str, ...]
+    returns: str
+    digest: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class InferredDeps:
+    """What a query reads. Inferred, never declared.
+
+    `inputs` are stored datasets, after views were inlined: they make the key. `views` are the views that were
+    inlined, with the columns used of each: they shape the graph.
+    """
+
+    inputs: tuple[Requirement, ...]
+    views: tuple[Requirement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileUse:
+    """A project file that went into a plan, by path and by the hash of the very bytes that were used."""
+
+    path: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanArtifact:
+    """A compiled task.
+
+    `sql` is what executes: the query as written, with tables as `main.<dataset>` and views inlined.
+    `canonical` is the digest of our canonical form. `asked` maps each dataset whose schema was looked at to that
+    schema's digest: when one moves, the task recompiles. `coarse` says why lineage fell back to whole tables, or is
+    `None`. `schema` is the schema of the stored output.
+    """
+
+    task: str
+    output: str
+    sql: str
+    canonical: str
+    schema: Schema
+    deps: InferredDeps
+    lineage: tuple[LineageRow, ...]
+    udfs: tuple[Udf, ...]
+    asked: tuple[tuple[str, str], ...]
+    files: tuple[FileUse, ...]
+    coarse: str | None
+    fingerprint: str
+
+
+PlanCatalog = Mapping[str, PlanArtifact]
+
+#: Version of the plan fingerprint; see `canonical.py` for the version of the canonical form itself.
+FINGERPRINT_FORMAT = "plan-1"
+
+
+def fingerprint_of(
+    canonical: str, schema: Schema, inputs: tuple[Requirement, ...], udfs: tuple[Udf, ...]
+) -> str:
+    """Hash what decides a plan's result: canonical form, required (input, column, type), output schema, UDF code."""
+    parts = [FINGERPRINT_FORMAT, canonical]
+    for column in schema.columns:
+        parts += ["out", column.name, column.type]
+    for need in sorted(inputs, key=lambda r: r.dataset):
+        parts += ["in", need.dataset]
+        for column in sorted(need.columns, key=lambda c: c.name.lower()):
+            parts += [column.name.lower(), column.type]
+        for key, value in sorted(need.metadata):
+            parts += ["metadata", key, value]
+    for udf in sorted(udfs, key=lambda u: u.name):
+        parts += ["udf", udf.name, udf.returns, udf.digest, *udf.parameters]
+    return digest_of(*parts)

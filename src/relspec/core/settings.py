@@ -1,0 +1,53 @@
+"""The project's settings, as one frozen value. `edges/config.py` reads it from `watch.toml`; nothing else does."""
+
+from dataclasses import dataclass
+
+from relspec.core.dataset import Format
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """A watched input by dataset name: a path or glob, relative to the project unless absolute.
+
+    `types` fixes column types of a text format by name; `line` is the place in `watch.toml`, `None` by convention.
+    """
+
+    name: str
+    pattern: str
+    format: Format | None
+    types: tuple[tuple[str, str], ...]
+    line: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one piece of work may cost before its process is killed and it becomes a problem."""
+
+    load_s: float = 10.0
+    build_s: float = 10.0
+    query_s: float = 600.0
+    memory_mb: int = 2048
+    workers: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """How changes are taken in: quiet time before a scan, its upper bound, and the idle audit's period."""
+
+    quiet_ms: int = 10
+    settle_max_ms: int = 500
+    audit_s: float = 60.0
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of `watch.toml`. Folders are relative to the project; `entry_points` turns discovery in packages on."""
+
+    tasks: tuple[str, ...] = ("tasks",)
+    data: tuple[str, ...] = ("data",)
+    sources: tuple[SourceSpec, ...] = ()
+    entry_points: bool = True
+    limits: Limits = Limits()
+    watch: WatchSettings = WatchSettings()
+    timezone: str = "UTC"

@@ -1,0 +1,236 @@
+"""Requests to the processes that do the work, and their answers, as values.
+
+They cross process borders as JSON, so everything in here is plain data. An answer is a value of ours or a `Problem`;
+what is wrong with the machine arrives as an exception of `errors.py`.
+"""
+
+from dataclasses import dataclass
+
+from relspec.core.dataset import Dataset, Format, Part, Reader
+from relspec.core.digest import BagDigest
+from relspec.core.plan import FileUse, LineageRow, Requirement, Udf
+from relspec.core.schema import Column, Schema
+from relspec.core.spec import TaskSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Take in one file of a source: hash its bytes, find its schema, convert it to Parquet unless it is Parquet.
+
+    `path` is absolute, `shown` is how the user knows it. `reader` is the fixed dialect and columns of a text source,
+    `None` at first sight; `types` are the user's own (column, type) pairs. Converted parts go to `objects`
+    by way of `temporary`.
+    """
+
+    source: str
+    path: str
+    shown: str
+    format: Format
+    reader: Reader | None
+    types: tuple[tuple[str, str], ...]
+    objects: str
+    temporary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intaken:
+    """What one file holds. `content` is the hash of the file's bytes, `part` is what tasks read."""
+
+    content: str
+    part: Part
+    schema: Schema
+    reader: Reader | None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A name in a query text with its 1-based place."""
+
+    name: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """The work cannot go on without the schemas of these datasets; ask again with them, or say that they are unknown."""
+
+    datasets: tuple[Named, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ViewQuery:
+    """The executable query of a view, to be inlined: it reads `main.<dataset>` tables only."""
+
+    dataset: str
+    sql: str
+    schema: Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Analyse:
+    """Compile one query text: resolve, qualify, infer what it requires, canonicalise, bind. Executes nothing.
+
+    `path` and `line` are the place of the definition; in a SQL file (`generated` false) positions within `text` are
+    positions in the file. `schemas` are the stored datasets known so far, `views` the views. `cast` is the schema that
+    the builder promises (Ibis), `None` in SQL. `stored` is false for views.
+    """
+
+    task: str
+    path: str
+    line: int
+    text: str
+    generated: bool
+    schemas: tuple[tuple[str, Schema], ...]
+    views: tuple[ViewQuery, ...]
+    cast: Schema | None
+    udfs: tuple[Udf, ...]
+    stored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """A compiled query: the analysis part of a PlanArtifact. `schema` is that of the output as it will be stored."""
+
+    sql: str
+    canonical: str
+    schema: Schema
+    inputs: tuple[Requirement, ...]
+    views: tuple[Requirement, ...]
+    lineage: tuple[LineageRow, ...]
+    coarse: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Digest one part over several column sets, in one scan."""
+
+    part: Part
+    column_sets: tuple[tuple[Column, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One bag for each column set asked for, in that order."""
+
+    bags: tuple[BagDigest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Execute:
+    """Run one query over datasets of one snapshot and write its object.
+
+    `path` and `line` place a problem. `schema` is the stored output schema; the engine casts to it and checks it.
+    `column_sets` are what consumers require of the output: their bags come back with the answer. `udfs` name
+    functions that the executing process has to know.
+    """
+
+    task: str
+    path: str
+    line: int
+    sql: str
+    inputs: tuple[Dataset, ...]
+    schema: Schema
+    column_sets: tuple[tuple[Column, ...], ...]
+    udfs: tuple[Udf, ...]
+    objects: str
+    temporary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """The object that a query made: hash of its bytes, rows, size in bytes, and a bag for each column set."""
+
+    content: str
+    rows: int
+    size: int
+    bags: tuple[BagDigest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ViewDefinition:
+    """One relation of the published DuckDB file: a query over others (`parts` empty), or over Parquet files."""
+
+    name: str
+    sql: str | None
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishViews:
+    """Bring the DuckDB file of views to a revision: replace `changed`, drop `dropped`; `whole` starts from nothing."""
+
+    path: str
+    temporary: str
+    revision: int
+    changed: tuple[ViewDefinition, ...]
+    dropped: tuple[str, ...]
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The file of views now shows `revision`."""
+
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractorSpec:
+    """One declared extractor: a Python function that turns one file into tables. `files` is a glob from the project."""
+
+    name: str
+    files: str
+    path: str
+    function: str
+    line: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What one Python source declares, and what went into it.
+
+    `files` are all project files that the source is made of, itself first, by the bytes that were used. `imports` are
+    the absolute names of modules it tried to import, found or not: a new file of such a name makes it stale.
+    """
+
+    path: str
+    tasks: tuple[TaskSpec, ...]
+    extractors: tuple[ExtractorSpec, ...]
+    files: tuple[FileUse, ...]
+    imports: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The query that a Python builder gave: DuckDB SQL, the schema it promises, what it asked for, files it used.
+
+    `asked` are the datasets whose schemas the builder looked at; `metadata` are the (dataset, key, value) it read.
+    """
+
+    text: str
+    schema: Schema
+    asked: tuple[str, ...]
+    metadata: tuple[tuple[str, str, str], ...]
+    udfs: tuple[Udf, ...]
+    files: tuple[FileUse, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """Run an extractor on one file; `path` is absolute, `shown` relative to the project."""
+
+    extractor: ExtractorSpec
+    path: str
+    shown: str
+    objects: str
+    temporary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """The tables that one file gave: dataset name, its schema, and the part; `content` is the hash of the file."""
+
+    content: str
+    tables: tuple[tuple[str, Schema, Part], ...]

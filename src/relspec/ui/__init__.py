@@ -1,0 +1,1 @@
+"""What people and scripts meet: the command line, and how values are shown."""
