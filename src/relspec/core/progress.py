@@ -1,0 +1,64 @@
+"""What a build tells those who watch it while it goes on: a closed union of events, without any wording."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from relspec.core.problem import Problem
+
+
+class Action(StrEnum):
+    """What became of a task in a run."""
+
+    EXECUTED = "executed"
+    RESTORED = "restored"
+    CUT_OFF = "cut_off"
+    BLOCKED = "blocked"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeDetected:
+    """A scan found changed files; paths relative to the project, sorted."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStarted:
+    """A task's query began to execute."""
+
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnded:
+    """A task is settled for this run; `ms` is the time of its query, 0 where none ran; `because` is one sentence."""
+
+    task: str
+    action: Action
+    ms: float
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemsFound:
+    """All problems that hold now, new or old, before the end of the run."""
+
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AllReady:
+    """The run is committed and published; nothing of it is reported after this."""
+
+    revision: int
+    executed: int
+    restored: int
+    cut_off: int
+    blocked: int
+    failed: int
+    problems: int
+    ms: float
+
+
+Progress = ChangeDetected | TaskStarted | TaskEnded | ProblemsFound | AllReady
