@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from relspec.core.digest import digest_of
+from relspec.core.problem import Problem
 from relspec.core.schema import Column, Schema
+from relspec.core.spec import TaskSpec
 
 #: One output column with the (dataset, column) pairs that it is made of.
 LineageRow = tuple[str, tuple[tuple[str, str], ...]]
@@ -58,9 +60,8 @@ class PlanArtifact:
     """A compiled task.
 
     `sql` is what executes: the query as written, with tables as `main.<dataset>` and views inlined.
-    `canonical` is the digest of our canonical form. `asked` maps each dataset whose schema was looked at to that
-    schema's digest: when one moves, the task recompiles. `coarse` says why lineage fell back to whole tables, or is
-    `None`. `schema` is the schema of the stored output.
+    `canonical` is the digest of our canonical form. `coarse` says why lineage fell back to whole tables, or is `None`.
+    `schema` is the schema of the stored output.
     """
 
     task: str
@@ -71,21 +72,35 @@ class PlanArtifact:
     deps: InferredDeps
     lineage: tuple[LineageRow, ...]
     udfs: tuple[Udf, ...]
-    asked: tuple[tuple[str, str], ...]
-    files: tuple[FileUse, ...]
     coarse: str | None
     fingerprint: str
 
 
 PlanCatalog = Mapping[str, PlanArtifact]
 
+
+@dataclass(frozen=True, slots=True)
+class CompileRecord:
+    """What the last compilation of a task looked at, and how it ended; while none of this moves, nothing recompiles.
+
+    `asked` maps each dataset whose schema was looked at to the digest of what was seen, `ABSENT` where there was none.
+    `problem` is `None` where a plan came out.
+    """
+
+    spec: TaskSpec
+    files: tuple[FileUse, ...]
+    asked: tuple[tuple[str, str], ...]
+    problem: Problem | None
+
+
+#: Stands in `CompileRecord.asked` for a dataset that could not be found.
+ABSENT = "absent"
+
 #: Version of the plan fingerprint; see `canonical.py` for the version of the canonical form itself.
 FINGERPRINT_FORMAT = "plan-1"
 
 
-def fingerprint_of(
-    canonical: str, schema: Schema, inputs: tuple[Requirement, ...], udfs: tuple[Udf, ...]
-) -> str:
+def fingerprint_of(canonical: str, schema: Schema, inputs: tuple[Requirement, ...], udfs: tuple[Udf, ...]) -> str:
     """Hash what decides a plan's result: canonical form, required (input, column, type), output schema, UDF code."""
     parts = [FINGERPRINT_FORMAT, canonical]
     for column in schema.columns:

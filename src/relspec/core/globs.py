@@ -1,0 +1,40 @@
+"""Glob patterns over posix paths: `*` and `?` stay within a folder, `**` crosses folders, `[...]` is a set."""
+
+import re
+from functools import lru_cache
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether `pattern` has a wildcard at all."""
+    return any(mark in pattern for mark in "*?[")
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    out = []
+    rest = pattern
+    while rest:
+        if rest.startswith("**/"):
+            out.append("(?:[^/]+/)*")
+            rest = rest[3:]
+        elif rest.startswith("**"):
+            out.append(".*")
+            rest = rest[2:]
+        elif rest[0] == "*":
+            out.append("[^/]*")
+            rest = rest[1:]
+        elif rest[0] == "?":
+            out.append("[^/]")
+            rest = rest[1:]
+        elif (chars := re.match(r"\[(!?)([^\]]+)\]", rest)) is not None:
+            out.append(f"[{'^' if chars[1] else ''}{re.escape(chars[2]).replace(chr(92) + '-', '-')}]")
+            rest = rest[chars.end() :]
+        else:
+            out.append(re.escape(rest[0]))
+            rest = rest[1:]
+    return re.compile("".join(out))
+
+
+def matches(pattern: str, path: str) -> bool:
+    """Whether the whole of `path` fits `pattern`."""
+    return _compiled(pattern.removeprefix("./")).fullmatch(path) is not None
