@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+#: `sun_path` holds 108 bytes on Linux; the rest is room for what is renamed into place. A longer socket lies elsewhere.
+SOCKET_PATH_BYTES_MAX = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:

@@ -1,0 +1,230 @@
+"""The daemon's door: a Unix socket that takes one JSON line a connection and answers with one.
+
+    {"command": "status", "arguments": {...}}  ->  {"exit": 0, "document": {...}}
+                                                or  {"exit": 2, "error": "sentence", "code": ..., "hint": ...}
+
+Only processes of the same user get an answer. A client that hangs, lies or leaves costs a bounded amount of memory and
+time, and never disturbs another client or the daemon: the answer to a client that left is dropped. `ping` is answered
+here, everything else by the callback. The caller owns the project's lock, so whatever lies in the socket's place is
+stale.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import stat
+import struct
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from relspec import __version__
+from relspec.core.digest import digest_of
+from relspec.core.errors import ConfigError, DaemonLostError, RelspecError, StateError
+from relspec.core.layout import SOCKET_PATH_BYTES_MAX, Layout
+
+Document = dict[str, Any]
+Answer = Callable[[str, Document], Awaitable[tuple[int, Document]]]
+
+REQUEST_BYTES_MAX = 1 << 20
+CLIENTS_MAX = 64
+#: A client has so long to send its line, and so long to take the answer.
+CLIENT_S = 10.0
+#: At the end, answers in flight have so long to reach their clients; `stop` itself is one of them.
+GRACE_S = 2.0
+
+_CREDENTIALS = struct.Struct("3i")
+
+
+@contextlib.asynccontextmanager
+async def serve(layout: Layout, answer: Answer) -> AsyncIterator[None]:
+    """Answer requests while the context lives; the socket and `daemon.json` are there exactly as long.
+
+    `answer` gets the command and its arguments and gives the exit code and the document; a RelspecError that it raises
+    reaches the client as an error. Raises StateError when the socket cannot be made.
+    """
+    with _listening(layout) as (listener, place):
+        door = _Door(answer)
+        server = await asyncio.start_unix_server(door.converse, sock=listener, limit=REQUEST_BYTES_MAX)
+        _write_card(layout, place)
+        try:
+            yield
+        finally:
+            server.close()
+            await door.drain()
+            layout.card.unlink(missing_ok=True)
+
+
+class _Door:
+    """The conversations that are going on."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._open: set[asyncio.Task[None]] = set()
+
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take one request and answer it; a client that is gone is nobody's error."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        try:
+            await self._exchange(reader, writer)
+        except (ConnectionError, TimeoutError):
+            pass  # The client left or hangs: its answer is dropped.
+        finally:
+            self._open.discard(task)
+            writer.transport.abort()
+
+    async def drain(self) -> None:
+        """Let answers in flight reach their clients for a moment, then tell the others that the daemon stops."""
+        if self._open:
+            await asyncio.wait(self._open, timeout=GRACE_S)
+        for task in tuple(self._open):
+            task.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            reply = await self._reply(reader, writer)
+        except asyncio.CancelledError:
+            writer.write(_line(_failure(DaemonLostError("the daemon stopped before it had an answer"))))
+            writer.close()
+            raise
+        writer.write(_line(reply))
+        writer.close()
+        await asyncio.wait_for(writer.wait_closed(), CLIENT_S)
+
+    async def _reply(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Document:
+        try:
+            _check_peer(writer.get_extra_info("socket"))
+            if len(self._open) > CLIENTS_MAX:
+                raise StateError(f"the daemon already talks to {CLIENTS_MAX} clients; ask again in a moment")
+            command, arguments = await _request(reader)
+            exit_code, document = await self._answered(command, arguments)
+        except RelspecError as error:
+            return _failure(error)
+        return {"exit": exit_code, "document": document}
+
+    async def _answered(self, command: str, arguments: Document) -> tuple[int, Document]:
+        if command == "ping":
+            return 0, {"pid": os.getpid(), "version": __version__}
+        try:
+            return await self._answer(command, arguments)
+        except RelspecError:
+            raise
+        except Exception as error:
+            # A defect of ours: the client hears of it, and the loop's handler decides what becomes of the process.
+            report = {"message": f"the answer to {command!r} failed", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(report)
+            raise RelspecError(f"the daemon met a defect of its own at {command!r}: {error!r}") from error
+
+
+def _check_peer(connection: socket.socket) -> None:
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _, uid, _ = _CREDENTIALS.unpack(raw)
+    if uid != os.getuid():
+        raise ConfigError(f"this daemon answers only user {os.getuid()}, and you are user {uid}")
+
+
+async def _request(reader: asyncio.StreamReader) -> tuple[str, Document]:
+    try:
+        line = await asyncio.wait_for(reader.readline(), CLIENT_S)
+        request = json.loads(line)
+        command, arguments = request["command"], request["arguments"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ConfigError(
+            f"a request is one line of at most {REQUEST_BYTES_MAX} bytes: "
+            '{"command": "...", "arguments": {...}}; this one is not'
+        ) from error
+    if not isinstance(command, str) or not isinstance(arguments, dict):
+        raise ConfigError('a request has a text "command" and an object "arguments"')
+    return command, arguments
+
+
+def _failure(error: RelspecError) -> Document:
+    return {"exit": error.exit_code, "error": str(error), "code": error.code, "hint": error.hint}
+
+
+def _line(reply: Document) -> bytes:
+    # Standard JSON with escapes: a file name that is no UTF-8 travels as lone surrogates, which msgspec refuses.
+    return json.dumps(reply).encode() + b"\n"
+
+
+@contextlib.contextmanager
+def _listening(layout: Layout) -> Iterator[tuple[socket.socket, Path]]:
+    _private(layout.state)
+    folder = _socket_folder(layout)
+    place = folder / layout.socket.name
+    try:
+        listener = _bound(place)
+    except OSError as error:
+        raise StateError(f"cannot make the socket {place}: {error.strerror}") from error
+    try:
+        if folder != layout.state:
+            layout.socket.unlink(missing_ok=True)
+            layout.socket.symlink_to(place)
+        yield listener, place
+    finally:
+        listener.close()
+        place.unlink(missing_ok=True)
+        if folder != layout.state:
+            layout.socket.unlink(missing_ok=True)
+            folder.rmdir()
+
+
+def _bound(place: Path) -> socket.socket:
+    """Bind aside, restrict, rename: before `listen` nobody can connect, so no moment has a wider mode.
+
+    Not by umask, which is the whole process's and would reach files that other threads make at that moment.
+    """
+    aside = place.with_name("sock.new")
+    aside.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        listener.bind(str(aside))
+        aside.chmod(0o600)
+        aside.rename(place)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _socket_folder(layout: Layout) -> Path:
+    """Choose `state/`, or where its path is too long for a socket a private folder named by the project."""
+    if len(os.fsencode(layout.socket)) <= SOCKET_PATH_BYTES_MAX:
+        return layout.state
+    top = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+    folder = top / f"relspec-{os.getuid()}-{digest_of(str(layout.root))[:12]}"
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) == 0o700:
+        return folder
+    # Somebody else sits on the name, perhaps on purpose: take one that nobody could have guessed.
+    return Path(tempfile.mkdtemp(prefix="relspec-", dir=top))
+
+
+def _private(folder: Path) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+        folder.chmod(0o700)
+
+
+def _write_card(layout: Layout, place: Path) -> None:
+    facts = {
+        "pid": os.getpid(),
+        "socket": str(place),
+        "root": str(layout.root),
+        "started": time.time(),
+        "version": __version__,
+    }
+    aside = layout.card.with_suffix(".new")
+    aside.unlink(missing_ok=True)
+    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        json.dump(facts, file)
+    aside.replace(layout.card)

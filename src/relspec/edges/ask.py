@@ -1,0 +1,94 @@
+"""Asks the daemon: one JSON line over its Unix socket, one JSON line back.
+
+Every command pays for this module at start-up, so it imports neither asyncio nor msgspec. "No daemon there" is an
+answer (`None`); a daemon that was reached and fell silent is an error. Nothing here starts or stops a process.
+"""
+
+import json
+import os
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from relspec.core.errors import DaemonLostError, StateError
+from relspec.core.layout import SOCKET_PATH_BYTES_MAX, Layout
+
+#: An answer comes within microseconds of the connection being taken; a full queue means that nobody takes any.
+_CONNECT_S = 5.0
+
+Document = dict[str, Any]
+
+
+def ask(
+    layout: Layout, command: str, arguments: Mapping[str, Any], timeout: float | None
+) -> tuple[int, Document] | None:
+    """Send one command and wait for its exit code and document; `None` where no daemon lives.
+
+    An error of the daemon's comes back as a document `{"error": {"code", "message", "hint"}}`. Raises DaemonLostError
+    when no answer comes within `timeout` seconds or the connection breaks, StateError when the socket is not ours.
+    """
+    place = _place(layout)
+    if place is None:
+        return None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        if not _connected(connection, place):
+            return None
+        connection.settimeout(timeout)
+        try:
+            request = {"command": command, "arguments": dict(arguments)}
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            return _opened(_line(connection))
+        except TimeoutError as error:
+            raise DaemonLostError(f"the daemon did not answer {command!r} within {timeout:g} s") from error
+        except (OSError, ValueError) as error:
+            raise DaemonLostError(f"the daemon ended the connection before it answered {command!r}") from error
+
+
+def card(layout: Layout) -> Document | None:
+    """Read what the daemon says of itself: `pid`, `socket`, `root`, `started`, `version`; `None` where there is none.
+
+    A card can outlive a daemon that was killed, and can be copied along with a project: it is ours only by `root`.
+    """
+    try:
+        found = json.loads(layout.card.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and found.get("root") == str(layout.root) else None
+
+
+def _place(layout: Layout) -> str | None:
+    if len(os.fsencode(layout.socket)) <= SOCKET_PATH_BYTES_MAX:
+        return str(layout.socket)
+    found = card(layout)
+    return None if found is None else str(found["socket"])
+
+
+def _connected(connection: socket.socket, place: str) -> bool:
+    connection.settimeout(_CONNECT_S)
+    try:
+        connection.connect(place)
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
+        return False
+    except PermissionError as error:
+        raise StateError(f"{place} belongs to another user: only the user who started the daemon may ask it") from error
+    except (BlockingIOError, TimeoutError) as error:
+        raise DaemonLostError(f"the daemon takes no more requests at {place}") from error
+    return True
+
+
+def _line(connection: socket.socket) -> bytes:
+    chunks: list[bytes] = []
+    while not (chunks and chunks[-1].endswith(b"\n")):
+        chunk = connection.recv(1 << 20)
+        if not chunk:
+            raise ConnectionResetError
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _opened(line: bytes) -> tuple[int, Document]:
+    reply = json.loads(line)
+    if "error" not in reply:
+        return int(reply["exit"]), reply["document"]
+    error = {"code": reply.get("code", "error"), "message": reply["error"], "hint": reply.get("hint")}
+    return int(reply["exit"]), {"error": error}

@@ -1,0 +1,297 @@
+"""The daemon's door and its client, over real sockets: who gets an answer, what is refused, what is left behind."""
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relspec.core.errors import DaemonLostError, UnknownNameError
+from relspec.core.layout import Layout
+from relspec.edges import api
+from relspec.edges.ask import ask, card
+
+
+async def echo(command: str, arguments: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    return 1, {"command": command, **arguments}
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return Layout(tmp_path)
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Layout:
+    root = tmp_path / ("d" * 60) / ("e" * 60)
+    root.mkdir(parents=True)
+    return Layout(root)
+
+
+async def asked(layout: Layout, command: str = "status", within_s: float | None = 5, **arguments: Any) -> Any:
+    return await asyncio.to_thread(ask, layout, command, arguments, within_s)
+
+
+async def sent(layout: Layout, data: bytes) -> dict[str, Any]:
+    reader, writer = await asyncio.open_unix_connection(str(layout.socket))
+    writer.write(data)
+    line = await reader.readline()
+    writer.close()
+    reply: dict[str, Any] = json.loads(line)
+    return reply
+
+
+async def test_a_command_comes_back_with_its_exit_code_and_document(layout: Layout) -> None:
+    async with api.serve(layout, echo):
+        assert await asked(layout, "build", tasks=["a"]) == (1, {"command": "build", "tasks": ["a"]})
+
+
+async def test_a_large_answer_and_a_name_that_is_no_utf8_arrive_whole(layout: Layout) -> None:
+    name = os.fsdecode(b"caf\xe9.csv")
+    document = {"name": name, "rows": ["x" * 1000] * 3000}
+
+    async def answer(command: str, arguments: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        return 0, document
+
+    async with api.serve(layout, answer):
+        assert await asked(layout) == (0, document)
+
+
+async def test_an_error_of_ours_comes_back_with_code_sentence_and_hint(layout: Layout) -> None:
+    async def answer(command: str, arguments: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        raise UnknownNameError("task", "revenu", ["revenue", "orders"])
+
+    async with api.serve(layout, answer):
+        error = {
+            "code": "unknown-name",
+            "message": "there is no task named 'revenu'",
+            "hint": "did you mean 'revenue'?",
+        }
+        assert await asked(layout) == (2, {"error": error})
+
+
+async def test_a_defect_reaches_the_client_and_the_loops_handler_and_others_are_still_answered(layout: Layout) -> None:
+    met: list[BaseException] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, report: met.append(report["exception"]))
+
+    async def answer(command: str, arguments: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if command == "bad":
+            raise ZeroDivisionError("x")
+        return 0, {}
+
+    async with api.serve(layout, answer):
+        exit_code, document = await asked(layout, "bad")
+        assert (exit_code, "ZeroDivisionError" in document["error"]["message"]) == (1, True)
+        assert await asked(layout, "good") == (0, {})
+    assert [type(error) for error in met] == [ZeroDivisionError]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"hello\n",
+        b"[]\n",
+        b"\xff\xfe\n",
+        b'{"command": "status"}\n',
+        b'{"command": 1, "arguments": {}}\n',
+        b'{"command": "status", "arguments": []}\n',
+        b"[" * 100_000 + b"\n",
+        b'{"command": "' + b"x" * (api.REQUEST_BYTES_MAX + 10),
+    ],
+)
+async def test_a_malformed_request_is_answered_with_a_sentence(layout: Layout, line: bytes) -> None:
+    async with api.serve(layout, echo):
+        reply = await sent(layout, line)
+        assert (reply["exit"], reply["code"]) == (2, "config")
+        assert reply["error"].startswith("a request ")
+        assert (await asked(layout))[0] == 1
+
+
+async def test_clients_that_hang_or_leave_disturb_nobody(layout: Layout) -> None:
+    release = asyncio.Event()
+    waiting = asyncio.Event()
+
+    async def answer(command: str, arguments: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if command == "slow":
+            waiting.set()
+            await release.wait()
+        return 0, {"x": "y" * 5_000_000}
+
+    async with api.serve(layout, answer):
+        _, silent = await asyncio.open_unix_connection(str(layout.socket))
+        _, leaver = await asyncio.open_unix_connection(str(layout.socket))
+        leaver.write(b'{"command": "slow", "arguments": {}}\n')
+        await waiting.wait()
+        leaver.close()
+        release.set()
+        assert (await asked(layout))[0] == 0
+        silent.close()
+
+
+async def test_too_many_clients_are_turned_away_with_a_sentence(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "CLIENTS_MAX", 1)
+    async with api.serve(layout, echo):
+        _, silent = await asyncio.open_unix_connection(str(layout.socket))
+        exit_code, document = await asked(layout)
+        assert (exit_code, document["error"]["code"]) == (1, "state")
+        silent.close()
+
+
+async def test_the_client_that_asked_to_stop_gets_its_answer_and_one_that_still_waits_is_told(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "GRACE_S", 0.1)
+    waits = {"build": asyncio.Event(), "stop": asyncio.Event()}
+    release = asyncio.Event()
+
+    async def answer(command: str, arguments: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        waits[command].set()
+        await (release if command == "stop" else asyncio.Event()).wait()
+        return 0, {"stopping": True}
+
+    async with api.serve(layout, answer):
+        building = asyncio.create_task(asked(layout, "build"))
+        stopping = asyncio.create_task(asked(layout, "stop"))
+        await asyncio.gather(*(event.wait() for event in waits.values()))
+        asyncio.get_running_loop().call_later(0.01, release.set)
+    assert await stopping == (0, {"stopping": True})
+    exit_code, document = await building
+    assert (exit_code, document["error"]["code"]) == (1, "daemon-lost")
+
+
+async def test_a_daemon_that_does_not_answer_in_time_is_an_error(layout: Layout) -> None:
+    never = asyncio.Event()
+
+    async def answer(command: str, arguments: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        await never.wait()
+        return 0, {}
+
+    async with api.serve(layout, answer):
+        with pytest.raises(DaemonLostError, match="did not answer 'status' within"):
+            await asked(layout, within_s=0.05)
+        never.set()
+
+
+def test_without_a_socket_nobody_is_there(layout: Layout) -> None:
+    assert ask(layout, "status", {}, 1) is None
+
+
+def test_a_socket_that_a_killed_daemon_left_is_nobody(layout: Layout) -> None:
+    leave_stale(layout)
+    assert ask(layout, "status", {}, 1) is None
+
+
+async def test_a_stale_socket_is_replaced(layout: Layout) -> None:
+    leave_stale(layout)
+    async with api.serve(layout, echo):
+        assert (await asked(layout))[0] == 1
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder))
+
+
+def leave_stale(layout: Layout) -> None:
+    layout.state.mkdir()
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(layout.socket))
+        dead.listen()
+
+
+async def test_socket_folder_and_card_are_the_users_alone_and_gone_at_the_end(layout: Layout) -> None:
+    layout.state.mkdir(mode=0o755)
+    async with api.serve(layout, echo):
+        modes = [stat.S_IMODE(p.stat().st_mode) for p in (layout.state, layout.socket, layout.card)]
+        assert modes == [0o700, 0o600, 0o600]
+        found = card(layout)
+        assert found is not None
+        assert (found["pid"], found["socket"], found["root"]) == (os.getpid(), str(layout.socket), str(layout.root))
+    assert names_in(layout.state) == []
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="rt-"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    yield folder
+    shutil.rmtree(folder)
+
+
+async def test_a_project_too_deep_for_a_socket_is_answered_all_the_same(deep: Layout, runtime: Path) -> None:
+    async with api.serve(deep, echo):
+        folder = runtime / names_in(runtime)[0]
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert Path(os.readlink(deep.socket)) == folder / "daemon.sock"
+        assert (await asked(deep))[0] == 1
+    assert names_in(runtime) == []
+    assert names_in(deep.state) == []
+
+
+async def test_a_deep_project_takes_another_folder_when_its_own_is_open_to_others(deep: Layout, runtime: Path) -> None:
+    async with api.serve(deep, echo):
+        own = runtime / names_in(runtime)[0]
+    own.mkdir(mode=0o777)
+    own.chmod(0o777)
+    async with api.serve(deep, echo):
+        assert names_in(own) == []
+        assert (await asked(deep))[0] == 1
+
+
+async def test_a_copy_of_a_project_does_not_reach_the_daemon_of_the_original(deep: Layout, runtime: Path) -> None:
+    async with api.serve(deep, echo):
+        copy = deep.root.with_name("f" * 60)
+        (copy / "state").mkdir(parents=True)
+        shutil.copy(deep.card, copy / "state" / "daemon.json")
+        assert ask(Layout(copy), "status", {}, 1) is None
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+async def test_another_user_is_refused_even_where_modes_would_let_them_in() -> None:
+    root = Path(tempfile.mkdtemp(prefix="peer-"))
+    layout = Layout(root)
+    request = (
+        "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
+        's.sendall(b\'{"command": "status", "arguments": {}}\\n\'); print(s.makefile().readline())'
+    )
+    try:
+        async with api.serve(layout, echo):
+            for path, mode in ((root, 0o755), (layout.state, 0o755), (layout.socket, 0o666)):
+                path.chmod(mode)
+            command = ["/usr/bin/env", "python3", "-c", request, str(layout.socket)]
+            done = await asyncio.to_thread(
+                subprocess.run,
+                command,
+                user=65534,
+                capture_output=True,
+                text=True,
+                env={"PATH": "/usr/bin:/usr/local/bin"},
+            )
+            assert json.loads(done.stdout)["error"] == "this daemon answers only user 0, and you are user 65534"
+            assert (await asked(layout))[0] == 1
+    finally:
+        shutil.rmtree(root)
+
+
+def test_the_client_loads_neither_asyncio_nor_msgspec() -> None:
+    code = "import sys, relspec.edges.ask; print([m for m in ('asyncio', 'msgspec') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+async def test_many_clients_at_once_each_get_their_own_answer(layout: Layout) -> None:
+    async with api.serve(layout, echo):
+        replies = await asyncio.gather(*(asked(layout, "show", n=n) for n in range(30)))
+    assert [document["n"] for _, document in replies] == list(range(30))
+    assert threading.active_count() < 50
