@@ -1,6 +1,7 @@
 """The daemon's door and its client, over real sockets: who gets an answer, what is refused, what is left behind."""
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -42,12 +43,13 @@ async def asked(layout: Layout, command: str = "status", within_s: float | None 
     return await asyncio.to_thread(ask, layout, command, arguments, within_s)
 
 
-async def sent(layout: Layout, data: bytes) -> dict[str, Any]:
-    reader, writer = await asyncio.open_unix_connection(str(layout.socket))
-    writer.write(data)
-    line = await reader.readline()
-    writer.close()
-    reply: dict[str, Any] = json.loads(line)
+def sent(layout: Layout, data: bytes) -> dict[str, Any]:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(layout.socket))
+        with contextlib.suppress(BrokenPipeError):
+            connection.sendall(data)
+        with connection.makefile() as file:
+            reply: dict[str, Any] = json.loads(file.readline())
     return reply
 
 
@@ -111,7 +113,7 @@ async def test_a_defect_reaches_the_client_and_the_loops_handler_and_others_are_
 )
 async def test_a_malformed_request_is_answered_with_a_sentence(layout: Layout, line: bytes) -> None:
     async with api.serve(layout, echo):
-        reply = await sent(layout, line)
+        reply = await asyncio.to_thread(sent, layout, line)
         assert (reply["exit"], reply["code"]) == (2, "config")
         assert reply["error"].startswith("a request ")
         assert (await asked(layout))[0] == 1

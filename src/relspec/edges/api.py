@@ -100,10 +100,11 @@ class _Door:
 
     async def _reply(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Document:
         try:
+            # Read before refusing: closing on unread bytes resets the connection, and the sentence may get lost.
+            command, arguments = await _request(reader)
             _check_peer(writer.get_extra_info("socket"))
             if len(self._open) > CLIENTS_MAX:
                 raise StateError(f"the daemon already talks to {CLIENTS_MAX} clients; ask again in a moment")
-            command, arguments = await _request(reader)
             exit_code, document = await self._answered(command, arguments)
         except RelspecError as error:
             return _failure(error)
