@@ -1,0 +1,125 @@
+"""`daemon`: watch and rebuild until stopped, here or in the background."""
+
+import os
+import subprocess
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, TextIO
+
+from relspec.core.errors import DaemonLostError, StateBusyError
+from relspec.core.layout import Layout
+from relspec.core.progress import Progress
+from relspec.edges.ask import ask
+from relspec.ui.cli.call import Call, Outcome, outcome_of
+from relspec.ui.cli.output import error_of, page_for
+from relspec.ui.lines import Lines
+from relspec.ui.render.page import Page
+from relspec.ui.render.text import escape
+
+#: A daemon answers before its first build; on a cold disk the imports alone may take seconds.
+START_S = 30.0
+_LOOK_S = 0.02
+_LOG_BYTES_MAX = 1 << 20
+_TAIL_BYTES = 4000
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare where the daemon lives."""
+    parser.add_argument("--detach", action="store_true", help="in the background, with its log in state/daemon.log")
+
+
+def run(call: Call) -> Outcome:
+    """Run until stopped, or start a background process and return once it answers."""
+    layout = call.layout()
+    return _detached(layout) if hasattr(call.options, "detach") else _attached(call, layout)
+
+
+def _attached(call: Call, layout: Layout) -> Outcome:
+    # Start-up time: this imports asyncio, which no other command needs.
+    from relspec.app.daemon import run as watch  # noqa: PLC0415
+
+    with _listener(sys.stderr if call.json else sys.stdout, layout) as listener:
+        exit_code = watch(layout, listener)
+    return outcome_of(layout, (exit_code, {"ok": exit_code == 0}), lambda *_: [])
+
+
+def _listener(stream: TextIO, layout: Layout) -> AbstractContextManager[Callable[[Progress], None]]:
+    page = page_for(stream, layout.root)
+    if not stream.isatty():
+        return nullcontext(Lines(stream, page))
+    # Start-up time and memory: a daemon whose output goes to a log never needs rich.
+    from rich.console import Console  # noqa: PLC0415
+
+    from relspec.ui.live import LiveView  # noqa: PLC0415
+
+    return LiveView(Console(file=stream), page.source)
+
+
+def _detached(layout: Layout) -> Outcome:
+    running = ask(layout, "ping", {}, START_S)
+    if running is not None:
+        raise StateBusyError(f"a daemon runs already (pid {running[1]['pid']})")
+    layout.state.mkdir(mode=0o700, exist_ok=True)
+    log = _log(layout)
+    start = log.stat().st_size
+    process = _started(layout, log)
+    try:
+        pid = _answering(layout, process)
+    except KeyboardInterrupt:
+        process.terminate()
+        raise
+    if pid is None:
+        if process.poll() is None:
+            process.kill()
+        tail = _tail(log, start) or "it said nothing"
+        code = process.wait()
+        return error_of(code if code in {1, 2} else 1, "no-start", f"the daemon did not start:\n{tail}", f"see {log}")
+    document = {"pid": pid, "log": str(log)}
+    return outcome_of(layout, (0, document), _started_lines)
+
+
+def _started_lines(document: Mapping[str, Any], _page: Page) -> list[str]:
+    return [f"daemon started (pid {document['pid']}), log in {escape(document['log'])}"]
+
+
+def _log(layout: Layout) -> Path:
+    """Take the log file, and begin a new one where it has grown: one older is kept."""
+    log = layout.state / "daemon.log"
+    log.touch(mode=0o600)
+    if log.stat().st_size > _LOG_BYTES_MAX:
+        log.replace(log.with_suffix(".log.1"))
+        log.touch(mode=0o600)
+    return log
+
+
+def _started(layout: Layout, log: Path) -> subprocess.Popen[bytes]:
+    # -P keeps the project's folder off the path: a user's `json.py` must not become the daemon's.
+    command = [sys.executable, "-P", "-m", "relspec.ui.cli", "daemon", "--project", str(layout.root)]
+    with log.open("ab") as file:
+        return subprocess.Popen(
+            command, cwd=layout.root, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
+        )
+
+
+def _answering(layout: Layout, process: subprocess.Popen[bytes]) -> int | None:
+    """Wait until this process answers on the socket; `None` when it ended or took too long."""
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            reply = ask(layout, "ping", {}, START_S)
+        except DaemonLostError:
+            reply = None
+        if reply is not None and reply[1]["pid"] == process.pid:
+            return process.pid
+        time.sleep(_LOOK_S)
+    return None
+
+
+def _tail(log: Path, start: int) -> str:
+    with log.open("rb") as file:
+        file.seek(max(start, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
+        return file.read().decode("utf-8", "replace").strip()

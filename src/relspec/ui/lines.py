@@ -1,0 +1,81 @@
+"""The daemon's progress as lines, for logs and pipes: one line an event, in the order of the events.
+
+Two sentences are a contract with scripts that wait for them:
+
+    relspec-watch: change detected: 2 file(s): tasks/a.sql, tasks/b.sql
+    relspec-watch: ready: revision 7, 2 executed, 0 restored, 1 cut off, 0 problem(s) in 34 ms
+
+Problems stand before the `ready` of their run, never after it, and each once a run.
+"""
+
+from typing import TextIO, assert_never
+
+from relspec.core.problem import Problem
+from relspec.core.progress import Action, AllReady, ChangeDetected, ProblemsFound, Progress, TaskEnded, TaskStarted
+from relspec.ui.render.page import Page
+from relspec.ui.render.problems import document_of, problem_lines
+from relspec.ui.render.text import duration, escape
+
+NAMES_MAX = 5
+
+
+class Lines:
+    """Writes each event to `stream`, whole lines at a time, until nobody reads them any more."""
+
+    def __init__(self, stream: TextIO, page: Page) -> None:
+        self._stream = stream
+        self._page = page
+        self._told: set[Problem] = set()
+        self._deaf = False
+
+    def __call__(self, event: Progress) -> None:
+        """Tell one event."""
+        lines = self._lines(event)
+        if not lines or self._deaf:
+            return
+        try:
+            self._stream.write("".join(f"{line}\n" for line in lines))
+            self._stream.flush()
+        except BrokenPipeError:
+            # `daemon | head`: whoever read the log left, and the tables stay fresh without a log.
+            self._deaf = True
+
+    def _lines(self, event: Progress) -> list[str]:
+        match event:
+            case ChangeDetected(paths):
+                return [changed_line(paths)]
+            case TaskStarted(task):
+                return [f"relspec-watch: running: {escape(task)}"]
+            case TaskEnded():
+                return [ended_line(event)]
+            case ProblemsFound(problems):
+                return self._new_problems(problems)
+            case AllReady():
+                self._told.clear()
+                return [ready_line(event)]
+            case _:
+                assert_never(event)
+
+    def _new_problems(self, problems: tuple[Problem, ...]) -> list[str]:
+        new = [problem for problem in dict.fromkeys(problems) if problem not in self._told]
+        self._told.update(new)
+        return problem_lines([document_of(problem) for problem in new], self._page)
+
+
+def changed_line(paths: tuple[str, ...]) -> str:
+    """Say what was saved."""
+    names = [escape(path) for path in paths[:NAMES_MAX]] + (["…"] if len(paths) > NAMES_MAX else [])
+    return f"relspec-watch: change detected: {len(paths)} file(s): {', '.join(names)}"
+
+
+def ended_line(event: TaskEnded) -> str:
+    """Say what became of a task."""
+    took = f" in {duration(event.ms)}" if event.action is Action.EXECUTED else ""
+    because = f" ({escape(event.because)})" if event.because else ""
+    return f"relspec-watch: {event.action.value.replace('_', ' ')}: {escape(event.task)}{took}{because}"
+
+
+def ready_line(event: AllReady) -> str:
+    """Say that a run is committed and published."""
+    did = f"{event.executed} executed, {event.restored} restored, {event.cut_off} cut off"
+    return f"relspec-watch: ready: revision {event.revision}, {did}, {event.problems} problem(s) in {event.ms:.0f} ms"
