@@ -1,0 +1,46 @@
+"""The watched files as they were at one look: paths, stamps, and for code the hash of the bytes.
+
+A path is relative to the project where the file lies in it, else absolute; always with `/`. A tree is compared with a
+later one by `settle.changes`. It knows nothing of what the files mean.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from relspec.core.dataset import Stamp
+from relspec.core.problem import Problem
+
+#: Files with these endings are code: known by their content, so that a touch is no change.
+CODE_SUFFIXES = frozenset({".py", ".sql"})
+CONFIG_NAME = "watch.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file. `content` is the hash of its bytes for code, and `None` for data, which the engines hash on intake."""
+
+    path: str
+    stamp: Stamp
+    content: str | None
+
+
+Tree = Mapping[str, FileEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """The outcome of one look.
+
+    `held` are paths that are still being written, or whose stamp is too young to be trusted: the tree shows them as
+    they were before, and they want another look soon. `problems` are files and folders that cannot be read.
+    """
+
+    tree: Tree
+    problems: tuple[Problem, ...]
+    held: frozenset[str]
+
+
+def is_code(path: str) -> bool:
+    """Whether the file is known by its content rather than by its stamp."""
+    return path == CONFIG_NAME or PurePosixPath(path).suffix in CODE_SUFFIXES
