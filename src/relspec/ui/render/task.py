@@ -55,7 +55,7 @@ def explain_lines(document: Mapping[str, Any], page: Page) -> list[str]:
     if not document["inputs"]:
         lines.append("  (none)")
     lines += ["", page.paint("columns", "cyan"), *_typed(document["schema"], document["lineage"], "  ", "(none)")]
-    sql = [f"  {line}".rstrip() for line in escaped_lines(document["sql"])]
+    sql = [f"  {line}".rstrip() for line in escaped_lines(document["sql"].rstrip())]
     return [*lines, "", page.paint("sql", "cyan"), *sql]
 
 
