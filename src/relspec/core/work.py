@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from relspec.core.dataset import Dataset, Format, Part, Reader
 from relspec.core.digest import BagDigest
 from relspec.core.plan import FileUse, LineageRow, Requirement, Udf
+from relspec.core.problem import Problem
 from relspec.core.schema import Column, Schema
 from relspec.core.spec import TaskSpec
 
@@ -53,7 +54,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """The work cannot go on without the schemas of these datasets; ask again with them, or say that they are unknown."""
+    """The work needs the schemas of these datasets; ask again with them, or say that they are unknown."""
 
     datasets: tuple[Named, ...]
 
@@ -193,11 +194,25 @@ class Loaded:
 
     `files` are all project files that the source is made of, itself first, by the bytes that were used. `imports` are
     the absolute names of modules it tried to import, found or not: a new file of such a name makes it stale.
+    `problems` are declarations that are wrong; the others of the file stand.
     """
 
     path: str
     tasks: tuple[TaskSpec, ...]
     extractors: tuple[ExtractorSpec, ...]
+    files: tuple[FileUse, ...]
+    imports: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFailed:
+    """Why a Python source does not load, and what it had read and tried to import until then.
+
+    The content of a file that was looked for and is not there is `plan.ABSENT`.
+    """
+
+    problem: Problem
     files: tuple[FileUse, ...]
     imports: tuple[str, ...]
 
@@ -214,6 +229,15 @@ class Built:
     asked: tuple[str, ...]
     metadata: tuple[tuple[str, str, str], ...]
     udfs: tuple[Udf, ...]
+    files: tuple[FileUse, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFailed:
+    """Why a Python builder gave no query, and what it had looked at until then: when that moves, it is tried again."""
+
+    problem: Problem
+    asked: tuple[str, ...]
     files: tuple[FileUse, ...]
 
 
