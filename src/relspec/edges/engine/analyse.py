@@ -1,0 +1,276 @@
+"""The verb analyse: compile one query text into what executes, what it requires and what it gives. Executes nothing.
+
+The steps: the datasets that the text names (`core.query`); their schemas, or the answer that more are needed; types and
+errors from DuckDB's own binder, on empty tables; lineage and requirements (`core.inference`). Then the requirement is
+proved: the text that will execute is bound against tables that hold the required columns alone, and has to give the
+same columns of the same types. Where it does not, the task requires its inputs whole, and says why. So what inference
+misses costs work, never a wrong table.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import duckdb
+
+from relspec.core.inference import Inference, infer
+from relspec.core.plan import Requirement
+from relspec.core.problem import Code, Problem
+from relspec.core.query import QueryTrouble, references
+from relspec.core.schema import Column, Schema
+from relspec.core.types import canonical_type, stored_type
+from relspec.core.work import Analyse, Analysed, Named, Needs, ViewQuery
+from relspec.edges.engine.blame import problem_here, problem_of, problem_of_trouble
+from relspec.edges.engine.complaint import complaint_of, sentence
+from relspec.edges.engine.connection import registered, scratch
+from relspec.edges.engine.sql import empty_table, identifier
+from relspec.edges.engine.stub import stubs_of
+
+_DESCRIBE = "DESCRIBE "
+
+
+class _AnsweredError(Exception):
+    """Ends the way through the steps with an answer that is no compiled query; never leaves this module."""
+
+    def __init__(self, answer: Needs | Problem) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The stored datasets and the views that a text may name, by lower-case name."""
+
+    schemas: Mapping[str, tuple[str, Schema]]
+    views: Mapping[str, ViewQuery]
+
+    def schema(self, name: str) -> Schema | None:
+        key = name.lower()
+        if key in self.views:
+            return self.views[key].schema
+        return self.schemas[key][1] if key in self.schemas else None
+
+
+def analyse(connection: duckdb.DuckDBPyConnection, request: Analyse) -> Analysed | Needs | Problem:
+    """Compile `request.text`; `connection` is to have no access to files, since binding may read."""
+    known = _Known(
+        {name.lower(): (name, schema) for name, schema in request.schemas},
+        {view.dataset.lower(): view for view in request.views},
+    )
+    try:
+        with registered(connection, request.udfs, stubs_of(request.udfs)):
+            return _analyse(connection, request, known)
+    except _AnsweredError as stop:
+        return stop.answer
+
+
+def _analyse(connection: duckdb.DuckDBPyConnection, request: Analyse, known: _Known) -> Analysed:
+    named = _named(connection, request)
+    _check_known(request, known, named)
+    _check_single(connection, request)
+    native = _bound(connection, request, known, named)
+    _check_tables(connection, request, named)
+    _check_names(request, native)
+    inference = _inferred(request, known, native)
+    inference = _proved(connection, request, known, inference, native)
+    sql, schema = _promised(connection, request, known, inference, native)
+    if request.stored:
+        schema = _stored(request, schema)
+    return Analysed(
+        sql=sql,
+        canonical=inference.canonical,
+        schema=schema,
+        inputs=_requirements(inference.inputs, known),
+        views=_requirements(inference.views, known),
+        lineage=inference.lineage,
+        coarse=inference.coarse,
+    )
+
+
+def _named(connection: duckdb.DuckDBPyConnection, request: Analyse) -> tuple[Named, ...]:
+    found = references(request.text)
+    if not isinstance(found, QueryTrouble):
+        return found
+    if found.code is Code.SYNTAX:
+        _check_single(connection, request)
+    raise _AnsweredError(problem_of_trouble(request, found))
+
+
+def _check_single(connection: duckdb.DuckDBPyConnection, request: Analyse) -> None:
+    """Have DuckDB parse the text: it knows its own grammar best, and points at the place more exactly.
+
+    A PIVOT without values is several statements, of which the first reads the data to find the columns.
+    """
+    try:
+        statements = connection.extract_statements(request.text)
+    except duckdb.Error as error:
+        raise _AnsweredError(problem_of(request, complaint_of(error), 0, {})) from error
+    if len(statements) > 1:
+        message = "the columns of this PIVOT depend on the data"
+        raise _AnsweredError(
+            problem_here(request, Code.UNSUPPORTED_SQL, message, "list the values: PIVOT ... ON x IN (...)")
+        )
+
+
+def _check_known(request: Analyse, known: _Known, named: Iterable[Named]) -> None:
+    missing = {n.name.lower(): n for n in named if known.schema(n.name) is None}
+    for mention in named:
+        view = known.views.get(mention.name.lower())
+        below = references(view.sql) if view is not None else ()
+        assert not isinstance(below, QueryTrouble), f"the view {mention.name} was compiled and cannot be read: {below}"
+        for inner in below:
+            if inner.name.lower() not in known.schemas:
+                missing.setdefault(inner.name.lower(), replace(mention, name=inner.name))
+    if missing:
+        places = {m.name: replace(m, line=request.line, column=1) if request.generated else m for m in missing.values()}
+        raise _AnsweredError(Needs(tuple(places.values())))
+
+
+def _bound(
+    connection: duckdb.DuckDBPyConnection, request: Analyse, known: _Known, named: Iterable[Named]
+) -> tuple[Column, ...]:
+    tables = {mention.name: known.schema(mention.name) or Schema(()) for mention in named}
+    try:
+        return _describe(connection, request.text, {name: schema.columns for name, schema in tables.items()})
+    except duckdb.ParserException as error:
+        # DuckDB has read it as a statement, and takes it for no query.
+        message, hint = "this statement cannot be described as a query", "write SELECT * FROM (...) around it"
+        raise _AnsweredError(problem_here(request, Code.UNSUPPORTED_SQL, message, hint)) from error
+    except duckdb.Error as error:
+        raise _AnsweredError(problem_of(request, complaint_of(error), len(_DESCRIBE), tables)) from error
+
+
+def _describe(
+    connection: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, Iterable[Column]]
+) -> tuple[Column, ...]:
+    with scratch(connection):
+        for name, columns in tables.items():
+            connection.execute(empty_table(name, columns))
+        rows = connection.execute(f"{_DESCRIBE}{sql}").fetchall()
+    return tuple(Column(row[0], row[1]) for row in rows)
+
+
+def _check_tables(connection: duckdb.DuckDBPyConnection, request: Analyse, named: Iterable[Named]) -> None:
+    ours = {mention.name.lower() for mention in named}
+    theirs = sorted(name for name in connection.get_table_names(request.text) if name.lower() not in ours)
+    if theirs:
+        message = f"the query reads {theirs[0]!r}, which is no dataset"
+        raise _AnsweredError(
+            problem_here(request, Code.UNSUPPORTED_SQL, message, "select from sources and outputs of tasks only")
+        )
+
+
+def _check_names(request: Analyse, columns: Iterable[Column]) -> None:
+    counted = Counter(column.name.lower() for column in columns)
+    repeated = [name for name, n in counted.items() if n > 1]
+    if repeated:
+        message = f"the result has more than one column named {', '.join(map(repr, repeated))}"
+        raise _AnsweredError(
+            problem_here(request, Code.OUTPUT_SCHEMA, message, "give each column a name of its own with AS")
+        )
+
+
+def _inferred(request: Analyse, known: _Known, native: tuple[Column, ...]) -> Inference:
+    schemas = dict(known.schemas.values())
+    views = {view.dataset: view for view in known.views.values()}
+    inference = infer(request.text, schemas, views, Schema(native))
+    if isinstance(inference, QueryTrouble):
+        raise _AnsweredError(problem_of_trouble(request, inference))
+    return inference
+
+
+def _proved(
+    connection: duckdb.DuckDBPyConnection,
+    request: Analyse,
+    known: _Known,
+    inference: Inference,
+    native: tuple[Column, ...],
+) -> Inference:
+    """Bind what will execute against the required columns alone, else against whole inputs."""
+    doubt = _doubt(connection, inference.sql, _tables(inference.inputs, known), native)
+    if doubt is None:
+        return inference
+    whole = tuple((name, tuple(c.name for c in _schema(name, known).columns)) for name, _ in inference.inputs)
+    broken = _doubt(connection, inference.sql, _tables(whole, known), native)
+    if broken is not None:
+        message = f"the query cannot be rewritten to read its inputs by name: {broken}"
+        raise _AnsweredError(problem_here(request, Code.UNSUPPORTED_SQL, message, "write the query in a plainer way"))
+    return replace(
+        inference, inputs=whole, coarse=f"it does not compile with the columns alone that it seems to need: {doubt}"
+    )
+
+
+def _doubt(
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    tables: Mapping[str, Iterable[Column]],
+    expected: tuple[Column, ...],
+) -> str | None:
+    try:
+        found = _describe(connection, sql, tables)
+    except duckdb.Error as error:
+        return sentence(complaint_of(error).message)
+    if found == expected:
+        return None
+    changed = [new for old, new in zip(expected, found, strict=False) if old != new]
+    return f"it gives {len(found)} columns, first of the changed ones {changed[0] if changed else 'none'}"
+
+
+def _promised(
+    connection: duckdb.DuckDBPyConnection,
+    request: Analyse,
+    known: _Known,
+    inference: Inference,
+    native: tuple[Column, ...],
+) -> tuple[str, Schema]:
+    """Apply the types that the builder promises: a stored table is cast when it is stored, a view in its query."""
+    if request.cast is None:
+        return inference.sql, Schema(native)
+    promised = request.cast.columns
+    if len(promised) != len(native):
+        message = f"the builder promises {len(promised)} columns and the query gives {len(native)}"
+        raise _AnsweredError(problem_here(request, Code.OUTPUT_SCHEMA, message, None))
+    if all(canonical_type(p.type) == canonical_type(n.type) for p, n in zip(promised, native, strict=True)):
+        return inference.sql, Schema(native)
+    cast = _cast(inference.sql, native, promised)
+    try:
+        columns = _describe(connection, cast, _tables(inference.inputs, known))
+    except duckdb.Error as error:
+        message = f"the builder promises types that the query does not give: {sentence(complaint_of(error).message)}"
+        raise _AnsweredError(problem_here(request, Code.TYPE, message, None)) from error
+    return (inference.sql if request.stored else cast), Schema(columns)
+
+
+def _cast(sql: str, native: Iterable[Column], promised: Iterable[Column]) -> str:
+    listed = []
+    for have, want in zip(native, promised, strict=True):
+        name = identifier(have.name)
+        same = canonical_type(have.type) == canonical_type(want.type)
+        listed.append(name if same else f"CAST({name} AS {want.type}) AS {name}")
+    return f"SELECT {', '.join(listed)} FROM ({sql}\n) AS promised"
+
+
+def _stored(request: Analyse, schema: Schema) -> Schema:
+    columns = []
+    for column in schema.columns:
+        stored = stored_type(column.type)
+        if stored is None:
+            message = f"column {column.name!r} has the type {column.type}, which Parquet cannot hold exactly"
+            hint = f"cast it, as in CAST({identifier(column.name)} AS VARCHAR)"
+            raise _AnsweredError(problem_here(request, Code.OUTPUT_SCHEMA, message, hint))
+        columns.append(Column(column.name, stored))
+    return Schema(tuple(columns))
+
+
+def _schema(name: str, known: _Known) -> Schema:
+    schema = known.schema(name)
+    assert schema is not None, f"inference names {name}, which nobody gave"
+    return schema
+
+
+def _tables(inputs: Iterable[tuple[str, Iterable[str]]], known: _Known) -> dict[str, tuple[Column, ...]]:
+    return {name: _schema(name, known).restrict(columns) for name, columns in inputs}
+
+
+def _requirements(needs: Iterable[tuple[str, Iterable[str]]], known: _Known) -> tuple[Requirement, ...]:
+    return tuple(Requirement(name, columns) for name, columns in _tables(needs, known).items())

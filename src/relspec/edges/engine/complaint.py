@@ -1,0 +1,55 @@
+"""What DuckDB says when it refuses, taken apart: kind, message, place, and what it thought of instead."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """An error of DuckDB. `position` is an offset in the statement: in characters for a parser error, else in bytes."""
+
+    kind: str
+    subtype: str
+    message: str
+    position: int | None
+    name: str
+    candidates: tuple[str, ...]
+
+
+def complaint_of(error: duckdb.Error) -> Complaint:
+    """Read an error; one that is no JSON (as from Python functions) keeps its text as the message."""
+    text = str(error)
+    fields = _fields(text)
+    position = fields.get("position")
+    return Complaint(
+        kind=str(fields.get("exception_type", type(error).__name__.removesuffix("Exception"))),
+        subtype=str(fields.get("error_subtype", "")),
+        message=str(fields.get("exception_message", text)).strip(),
+        position=int(position) if position is not None else None,
+        name=str(fields.get("name", "")),
+        candidates=tuple(c for c in str(fields.get("candidates", "")).split(",") if c),
+    )
+
+
+def sentence(message: str) -> str:
+    """Keep what a message says, without the lists of candidates and of settings that DuckDB appends."""
+    kept: list[str] = []
+    for line in message.splitlines():
+        if line.strip().lower().startswith(("candidate", "possible", "did you mean", "line 1:", "try setting")):
+            break
+        kept.append(line.strip())
+    return " ".join(line for line in kept if line) or message.strip()
+
+
+def _fields(text: str) -> dict[str, Any]:
+    start = text.find("{")
+    if start < 0:
+        return {}
+    try:
+        fields = json.loads(text[start:])
+    except ValueError:
+        return {}
+    return fields if isinstance(fields, dict) and "exception_message" in fields else {}

@@ -1,0 +1,69 @@
+"""Opening DuckDB the one way in which results are reproducible, and leaving no trace of a request behind.
+
+One thread and a fixed memory limit give the same bytes for the same inputs. The time zone is set, extensions are
+neither fetched nor loaded, and names of Python variables are no tables. Each request runs in a transaction that is
+rolled back, so its tables and views are gone afterwards whatever happened.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+
+from relspec.core.plan import Udf
+
+UserFunction = Callable[..., Any]
+
+
+def open_connection(memory_mb: int, timezone: str, spill: str, *, files: bool = True) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory database; `spill` is a directory of this process alone, made when it is needed.
+
+    Without `files` the connection cannot reach any file, which suits texts that are only bound: binding `read_csv`
+    would read.
+    """
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": "1",
+        "memory_limit": f"{memory_mb}MiB",
+        "preserve_insertion_order": "true",
+        "python_enable_replacements": "false",
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "errors_as_json": "true",
+        "temp_directory": spill,
+    }
+    if not files:
+        config["enable_external_access"] = "false"
+    connection = duckdb.connect(":memory:", config=config)
+    connection.execute("SET TimeZone = ?", [timezone])
+    connection.execute("SELECT count(*) FROM range(2)").fetchall()
+    return connection
+
+
+@contextmanager
+def scratch(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Run the block in a transaction and take everything back."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+
+
+@contextmanager
+def registered(
+    connection: duckdb.DuckDBPyConnection, udfs: Iterable[Udf], functions: Mapping[str, UserFunction]
+) -> Iterator[None]:
+    """Make Python functions callable in SQL for the block, as Ibis registers them: a NULL argument gives NULL.
+
+    Outside of any transaction: taking a registration back with ROLLBACK would leave half of it behind.
+    """
+    known: list[str] = []
+    try:
+        for udf in udfs:
+            connection.create_function(udf.name, functions[udf.name], list(udf.parameters), udf.returns)
+            known.append(udf.name)
+        yield
+    finally:
+        for name in known:
+            connection.remove_function(name)

@@ -1,0 +1,219 @@
+"""The engines as the application knows them: a few processes, one question each at a time, a warm spare.
+
+There is always one process more than calls may run at once. A call that is cancelled, runs past its limit or loses its
+process costs that process its life, at once; the next call takes the spare, and a new spare starts in the background.
+Callers wait in the order in which they came. The file of views belongs to one further process, started when it is
+first needed. Nothing here retries: whoever asked decides what a lost process means.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from relspec.core.errors import InputMovedError, RelspecError, WorkerError
+from relspec.core.problem import Code, Problem
+from relspec.core.settings import Limits
+from relspec.core.work import (
+    Analyse,
+    Analysed,
+    Execute,
+    Executed,
+    Intake,
+    Intaken,
+    Measure,
+    Measured,
+    Needs,
+    PublishViews,
+)
+from relspec.edges.engine.protocol import (
+    Answer,
+    AskAnalyse,
+    AskExecute,
+    AskIntake,
+    AskMeasure,
+    AskPublish,
+    Fault,
+    GaveAnalysed,
+    GaveExecuted,
+    GaveIntaken,
+    GaveMeasured,
+    GaveNeeds,
+    GaveProblem,
+    GavePublished,
+    InputMoved,
+    Question,
+)
+from relspec.edges.engine.worker import Launch, Worker
+
+
+class EnginePool:
+    """Runs engine processes while it is open as an async context manager; implements `app.ports.Engines`.
+
+    `temporary` is the directory that requests name too: what a killed process leaves there is removed.
+    """
+
+    def __init__(self, limits: Limits, timezone: str, temporary: Path) -> None:
+        self._limits = limits
+        self._launch = Launch(limits.memory_mb, timezone, temporary)
+        self._free: asyncio.Queue[Worker | WorkerError] = asyncio.Queue()
+        self._slots = asyncio.Semaphore(limits.workers)
+        self._workers: set[Worker] = set()
+        self._background: set[asyncio.Task[None]] = set()
+        self._publishing = asyncio.Lock()
+        self._publisher: Worker | None = None
+
+    async def __aenter__(self) -> Self:
+        """Begin to start the processes; calls wait for the first that is warm."""
+        for _ in range(self._limits.workers):
+            self._later(self._start_one())
+        self._later(self._start_spare())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End all processes."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Kill and reap every process, whatever it does."""
+        for worker in self._workers:
+            worker.kill()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.gather(*(self._retire(worker) for worker in tuple(self._workers)))
+
+    def pids(self) -> frozenset[int]:
+        """Name the processes that run now."""
+        return frozenset(worker.pid for worker in self._workers)
+
+    async def intake(self, request: Intake) -> Intaken | Problem:
+        """Take in one file of a source."""
+        if not _is_utf8(request.path):
+            message = "the name of this file cannot be written as text; rename it"
+            return Problem(Code.UNREADABLE, None, repr(request.shown), None, None, message, None)
+        match await self._call(AskIntake(request), self._limits.query_s):
+            case GaveIntaken(value=value) | GaveProblem(value=value):
+                return value
+            case answer:
+                raise _surprise(answer)
+
+    async def analyse(self, request: Analyse) -> Analysed | Needs | Problem:
+        """Compile one query; executes nothing."""
+        match await self._call(AskAnalyse(request), self._limits.build_s):
+            case GaveAnalysed(value=value) | GaveNeeds(value=value) | GaveProblem(value=value):
+                return value
+            case answer:
+                raise _surprise(answer)
+
+    async def measure(self, request: Measure) -> Measured:
+        """Digest one part."""
+        match await self._call(AskMeasure(request), self._limits.query_s):
+            case GaveMeasured(value=value):
+                return value
+            case answer:
+                raise _surprise(answer)
+
+    async def execute(self, request: Execute) -> Executed | Problem:
+        """Run one query and store its object."""
+        match await self._call(AskExecute(request), self._limits.query_s):
+            case GaveExecuted(value=value) | GaveProblem(value=value):
+                return value
+            case answer:
+                raise _surprise(answer)
+
+    async def publish(self, request: PublishViews) -> None:
+        """Bring the file of views to a revision; after a WorkerError ask again with `whole`."""
+        async with self._publishing:
+            worker = self._publisher
+            if worker is None or not worker.alive():
+                worker = self._publisher = await self._new_worker()
+            try:
+                answer = await _ask(worker, AskPublish(request), self._limits.query_s)
+            except BaseException:
+                self._publisher = None
+                self._discard(worker)
+                raise
+        if not isinstance(answer, GavePublished):
+            raise _surprise(answer)
+
+    async def _call(self, question: Question, limit_s: float) -> Answer:
+        async with self._slots:
+            worker = await self._take()
+            try:
+                answer = await _ask(worker, question, limit_s)
+            except BaseException:
+                self._discard(worker)
+                self._later(self._start_one())
+                raise
+            self._free.put_nowait(worker)
+            return answer
+
+    async def _take(self) -> Worker:
+        while True:
+            found = await self._free.get()
+            if isinstance(found, WorkerError):
+                self._later(self._start_one())
+                raise found
+            if found.alive():
+                return found
+            # It died while nobody asked it anything, so nobody is to blame.
+            self._discard(found)
+            self._later(self._start_one())
+
+    async def _start_one(self) -> None:
+        try:
+            self._free.put_nowait(await self._new_worker())
+        except WorkerError as error:
+            self._free.put_nowait(error)
+
+    async def _start_spare(self) -> None:
+        """Start the spare once the others are warm: at the start of the daemon they are what is waited for."""
+        await asyncio.gather(*(task for task in self._background if task is not asyncio.current_task()))
+        await self._start_one()
+
+    async def _new_worker(self) -> Worker:
+        worker = await Worker.start(self._launch)
+        self._workers.add(worker)
+        return worker
+
+    def _discard(self, worker: Worker) -> None:
+        worker.kill()
+        self._later(self._retire(worker))
+
+    async def _retire(self, worker: Worker) -> None:
+        await worker.end()
+        self._workers.discard(worker)
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+async def _ask(worker: Worker, question: Question, limit_s: float) -> Answer:
+    try:
+        async with asyncio.timeout(limit_s):
+            answer = await worker.ask(question)
+    except TimeoutError as error:
+        raise WorkerError("timeout", f"the work took longer than {limit_s:g} s and was ended") from error
+    if isinstance(answer, Fault):
+        raise WorkerError("memory" if answer.memory else "crash", answer.message)
+    return answer
+
+
+def _surprise(answer: Answer) -> RelspecError:
+    if isinstance(answer, InputMoved):
+        return InputMovedError(answer.path)
+    return WorkerError("crash", f"an engine process gave {type(answer).__name__}, which is no answer to the question")
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,122 @@
+"""What the daemon and an engine process say to each other: one question, one answer, in turn."""
+
+import msgspec
+
+from relspec.core.problem import Problem
+from relspec.core.work import (
+    Analyse,
+    Analysed,
+    Execute,
+    Executed,
+    Intake,
+    Intaken,
+    Measure,
+    Measured,
+    Needs,
+    Published,
+    PublishViews,
+)
+
+
+class AskIntake(msgspec.Struct, tag="intake", frozen=True):
+    """Take in a file."""
+
+    request: Intake
+
+
+class AskAnalyse(msgspec.Struct, tag="analyse", frozen=True):
+    """Compile a query."""
+
+    request: Analyse
+
+
+class AskMeasure(msgspec.Struct, tag="measure", frozen=True):
+    """Digest a part."""
+
+    request: Measure
+
+
+class AskExecute(msgspec.Struct, tag="execute", frozen=True):
+    """Run a query."""
+
+    request: Execute
+
+
+class AskPublish(msgspec.Struct, tag="publish", frozen=True):
+    """Bring the file of views up to date."""
+
+    request: PublishViews
+
+
+class Ready(msgspec.Struct, tag="ready", frozen=True):
+    """The process is warm and waits for its first question."""
+
+
+class GaveIntaken(msgspec.Struct, tag="intaken", frozen=True):
+    """A file was taken in."""
+
+    value: Intaken
+
+
+class GaveAnalysed(msgspec.Struct, tag="analysed", frozen=True):
+    """A query was compiled."""
+
+    value: Analysed
+
+
+class GaveNeeds(msgspec.Struct, tag="needs", frozen=True):
+    """A query cannot be compiled without more schemas."""
+
+    value: Needs
+
+
+class GaveMeasured(msgspec.Struct, tag="measured", frozen=True):
+    """A part was digested."""
+
+    value: Measured
+
+
+class GaveExecuted(msgspec.Struct, tag="executed", frozen=True):
+    """A query was run."""
+
+    value: Executed
+
+
+class GavePublished(msgspec.Struct, tag="published", frozen=True):
+    """The file of views is up to date."""
+
+    value: Published
+
+
+class GaveProblem(msgspec.Struct, tag="problem", frozen=True):
+    """Something is wrong in the user's files."""
+
+    value: Problem
+
+
+class InputMoved(msgspec.Struct, tag="input-moved", frozen=True):
+    """An input changed while it was read."""
+
+    path: str
+
+
+class Fault(msgspec.Struct, tag="fault", frozen=True):
+    """The process met an error that it does not know, and ends after this answer."""
+
+    message: str
+    memory: bool
+
+
+Question = AskIntake | AskAnalyse | AskMeasure | AskExecute | AskPublish
+Answer = (
+    Ready
+    | GaveIntaken
+    | GaveAnalysed
+    | GaveNeeds
+    | GaveMeasured
+    | GaveExecuted
+    | GavePublished
+    | GaveProblem
+    | InputMoved
+    | Fault
+)

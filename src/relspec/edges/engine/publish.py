@@ -1,0 +1,106 @@
+"""The verb publish: the DuckDB file of views that users open, replaced whole.
+
+A private copy stays open here between requests, because opening it again would cost time that grows with the number of
+views. Changes go into that copy in one transaction; then it is checkpointed, copied beside the published file, synced
+and renamed over it. Who has the published file open keeps the revision that they opened. Views name each other as
+`main.<name>` without a catalogue, so the file works under any name. The relation `relspec_revision` holds the number.
+
+A request says what changed since the file that is there. A process that starts anew takes that file as its base; a
+request that fails leaves both as they were.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import duckdb
+
+from relspec.core.work import Published, PublishViews, ViewDefinition
+from relspec.edges.engine.complaint import complaint_of, sentence
+from relspec.edges.engine.objects import temporary_path
+from relspec.edges.engine.sql import identifier, read_parquet
+
+#: The name under which the revision is published; no output can have it.
+REVISION_VIEW = "relspec_revision"
+
+
+class PublishError(Exception):
+    """The views cannot be brought to the revision; publish them whole. The published file is as it was."""
+
+
+class Publisher:
+    """The process's private copy of one file of views."""
+
+    def __init__(self) -> None:
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._build: Path | None = None
+        self._target: str | None = None
+
+    def publish(self, request: PublishViews) -> Published:
+        """Bring the file at `request.path` to `request.revision`; raises PublishError."""
+        try:
+            connection = self._opened(request)
+            _apply(connection, request)
+        except (duckdb.Error, OSError) as error:
+            self.close()
+            reason = sentence(complaint_of(error).message) if isinstance(error, duckdb.Error) else str(error)
+            raise PublishError(f"the views cannot be brought to revision {request.revision}: {reason}") from error
+        assert self._build is not None
+        _replace(self._build, Path(request.path))
+        return Published(request.revision)
+
+    def close(self) -> None:
+        """Give the private copy up."""
+        if self._connection is not None:
+            self._connection.close()
+        if self._build is not None:
+            self._build.unlink(missing_ok=True)
+            self._build.with_name(self._build.name + ".wal").unlink(missing_ok=True)
+        self._connection = self._build = self._target = None
+
+    def _opened(self, request: PublishViews) -> duckdb.DuckDBPyConnection:
+        if self._connection is not None and self._target == request.path and not request.whole:
+            return self._connection
+        self.close()
+        self._build = Path(temporary_path(request.temporary, ".duckdb"))
+        self._target = request.path
+        if not request.whole:
+            shutil.copyfile(request.path, self._build)
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "threads": "1",
+            "errors_as_json": "true",
+            "autoinstall_known_extensions": "false",
+        }
+        self._connection = duckdb.connect(str(self._build), config=config)
+        return self._connection
+
+
+def _apply(connection: duckdb.DuckDBPyConnection, request: PublishViews) -> None:
+    connection.execute("BEGIN")
+    try:
+        for name in request.dropped:
+            connection.execute(f"DROP VIEW IF EXISTS main.{identifier(name)}")
+        for view in request.changed:
+            connection.execute(f"CREATE OR REPLACE VIEW main.{identifier(view.name)} AS {_query(view)}")
+        connection.execute(f"CREATE OR REPLACE VIEW main.{REVISION_VIEW} AS SELECT {request.revision} AS revision")
+    except duckdb.Error:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+    # A copy of a file that has its views in the log alone shows none of them.
+    connection.execute("CHECKPOINT")
+
+
+def _query(view: ViewDefinition) -> str:
+    return view.sql if view.sql is not None else f"SELECT * FROM {read_parquet(view.parts)}"
+
+
+def _replace(build: Path, target: Path) -> None:
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        shutil.copyfile(build, aside)
+        with aside.open("rb") as file:
+            os.fsync(file.fileno())
+        aside.rename(target)
+    finally:
+        aside.unlink(missing_ok=True)

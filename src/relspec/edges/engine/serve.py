@@ -1,0 +1,115 @@
+"""What an engine process does: answer one question after the other, and be sure that it is well before the next.
+
+A question is answered by a value, a problem, or by naming an input that moved. Any other error is a fault: the process
+says what it was and ends, because nobody knows what state the database is in. It never decides what to run.
+"""
+
+import traceback
+from pathlib import Path
+
+import duckdb
+
+from relspec.core.errors import InputMovedError
+from relspec.core.problem import Problem
+from relspec.core.work import Analysed, Executed, Intaken, Needs
+from relspec.edges.engine.analyse import analyse
+from relspec.edges.engine.connection import open_connection
+from relspec.edges.engine.execute import execute
+from relspec.edges.engine.intake import intake
+from relspec.edges.engine.measure import measure
+from relspec.edges.engine.objects import temporary_path
+from relspec.edges.engine.protocol import (
+    Answer,
+    AskAnalyse,
+    AskExecute,
+    AskIntake,
+    AskMeasure,
+    AskPublish,
+    Fault,
+    GaveAnalysed,
+    GaveExecuted,
+    GaveIntaken,
+    GaveMeasured,
+    GaveNeeds,
+    GaveProblem,
+    GavePublished,
+    InputMoved,
+    Question,
+    Ready,
+)
+from relspec.edges.engine.publish import Publisher, PublishError
+from relspec.edges.wire import Channel, WireError
+
+
+class Engine:
+    """The databases of one process: one that reads and writes files, one that binds texts and reaches none."""
+
+    def __init__(self, memory_mb: int, timezone: str, temporary: str) -> None:
+        spill = str(Path(temporary_path(temporary, ".spill")))
+        self._files = open_connection(memory_mb, timezone, spill)
+        self._binder = open_connection(memory_mb, timezone, spill, files=False)
+        self._publisher = Publisher()
+
+    def answer(self, question: Question) -> Answer:
+        """Do what is asked; raises nothing that belongs to the work."""
+        try:
+            return self._dispatch(question)
+        except InputMovedError as error:
+            return InputMoved(error.path)
+        except PublishError as error:
+            return Fault(str(error), memory=False)
+        except (duckdb.OutOfMemoryException, MemoryError) as error:
+            return Fault(str(error), memory=True)
+
+    def _dispatch(self, question: Question) -> Answer:
+        match question:
+            case AskIntake(request=request):
+                return _given(intake(self._files, request))
+            case AskAnalyse(request=request):
+                return _given(analyse(self._binder, request))
+            case AskMeasure(request=request):
+                return GaveMeasured(measure(self._files, request))
+            case AskExecute(request=request):
+                return _given(execute(self._files, request, {}))
+            case AskPublish(request=request):
+                return GavePublished(self._publisher.publish(request))
+
+
+def serve(channel: Channel[Question, Answer], memory_mb: int, timezone: str, temporary: str) -> None:
+    """Say ready, then answer until the daemon is gone."""
+    try:
+        engine = Engine(memory_mb, timezone, temporary)
+    except duckdb.Error as error:
+        channel.send(Fault(f"DuckDB does not start: {error}", memory=False))
+        return
+    channel.send(Ready())
+    while True:
+        try:
+            question = channel.receive()
+        except (WireError, ConnectionError):
+            return
+        answer = _answer_or_fault(engine, question)
+        channel.send(answer)
+        if isinstance(answer, Fault):
+            return
+
+
+def _answer_or_fault(engine: Engine, question: Question) -> Answer:
+    try:
+        return engine.answer(question)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the daemon has to hear of it before we end.
+        return Fault(f"{error!r}\n{''.join(traceback.format_exception(error)[-4:])}", memory=False)
+
+
+def _given(value: Intaken | Analysed | Needs | Executed | Problem) -> Answer:
+    match value:
+        case Problem():
+            return GaveProblem(value)
+        case Intaken():
+            return GaveIntaken(value)
+        case Analysed():
+            return GaveAnalysed(value)
+        case Needs():
+            return GaveNeeds(value)
+        case Executed():
+            return GaveExecuted(value)

@@ -1,0 +1,53 @@
+"""Writing SQL text: the only place where names, strings and paths of others become part of a statement."""
+
+import glob
+from collections.abc import Iterable, Sequence
+
+from relspec.core.schema import Column
+from relspec.core.types import stored_type
+
+
+def identifier(name: str) -> str:
+    """Quote a name."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Quote a string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def file_literal(path: str) -> str:
+    """Quote the path of one file: DuckDB expands `*`, `?` and `[` in names, and reads another file without a word."""
+    return literal(glob.escape(path))
+
+
+def read_parquet(paths: Sequence[str]) -> str:
+    """Write a table function over files; folder names like `day=1` add no columns."""
+    files = ", ".join(file_literal(path) for path in paths)
+    return f"read_parquet([{files}], hive_partitioning=false)"
+
+
+def struct_literal(pairs: Iterable[tuple[str, str]]) -> str:
+    """Write named strings, as `columns=` of the text readers wants them."""
+    return "{" + ", ".join(f"{literal(name)}: {literal(value)}" for name, value in pairs) + "}"
+
+
+def selection(columns: Iterable[Column], source: str) -> str:
+    """Select columns by name, each as its type; no columns give rows all the same.
+
+    A type that cannot be stored came from a file that holds it natively, and its text may be none that a cast takes.
+    """
+    listed = ", ".join(_typed(column) for column in columns)
+    return f"SELECT {listed or 'NULL'} FROM {source}"
+
+
+def empty_table(name: str, columns: Iterable[Column]) -> str:
+    """Create `main.<name>` without rows; a table without columns gets one that nobody names."""
+    listed = ", ".join(f"{identifier(c.name)} {c.type}" for c in columns)
+    return f"CREATE TABLE main.{identifier(name)} ({listed or '__relspec_row BOOLEAN'})"
+
+
+def _typed(column: Column) -> str:
+    name = identifier(column.name)
+    return name if stored_type(column.type) is None else f"CAST({name} AS {column.type}) AS {name}"

@@ -1,0 +1,173 @@
+"""One engine process as the daemon sees it: started, asked one question at a time, killed, reaped.
+
+Killing is by process group and takes effect at once. How a process ended is learnt from a pid descriptor in the event
+loop, without a thread.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from relspec.core.errors import WorkerError
+from relspec.edges.engine.objects import own_prefix
+from relspec.edges.engine.protocol import Answer, Fault, Question, Ready
+from relspec.edges.wire import AsyncChannel, WireError
+
+#: How long a process may take from its start to being warm, on a machine that is busy with other things.
+START_S = 60.0
+#: A process that closed its socket is as good as dead; after this long it is made so.
+_GOODBYE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How engine processes are started: memory limit, time zone, and the directory for what they write."""
+
+    memory_mb: int
+    timezone: str
+    temporary: Path
+
+
+class Worker:
+    """A running engine process; made by `start`."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", channel: AsyncChannel[Answer, Any], temporary: Path) -> None:
+        self._process = process
+        self._channel = channel
+        self._temporary = temporary
+
+    @classmethod
+    async def start(cls, launch: Launch) -> "Worker":
+        """Start a process and wait until it is warm; raises WorkerError."""
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                process = _spawn(launch, theirs)
+            channel: AsyncChannel[Answer, Question] = await AsyncChannel.over(ours, Answer)
+        except BaseException:
+            ours.close()
+            raise
+        worker = cls(process, channel, launch.temporary)
+        try:
+            async with asyncio.timeout(START_S):
+                hello = await worker._receive()
+        except BaseException as error:
+            await worker.end()
+            if isinstance(error, TimeoutError):
+                raise WorkerError("timeout", f"an engine process was not ready after {START_S:.0f} s") from error
+            raise
+        if not isinstance(hello, Ready):
+            await worker.end()
+            raise WorkerError("crash", f"an engine process did not start: {_said(hello)}")
+        return worker
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
+    async def ask(self, question: Question) -> Answer:
+        """Send a question and wait for its answer; raises WorkerError when the process ends instead."""
+        try:
+            await self._channel.send(question)
+        except WireError:
+            raise await self._ended() from None
+        return await self._receive()
+
+    def kill(self) -> None:
+        """End the process and what it started, now."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def end(self) -> None:
+        """Kill the process, reap it, and remove what it was writing."""
+        self.kill()
+        self._channel.close()
+        await _exit_of(self._process)
+        for left in self._temporary.glob(f"{own_prefix(self._process.pid)}*"):
+            _remove(left)
+
+    async def _receive(self) -> Answer:
+        try:
+            return await self._channel.receive()
+        except WireError:
+            raise await self._ended() from None
+
+    async def _ended(self) -> WorkerError:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_S):
+                await _exit_of(self._process)
+        return death_of(self._process.returncode)
+
+
+def death_of(code: int | None) -> WorkerError:
+    """Say how a process ended that was not meant to."""
+    if code is None:
+        return WorkerError("crash", "the engine process closed its connection; it is being ended")
+    if code in (-signal.SIGKILL, 128 + signal.SIGKILL):
+        return WorkerError(
+            "memory", "the engine process was killed from outside, as a system does that runs out of memory"
+        )
+    if code < 0:
+        return WorkerError("crash", f"the engine process died of {signal.Signals(-code).name}")
+    return WorkerError("crash", f"the engine process ended with exit code {code}")
+
+
+def _spawn(launch: Launch, connection: socket.socket) -> "subprocess.Popen[bytes]":
+    descriptor = connection.fileno()
+    # -P: a file `duckdb.py` in the user's directory is not the module that we mean.
+    command = [sys.executable, "-P", "-m", "relspec.edges.engine", str(descriptor)]
+    return subprocess.Popen(
+        [*command, str(launch.memory_mb), launch.timezone, str(launch.temporary)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        pass_fds=(descriptor,),
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "1", "TZ": "UTC", "OPENBLAS_NUM_THREADS": "1"},
+        process_group=0,
+    )
+
+
+async def _exit_of(process: "subprocess.Popen[bytes]") -> None:
+    if process.poll() is not None:
+        return
+    descriptor = os.pidfd_open(process.pid)
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(descriptor, _settle, ended)
+    try:
+        await ended
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+    process.wait()
+
+
+def _settle(ended: "asyncio.Future[None]") -> None:
+    if not ended.done():
+        ended.set_result(None)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        for inner in path.iterdir():
+            _remove(inner)
+        path.rmdir()
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _said(answer: Answer) -> str:
+    return answer.message if isinstance(answer, Fault) else repr(answer)
