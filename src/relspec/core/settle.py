@@ -45,6 +45,16 @@ class ChangeSet:
         """All paths that differ, sorted."""
         return tuple(sorted(self.added + self.changed + self.removed))
 
+    def merged(self, later: "ChangeSet") -> "ChangeSet":
+        """Unite with what a later look found; what came and went in between counts as changed."""
+        added, changed, removed = set(self.added), set(self.changed), set(self.removed)
+        back = removed & set(later.added)
+        brief = added & set(later.removed)
+        added = (added | set(later.added)) - back - brief
+        removed = (removed | set(later.removed)) - back - brief
+        changed = (changed | set(later.changed) | back | brief) - added - removed
+        return ChangeSet(tuple(sorted(added)), tuple(sorted(changed)), tuple(sorted(removed)))
+
 
 def merge(one: Hints, other: Hints) -> Hints:
     """Unite what two hints ask to look at; too many paths become "everything"."""
@@ -69,7 +79,7 @@ def look_at_ms(gathered: Gathered, settings: WatchSettings, held: bool, now_ms: 
     return due
 
 
-def changes(before: Tree, after: Tree) -> ChangeSet:
+def changes_between(before: Tree, after: Tree) -> ChangeSet:
     """Compare two looks.
 
     Code differs by content. Data differs by its whole stamp, the device included: the stamp goes on to the engines,

@@ -1,7 +1,7 @@
 """The watched files as they were at one look: paths, stamps, and for code the hash of the bytes.
 
 A path is relative to the project where the file lies in it, else absolute; always with `/`. A tree is compared with a
-later one by `settle.changes`. It knows nothing of what the files mean.
+later one by `settle.changes_between`. It knows nothing of what the files mean.
 """
 
 from collections.abc import Mapping
