@@ -1,15 +1,18 @@
 """What the application needs of the outside, as protocols over core values. Fakes pass the same contract tests."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from relspec.core.digest import BagDigest
 from relspec.core.problem import Problem
 from relspec.core.schema import Schema
 from relspec.core.spec import TaskSpec
+from relspec.core.state import Delta, MemoRow
 from relspec.core.work import (
     Analyse,
     Analysed,
+    BuildFailed,
     Built,
     Execute,
     Executed,
@@ -18,6 +21,7 @@ from relspec.core.work import (
     Intake,
     Intaken,
     Loaded,
+    LoadFailed,
     Measure,
     Measured,
     Needs,
@@ -42,8 +46,8 @@ class Engines(Protocol):
 class LoaderSession(Protocol):
     """One forked child that runs user code for one build; gone when the session ends."""
 
-    async def load(self, path: str) -> Loaded | Problem: ...
-    async def build(self, spec: TaskSpec, schemas: Mapping[str, Schema]) -> Built | Needs | Problem: ...
+    async def load(self, path: str) -> Loaded | LoadFailed: ...
+    async def build(self, spec: TaskSpec, schemas: Mapping[str, Schema]) -> Built | Needs | BuildFailed: ...
     async def extract(self, request: Extract) -> Extracted | Problem: ...
     async def execute(self, request: Execute) -> Executed | Problem: ...
 
@@ -64,3 +68,29 @@ class Watcher(Protocol):
     async def barrier(self) -> None:
         """Return when every event of a write made before this call has been yielded, or a whole look was asked for."""
         ...
+
+
+class CodeReader(Protocol):
+    """Reads a code file once: the hash of its bytes, and these bytes."""
+
+    def read_code(self, path: str) -> tuple[str, bytes] | Problem: ...
+
+
+class Memory(Protocol):
+    """What earlier builds left in the store, by key, and what makes a build's result durable."""
+
+    def commit(self, delta: Delta) -> None: ...
+
+    def remembered(self, key: str) -> MemoRow | None: ...
+    def bags(self, contents: Iterable[str]) -> dict[tuple[str, str], BagDigest]: ...
+    def extraction(self, extractor: str, path: str, version: str) -> Extracted | None: ...
+
+
+class ObjectStore(Protocol):
+    """The immutable files, and the tables that users open."""
+
+    def has(self, content: str) -> bool: ...
+    def sync(self, contents: Iterable[str]) -> None: ...
+    def show(self, name: str, content: str) -> None: ...
+    def hide(self, name: str) -> None: ...
+    def shown(self) -> frozenset[str]: ...

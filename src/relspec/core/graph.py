@@ -63,7 +63,7 @@ class TaskGraph:
         datasets = {*self._graph.predecessor_indices(node), *self._graph.successor_indices(node)}
         self._graph.remove_node(node)
         for dataset in datasets:
-            if self._graph.degree(dataset) == 0:
+            if self._graph.in_degree(dataset) + self._graph.out_degree(dataset) == 0:
                 del self._index[self._graph[dataset]]
                 self._graph.remove_node(dataset)
 
@@ -98,6 +98,16 @@ class TaskGraph:
                 found.add(node)
                 found |= rx.descendants(self._graph, node)
         return frozenset(name for kind, name in (self._graph[i] for i in found) if kind == TASK)
+
+    def with_upstream(self, tasks: Iterable[str]) -> frozenset[str]:
+        """`tasks` and every task that they need, directly or not."""
+        found: set[str] = set(tasks)
+        queue = list(found)
+        while queue:
+            fresh = set(self.upstream(queue.pop())) - found
+            found |= fresh
+            queue += fresh
+        return frozenset(found)
 
     def generations(self, tasks: frozenset[str]) -> dict[str, int]:
         """The topological level of each of `tasks` among themselves, from 0.
@@ -141,7 +151,9 @@ class TaskGraph:
         return digest_of("graph", *parts)
 
     def _below(self, task: str) -> set[str]:
-        node = self._index[(TASK, task)]
+        node = self._index.get((TASK, task))
+        if node is None:
+            return set()
         readers = (r for d in self._graph.successor_indices(node) for r in self._graph.successor_indices(d))
         return {self._graph[i][1] for i in readers}
 

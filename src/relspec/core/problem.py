@@ -23,6 +23,7 @@ class Code(StrEnum):
     UNKNOWN_DATASET = "unknown-dataset"
     UNKNOWN_COLUMN = "unknown-column"
     EDGE = "edge"
+    UPSTREAM = "upstream"
     TYPE = "type"
     SQL = "sql"
     UNSUPPORTED_SQL = "unsupported-sql"
@@ -36,12 +37,12 @@ class Code(StrEnum):
 
 
 #: Codes that say "an input does not offer what is required": the task is blocked, not failed, and heals with its input.
-BLOCKING = frozenset({Code.UNKNOWN_DATASET, Code.UNKNOWN_COLUMN, Code.EDGE})
+BLOCKING = frozenset({Code.UNKNOWN_DATASET, Code.UNKNOWN_COLUMN, Code.EDGE, Code.UPSTREAM})
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem at one place; `path` is relative to the project, `line` and `column` are 1-based, `None` is "none"."""
+    """One problem at one place: `path` relative to the project, `line` and `column` 1-based, `None` is "none"."""
 
     code: Code
     task: str | None

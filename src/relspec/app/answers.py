@@ -1,0 +1,145 @@
+"""Answers commands on an open workspace: one method a command, a document each. The daemon's read side."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+from relspec.app import documents
+from relspec.app.documents import Document
+from relspec.app.why import why_document
+from relspec.app.workspace import Workspace
+from relspec.core.errors import ConfigError
+from relspec.core.problem import Problem
+from relspec.core.state import RunRecord, TaskState
+from relspec.core.suggest import closest
+
+
+class Sync(Protocol):
+    """Waits until every save made before is taken in and built; the runs that nobody was told of."""
+
+    def __call__(self, *, retry: bool) -> Awaitable[tuple[RunRecord, ...]]: ...
+
+
+class Answers:
+    """The commands of one workspace. `pid` is the daemon's, `None` where there is none."""
+
+    def __init__(self, workspace: Workspace, pid: int | None, sync: Sync, stop: Callable[[], None]) -> None:
+        self._workspace = workspace
+        self._pid = pid
+        self._sync = sync
+        self._stop = stop
+
+    async def answer(self, command: str, arguments: dict[str, Any]) -> tuple[int, Document]:
+        """Answer one command: its exit code and its document; raises ConfigError for names that do not exist."""
+        methods = {
+            "build": self._build,
+            "status": self._status,
+            "plan": self._plan,
+            "why": self._why,
+            "explain": self._explain,
+            "graph": self._graph,
+            "check": self._check,
+            "stop": self._stopped,
+        }
+        if command not in methods:
+            raise ConfigError(f"no command {command!r}; there are: {', '.join(methods)}")
+        document = await methods[command](arguments)
+        return exit_code(document), document
+
+    async def _build(self, arguments: dict[str, Any]) -> Document:
+        records = await self._sync(retry=True)
+        world = self._workspace.world
+        scope = self._scope(arguments)
+        return documents.build_document(world, records, self._problems(scope, arguments), scope)
+
+    async def _status(self, arguments: dict[str, Any]) -> Document:
+        if arguments.get("sync"):
+            await self._sync(retry=False)
+        tasks = self._named(arguments.get("tasks") or ())
+        return documents.status_document(self._workspace.world, self._pid, tasks)
+
+    async def _plan(self, arguments: dict[str, Any]) -> Document:
+        await self._sync(retry=False)
+        world = self._workspace.world
+        run = await self._workspace.decide(frozenset(world.unsettled))
+        return documents.plan_document(world, run, self._scope(arguments))
+
+    async def _why(self, arguments: dict[str, Any]) -> Document:
+        (task,) = self._named([str(arguments.get("task"))])
+        return why_document(self._workspace.world, self._workspace.store, task)
+
+    async def _explain(self, arguments: dict[str, Any]) -> Document:
+        await self._sync(retry=False)
+        (task,) = self._named([str(arguments.get("task"))])
+        return documents.explain_document(self._workspace.world, task)
+
+    async def _graph(self, _: dict[str, Any]) -> Document:
+        await self._sync(retry=False)
+        return documents.graph_document(self._workspace.world)
+
+    async def _check(self, arguments: dict[str, Any]) -> Document:
+        records = await self._sync(retry=False)
+        recompiled = {t for r in records for t in r.recompiled}
+        return documents.check_document(self._workspace.world, recompiled, self._scope(arguments))
+
+    async def _stopped(self, _: dict[str, Any]) -> Document:
+        self._stop()
+        return {"stopping": True, "pid": self._pid}
+
+    def _named(self, tasks: Sequence[str]) -> tuple[str, ...]:
+        """Find tasks by name, or by output; raises ConfigError with the nearest name."""
+        return named_tasks(self._workspace, tasks)
+
+    def _scope(self, arguments: dict[str, Any]) -> frozenset[str] | None:
+        return scope_of(self._workspace, arguments)
+
+    def _problems(self, scope: frozenset[str] | None, arguments: dict[str, Any]) -> tuple[Problem, ...]:
+        return scoped_problems(self._workspace, scope, arguments)
+
+
+def exit_code(document: Document) -> int:
+    """1 when the document tells of problems, or of tasks that are blocked or failed; else 0."""
+    tasks = document.get("tasks")
+    states = {t["state"] for t in tasks} if isinstance(tasks, list) else set()
+    broken = not states.isdisjoint({TaskState.BLOCKED, TaskState.FAILED})
+    return int(broken or any(document.get(key) for key in ("problems", "failed", "blocked")))
+
+
+def named_tasks(workspace: Workspace, tasks: Sequence[str]) -> tuple[str, ...]:
+    """Find tasks by name, or by output; raises ConfigError with the nearest name."""
+    catalog = workspace.world.catalog
+    found = []
+    for name in tasks:
+        spec = catalog.by_name.get(name) or catalog.by_output.get(name.lower())
+        if spec is None:
+            near = closest(name, [*catalog.by_name, *(s.output for s in catalog.by_output.values())])
+            hint = (
+                f"did you mean {near!r}?" if near else f"there are: {', '.join(sorted(catalog.by_name)[:20]) or 'none'}"
+            )
+            raise ConfigError(f"no task {name!r}; {hint}")
+        found.append(spec.name)
+    return tuple(found)
+
+
+def scope_of(workspace: Workspace, arguments: dict[str, Any]) -> frozenset[str] | None:
+    """The tasks that a request is about: named ones with what they need, or a file's and their cone; `None` is all."""
+    world = workspace.world
+    if arguments.get("file"):
+        path = str(arguments["file"])
+        shown = world.shown_path(path)
+        datasets = [name for name, s in world.sources.items() if any(f.path == shown for f in s.files)]
+        own = {s.name for s in world.catalog.by_name.values() if s.builder.path == shown} | world.used_by(shown)
+        return frozenset(own | world.graph.cone(own, datasets))
+    if arguments.get("tasks"):
+        return world.graph.with_upstream(named_tasks(workspace, arguments["tasks"]))
+    return None
+
+
+def scoped_problems(
+    workspace: Workspace, scope: frozenset[str] | None, arguments: dict[str, Any]
+) -> tuple[Problem, ...]:
+    """The problems that a request is about."""
+    problems = workspace.world.problems()
+    if scope is None:
+        return problems
+    shown = workspace.world.shown_path(str(arguments.get("file") or ""))
+    return tuple(p for p in problems if p.task in scope or (shown and p.path == shown))

@@ -1,0 +1,202 @@
+"""One build, one step a line: take in, load, compile, settle the cone, commit, publish.
+
+    ChangeSet -> take_in -> load -> extract -> compile -> cone -> run -> sync -> commit -> publish -> BuildReport
+
+Nothing is visible before the commit, and nothing is told to anybody after `AllReady`.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from relspec.app.compile import Compilation
+from relspec.app.compile_task import TaskCompiler
+from relspec.app.digests import Digests
+from relspec.app.executions import Executions
+from relspec.app.extract import extract
+from relspec.app.load import load
+from relspec.app.ports import CodeReader, Engines, LoaderSession, Memory, ObjectStore
+from relspec.app.publish import publish
+from relspec.app.run import Run, Workshop, status_of
+from relspec.app.take_in import take_in
+from relspec.app.world import World
+from relspec.core.diff import what_moved
+from relspec.core.problem import Problem
+from relspec.core.progress import Action, AllReady, ProblemsFound, Progress
+from relspec.core.reason import Rule
+from relspec.core.settle import ChangeSet
+from relspec.core.state import ExtractionRow, RunRecord, RunTask, TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What one build did: the run's record, and the problems that hold after it."""
+
+    record: RunRecord
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a build works with; a loader session is opened for each build."""
+
+    engines: Engines
+    memory: Memory
+    objects: ObjectStore
+    code: CodeReader
+    executions: Executions
+    tell: Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What a build knows before anything executes: the cone to settle, and what went through the compiler."""
+
+    cone: frozenset[str]
+    recompiled: frozenset[str]
+    compilation: Compilation
+    extractions: tuple[ExtractionRow, ...]
+
+
+async def compile_changes(world: World, tools: Tools, session: LoaderSession, changes: ChangeSet) -> Compiled:
+    """Bring sources, declarations and plans up to date; executes no query."""
+    world.moved |= await take_in(world, tools.engines)
+    loaded = await load(world, changes, session, tools.code)
+    extracted, extractions = await extract(world, session, tools.memory)
+    world.moved |= extracted
+    came, gone = world.declare()
+    removed = {world.plans[t].output for t in gone if t in world.plans}
+    for task in sorted(gone):
+        world.remove_task(task)
+    touched = {*changes.added, *changes.changed, *changes.removed}
+    candidates = world.unsettled | world.cycles.keys() | came
+    candidates |= {s.name for s in world.catalog.by_name.values() if s.builder.path in loaded} if loaded else set()
+    candidates |= {t for path in touched for t in world.used_by(path)}
+    candidates |= {t for name in {*world.moved, *removed, *_outputs(world, came)} for t in world.asked_by(name)}
+    world.unsettled |= came
+    compilation = Compilation(world, TaskCompiler(world, tools.engines, session, tools.code))
+    await compilation.run(frozenset(candidates & world.catalog.by_name.keys()))
+    world.unsettled &= world.catalog.by_name.keys()
+    quiet = compilation.recompiled - compilation.moved
+    seeds = world.unsettled - {t for t in quiet if _rests(world, t)}
+    cone = world.graph.cone(seeds, world.moved) | world.unsettled
+    return Compiled(frozenset(cone), frozenset(compilation.recompiled), compilation, extractions)
+
+
+def _outputs(world: World, tasks: frozenset[str]) -> set[str]:
+    return {world.catalog.by_name[t].output for t in tasks}
+
+
+def _rests(world: World, task: str) -> bool:
+    """Whether a task was at rest before it was recompiled into the plan that it had."""
+    status, record = world.statuses.get(task), world.records.get(task)
+    return status is not None and status.state is TaskState.FRESH and record is not None and record.problem is None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked of a build: `only` these tasks and what they need (`None`: all), and failures to `retry`."""
+
+    only: frozenset[str] | None = None
+    retry: frozenset[str] = frozenset()
+
+
+#: The wish of a daemon after a save.
+EVERYTHING = Wish()
+
+
+async def build(
+    world: World, tools: Tools, session: LoaderSession, changes: ChangeSet, wish: Wish = EVERYTHING
+) -> BuildReport:
+    """Take `changes` in and bring everything, or what is wished, to rest.
+
+    Raises StateError when the result cannot be kept. Cancelling it leaves the world consistent and dirty.
+    """
+    started_at, started = time.time(), time.monotonic()
+    compiled = await compile_changes(world, tools, session, changes)
+    await tools.executions.end(lambda task: task in compiled.cone or task not in world.catalog.by_name)
+    mark_stale(world, compiled.cone)
+    workshop = Workshop(tools.engines, session, tools.memory, tools.objects, tools.executions, tools.tell)
+    digests = Digests(tools.engines, tools.memory, world.graph)
+    run = Run(world, workshop, digests, retry=wish.retry)
+    try:
+        await run.go(_wished(world, compiled.cone, wish))
+        world.moved.clear()
+    finally:
+        world.carry(run.memo, digests.rows(), compiled.extractions, run.made)
+    record = _record(world, compiled, run, changes, (started_at, (time.monotonic() - started) * 1000))
+    first = world.published_revision is None
+    await _commit(world, tools, record)
+    shown = world.notes_shown()
+    if first or shown:
+        await publish(world, tools.engines, tools.objects, None if first else shown)
+        world.published_revision = world.revision
+    problems = world.problems()
+    tools.tell(ProblemsFound(problems))
+    record = replace(record, ms=(time.monotonic() - started) * 1000)
+    tools.tell(_ready(record, len(problems)))
+    return BuildReport(record, problems)
+
+
+def _wished(world: World, cone: frozenset[str], wish: Wish) -> frozenset[str]:
+    return cone if wish.only is None else cone & world.graph.with_upstream(wish.only)
+
+
+def mark_stale(world: World, cone: frozenset[str]) -> None:
+    """Show the tasks of a cone as stale until they are brought to rest."""
+    for task in cone:
+        status = world.statuses.get(task)
+        if status is None or status.state is TaskState.FRESH:
+            spec = world.catalog.by_name[task]
+            world.put_status(task, status_of(world, spec, TaskState.STALE, "something that it depends on moved"))
+
+
+def _record(world: World, compiled: Compiled, run: Run, changes: ChangeSet, times: tuple[float, float]) -> RunRecord:
+    world.run += 1
+    if world.changes_what_is_shown():
+        world.revision += 1
+    taken = [(p, "added") for p in changes.added] + [(p, "changed") for p in changes.changed]
+    taken += [(p, "removed") for p in changes.removed]
+    return RunRecord(
+        run=world.run,
+        revision=world.revision,
+        started_at=times[0],
+        ms=times[1],
+        changes=tuple(sorted(taken)),
+        recompiled=tuple(sorted(compiled.recompiled)),
+        tasks=tuple(_explained(compiled.compilation, run.results[t]) for t in sorted(run.results)),
+    )
+
+
+def _explained(compilation: Compilation, result: RunTask) -> RunTask:
+    """Say of a plan that moved, what of it moved."""
+    before, after = compilation.before.get(result.task), compilation.world.plans.get(result.task)
+    if before is None or after is None or before.fingerprint == after.fingerprint:
+        return result
+    said = what_moved(before, after)
+    reasons = tuple(
+        replace(r, because=f"its plan moved: {said}") if r.rule is Rule.PLAN_MOVED else r for r in result.reasons
+    )
+    return replace(result, reasons=reasons)
+
+
+async def _commit(world: World, tools: Tools, record: RunRecord) -> None:
+    """Make everything durable: first the objects, then the state that names them."""
+    await asyncio.to_thread(tools.objects.sync, world.carried.objects | world.taken_objects())
+    tools.memory.commit(world.delta(record, world.problems()))
+    world.committed()
+
+
+def _ready(record: RunRecord, n_problems: int) -> AllReady:
+    count = {action: sum(1 for t in record.tasks if t.action is action) for action in Action}
+    return AllReady(
+        revision=record.revision,
+        executed=count[Action.EXECUTED],
+        restored=count[Action.RESTORED],
+        cut_off=count[Action.CUT_OFF],
+        blocked=count[Action.BLOCKED],
+        failed=count[Action.FAILED],
+        problems=n_problems,
+        ms=record.ms,
+    )

@@ -1,0 +1,163 @@
+"""Compiles the tasks whose source, imports or asked schemas moved, and only those.
+
+The order is found while going: a task that looks at the output of a task which is itself waiting, waits for it. When
+nothing runs and tasks still wait, they wait for each other: a cycle, named in full. A schema that comes out other
+than before makes its readers stale in turn; one that comes out the same stops there.
+"""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+from relspec.app.compile_task import TaskCompiler, cycle_problem, upstream_problem
+from relspec.app.world import World
+from relspec.core.plan import CompileRecord, PlanArtifact
+from relspec.core.problem import Code, Problem
+from relspec.core.types import type_family
+from relspec.core.validation import failed_edges
+from relspec.core.waits import cycles
+
+
+@dataclass
+class Compilation:
+    """One pass of compiling. `recompiled` tasks went through the compiler; of those `moved` have another plan."""
+
+    world: World
+    compiler: TaskCompiler
+    recompiled: set[str] = field(default_factory=set)
+    moved: set[str] = field(default_factory=set)
+    before: dict[str, PlanArtifact | None] = field(default_factory=dict)
+    _wanted: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    async def run(self, candidates: frozenset[str]) -> None:
+        """Compile those of `candidates` that are stale, and all that becomes stale by it."""
+        waiting = {t for t in candidates if self._must_compile(t)}
+        self.world.cycles.clear()
+        running: dict[asyncio.Task[None], str] = {}
+        try:
+            while waiting or running:
+                pending = waiting | set(running.values())
+                for task in [t for t in sorted(waiting) if not self._waits_for(t, pending)]:
+                    if len(running) >= 2 * self.world.settings.limits.workers:
+                        break
+                    waiting.discard(task)
+                    running[asyncio.create_task(self._compile(task, pending))] = task
+                if not running:
+                    self._report_cycles(waiting)
+                    return
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for finished in done:
+                    task = running.pop(finished)
+                    finished.result()
+                    if task in self._wanted:
+                        waiting.add(task)
+                    else:
+                        waiting |= self._made_stale_by(task) - set(running.values())
+        finally:
+            for unfinished in running:
+                unfinished.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    def _must_compile(self, task: str) -> bool:
+        world = self.world
+        world.edge_failures.pop(task, None)
+        if task not in world.catalog.by_name or world.module_problem(task) is not None:
+            return False
+        spec, record = world.catalog.by_name[task], world.records.get(task)
+        if record is None or replace(record.spec, line=spec.line) != spec or task in world.cycles:
+            return True
+        if record.spec.line != spec.line:
+            world.put_record(task, replace(record, spec=spec))
+        if self._files_moved(task, record):
+            return True
+        if all(digest == world.asked_digest(dataset) for dataset, digest in record.asked):
+            return False
+        problem = self._type_drift(task, record)
+        if problem is not None:
+            world.edge_failures[task] = problem
+            world.unsettled.add(task)
+        return problem is None
+
+    def _files_moved(self, task: str, record: CompileRecord) -> bool:
+        world = self.world
+        module = world.modules[record.spec.builder.path]
+        current = {use.path: use.content for use in module.files}
+        used = {use.path: use.content for use in record.files}
+        if any(used.get(path) != content for path, content in current.items()):
+            return True
+        rest = ((path, content) for path, content in used.items() if path not in current)
+        return any(world.content(path) not in {None, content} or path in world.look_again for path, content in rest)
+
+    def _type_drift(self, task: str, record: CompileRecord) -> Problem | None:
+        """A required column of a source that changed into another family of types blocks its readers, untouched."""
+        world, plan = self.world, self.world.plans.get(task)
+        if plan is None or record.problem is not None:
+            return None
+        needs = tuple(need for need in plan.deps.inputs if world.source(need.dataset) is not None)
+        schemas = {n.dataset.lower(): s for n in needs if (s := world.schema(n.dataset)) is not None}
+        for failure in failed_edges(task, tuple(n for n in needs if n.dataset.lower() in schemas), schemas):
+            if any(type_family(wanted) != type_family(found) for _, wanted, found in failure.wrong_types):
+                spec = record.spec
+                hint = "restore the type in the data, or change the task to fit the new type and save it"
+                return Problem(Code.EDGE, task, spec.builder.path, spec.line, 1, failure.sentence(), hint)
+        return None
+
+    def _waits_for(self, task: str, pending: set[str]) -> bool:
+        return any(self._producer(d) in pending for d in self._wants(task) if self._producer(d) != task)
+
+    def _wants(self, task: str) -> frozenset[str]:
+        """The datasets that `task` is known to look at: found in this pass, or before if its own files did not move."""
+        found = self._wanted.get(task)
+        if found is not None:
+            return found
+        record = self.world.records.get(task)
+        if record is None or self._files_moved(task, record):
+            return frozenset()
+        return frozenset(dataset for dataset, _ in record.asked)
+
+    def _producer(self, dataset: str) -> str | None:
+        spec = self.world.producer(dataset)
+        return None if spec is None else spec.name
+
+    async def _compile(self, task: str, pending: set[str]) -> None:
+        """Compile one task, or find that it has to wait: then `_wanted` says for what."""
+        world = self.world
+        world.unsettled.add(task)
+        old = world.plans.get(task)
+        self.before.setdefault(task, old)
+        known = self._wanted.pop(task, frozenset())
+        outcome = await self.compiler.compile(task, known, frozenset(pending - {task}))
+        if isinstance(outcome, frozenset):
+            self._wanted[task] = outcome
+            return
+        record, plan = outcome
+        self.recompiled.add(task)
+        world.put_record(task, record)
+        if plan is None:
+            return
+        cycle = world.put_plan(plan)
+        for member in cycle:
+            world.cycles[member] = cycle_problem(world, member, cycle)
+            world.unsettled.add(member)
+        first = self.before[task]
+        if first is None or first.fingerprint != plan.fingerprint:
+            self.moved.add(task)
+
+    def _made_stale_by(self, task: str) -> set[str]:
+        spec = self.world.catalog.by_name[task]
+        return {t for t in self.world.asked_by(spec.output) if t != task and self._must_compile(t)}
+
+    def _report_cycles(self, waiting: set[str]) -> None:
+        waits = {t: {p for d in self._wants(t) if (p := self._producer(d)) is not None} for t in waiting}
+        found = {member: cycle for cycle in cycles(waits) for member in cycle}
+        for task in sorted(waiting):
+            spec = self.world.catalog.by_name[task]
+            self.recompiled.add(task)
+            self.world.unsettled.add(task)
+            if task in found:
+                problem = cycle_problem(self.world, task, found[task])
+            else:
+                blocking = sorted(waits[task] & waiting)
+                problem = upstream_problem(spec, blocking[0] if blocking else task)
+            asked = tuple((d, self.world.asked_digest(d)) for d in sorted(self._wants(task)))
+            files = self.world.modules[spec.builder.path].files
+            self.world.put_record(task, CompileRecord(spec, files, asked, problem))

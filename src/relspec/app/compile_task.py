@@ -1,0 +1,230 @@
+"""Compiles one task: builder -> query text -> analysis -> plan, or the problem that stands in the way.
+
+The builder says what it wants to see; what is known is given, what is unknown is a problem with the nearest name.
+"""
+
+from dataclasses import dataclass
+
+from relspec.app.ports import CodeReader, Engines, LoaderSession
+from relspec.app.world import World
+from relspec.core.errors import WorkerError
+from relspec.core.plan import (
+    CompileRecord,
+    FileUse,
+    InferredDeps,
+    PlanArtifact,
+    Requirement,
+    fingerprint_of,
+)
+from relspec.core.problem import Code, Problem
+from relspec.core.schema import Schema
+from relspec.core.spec import Kind, Language, TaskSpec
+from relspec.core.suggest import closest
+from relspec.core.work import Analyse, Analysed, BuildFailed, Built, Named, Needs, ViewQuery
+
+#: A builder that keeps asking for further datasets is given up after so many rounds.
+_ROUNDS_MAX = 1000
+
+Outcome = tuple[CompileRecord, PlanArtifact | None] | frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """The query text of a task, and what obtaining it looked at."""
+
+    text: str
+    built: Built | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCompiler:
+    """Compiles single tasks against what the world knows."""
+
+    world: World
+    engines: Engines
+    session: LoaderSession
+    code: CodeReader
+
+    async def compile(self, task: str, wanted: frozenset[str], pending: frozenset[str]) -> Outcome:
+        """Give the record and, where all is well, the plan; or the datasets that `pending` tasks have to give first."""
+        spec = self.world.catalog.by_name[task]
+        record = self.world.records.get(task)
+        hint = wanted or (frozenset() if record is None else frozenset(d for d, _ in record.asked))
+        # What a pending task produces is left out: if the query really mentions it, the answer says so.
+        names = {n for n in hint if self._producer(n) not in pending | {task}}
+        for _ in range(_ROUNDS_MAX):
+            answer = await self._attempt(spec, names)
+            if not isinstance(answer, Needs):
+                return self._finish(spec, names, answer)
+            late = {n.name for n in answer.datasets if self._producer(n.name) in pending}
+            trouble = [p for n in answer.datasets if n.name not in late and (p := self._unknown(spec, n)) is not None]
+            fresh = {n.name for n in answer.datasets} - names - late
+            names |= fresh
+            if trouble:
+                return self._finish(spec, names, trouble[0])
+            if late:
+                return frozenset(names | late)
+            if not fresh:
+                return self._finish(spec, names, self._stuck(spec, answer.datasets))
+        return self._finish(spec, names, self._stuck(spec, ()))
+
+    def _producer(self, dataset: str) -> str | None:
+        spec = self.world.producer(dataset)
+        return None if spec is None else spec.name
+
+    async def _attempt(
+        self, spec: TaskSpec, names: set[str]
+    ) -> "Needs | Problem | BuildFailed | tuple[Analysed, _Query]":
+        try:
+            if spec.builder.language is Language.PYTHON:
+                built = await self.session.build(spec, self._schemas(names))
+                if not isinstance(built, Built):
+                    return built
+                names &= set(built.asked)
+                query = _Query(built.text, built)
+            else:
+                read = self.code.read_code(spec.builder.path)
+                if isinstance(read, Problem):
+                    return read
+                query = _Query(read[1].decode("utf-8-sig", "replace"), None)
+            analysed = await self.engines.analyse(self._analyse(spec, names, query))
+        except WorkerError as error:
+            return self._died(spec, error)
+        return (analysed, query) if isinstance(analysed, Analysed) else analysed
+
+    def _analyse(self, spec: TaskSpec, names: set[str], query: _Query) -> Analyse:
+        views = {n: plan for n in names if (plan := self.world.view_plan(n)) is not None}
+        behind = {need.dataset for plan in views.values() for need in plan.deps.inputs}
+        stored = {n: s for n in (names - views.keys()) | behind if (s := self.world.schema(n)) is not None}
+        return Analyse(
+            task=spec.name,
+            path=spec.builder.path,
+            line=spec.line,
+            text=query.text,
+            generated=query.built is not None,
+            schemas=tuple(sorted(stored.items(), key=lambda item: item[0])),
+            views=tuple(ViewQuery(p.output, p.sql, p.schema) for _, p in sorted(views.items())),
+            cast=None if query.built is None else query.built.schema,
+            udfs=() if query.built is None else query.built.udfs,
+            stored=spec.kind is not Kind.VIEW,
+        )
+
+    def _finish(
+        self, spec: TaskSpec, names: set[str], answer: "Problem | BuildFailed | tuple[Analysed, _Query]"
+    ) -> tuple[CompileRecord, PlanArtifact | None]:
+        files = {use.path: use for use in self.world.modules[spec.builder.path].files}
+        plan, problem = None, None
+        if isinstance(answer, BuildFailed):
+            problem = answer.problem
+            names = names | set(answer.asked)
+            files |= {use.path: use for use in answer.files}
+        elif isinstance(answer, Problem):
+            problem = self._as_edge(spec, answer)
+        else:
+            plan, extra = self._plan(spec, *answer)
+            files |= {use.path: use for use in extra}
+            names = {n for n in names if n.lower() in _mentioned(plan)}
+            problem = _view_with_udf(spec, plan)
+        asked = tuple((n, self.world.asked_digest(n)) for n in sorted(names))
+        record = CompileRecord(spec, tuple(files[p] for p in sorted(files)), asked, problem)
+        return record, plan if problem is None else None
+
+    def _plan(self, spec: TaskSpec, analysed: Analysed, query: _Query) -> tuple[PlanArtifact, tuple[FileUse, ...]]:
+        built = query.built
+        metadata = () if built is None else built.metadata
+        inputs = tuple(
+            Requirement(n.dataset, n.columns, tuple((k, v) for d, k, v in metadata if d.lower() == n.dataset.lower()))
+            for n in analysed.inputs
+        )
+        udfs = () if built is None else built.udfs
+        plan = PlanArtifact(
+            task=spec.name,
+            output=spec.output,
+            sql=analysed.sql,
+            canonical=analysed.canonical,
+            schema=analysed.schema,
+            deps=InferredDeps(inputs, analysed.views),
+            lineage=analysed.lineage,
+            udfs=udfs,
+            coarse=analysed.coarse,
+            fingerprint=fingerprint_of(spec.output, analysed.canonical, analysed.schema, inputs, udfs),
+        )
+        return plan, () if built is None else built.files
+
+    def _schemas(self, names: set[str]) -> dict[str, Schema]:
+        return {n: s for n in names if (s := self.world.schema(n)) is not None}
+
+    def _unknown(self, spec: TaskSpec, named: Named) -> Problem | None:
+        """Why nothing is known of a dataset; `None` when its schema is known."""
+        world, name = self.world, named.name
+        producer = world.producer(name)
+        if producer is not None and producer.name == spec.name:
+            return cycle_problem(world, spec.name, (spec.name,))
+        if world.schema(name) is not None:
+            return None
+        if producer is not None:
+            return upstream_problem(spec, producer.name)
+        place = (spec.builder.path, named.line, named.column)
+        source = world.source(name)
+        if source is not None and source.problems:
+            message = f"{name} cannot be used: {source.problems[0].message}"
+            return Problem(Code.UPSTREAM, spec.name, *place, message, None)
+        near = closest(name, world.dataset_names())
+        known = ", ".join(world.dataset_names()[:12]) or "none"
+        hint = f"did you mean {near!r}?" if near is not None else f"known datasets: {known}"
+        return Problem(Code.UNKNOWN_DATASET, spec.name, *place, f"no source or task output is named {name!r}", hint)
+
+    def _as_edge(self, spec: TaskSpec, problem: Problem) -> Problem:
+        """Name the edge when a column is gone from an input while the task itself did not change."""
+        record, plan = self.world.records.get(spec.name), self.world.plans.get(spec.name)
+        if problem.code is not Code.UNKNOWN_COLUMN or plan is None or record is None or record.problem is not None:
+            return problem
+        if {f.path: f.content for f in record.files} != {f.path: self.world.content(f.path) for f in record.files}:
+            return problem
+        for need in plan.deps.inputs:
+            schema = self.world.schema(need.dataset)
+            missing = [] if schema is None else [c.name for c in need.columns if schema.column(c.name) is None]
+            if missing and schema is not None:
+                there = ", ".join(f"{c.name} {c.type}" for c in schema.columns)
+                columns = ", ".join(repr(c) for c in missing)
+                message = f"{need.dataset} no longer offers {columns}, which {spec.name} requires (there is: {there})"
+                hint = f"put the column back, or change {spec.builder.path}"
+                return Problem(Code.EDGE, spec.name, problem.path, problem.line, problem.column, message, hint)
+        return problem
+
+    def _stuck(self, spec: TaskSpec, datasets: tuple[Named, ...]) -> Problem:
+        names = ", ".join(d.name for d in datasets) or "ever more datasets"
+        message = f"the builder of {spec.name} keeps asking for {names}"
+        return Problem(Code.BUILDER, spec.name, spec.builder.path, spec.line, 1, message, "name fixed datasets")
+
+    def _died(self, spec: TaskSpec, error: WorkerError) -> Problem:
+        code = {"timeout": Code.TIMEOUT, "memory": Code.MEMORY}.get(error.cause, Code.CRASH)
+        message = f"compiling {spec.name} ended its process: {error}"
+        return Problem(code, spec.name, spec.builder.path, spec.line, 1, message, None)
+
+
+def cycle_problem(world: World, task: str, cycle: tuple[str, ...]) -> Problem:
+    """Say that `task` is part of a cycle, naming every task on it."""
+    spec = world.catalog.by_name[task]
+    start = cycle.index(task) if task in cycle else 0
+    walk = " -> ".join([*cycle[start:], *cycle[:start], cycle[start]])
+    hint = "break the circle: let one of them read something else"
+    return Problem(Code.CYCLE, task, spec.builder.path, spec.line, 1, f"these tasks need each other: {walk}", hint)
+
+
+def upstream_problem(spec: TaskSpec, upstream: str) -> Problem:
+    """Say that `spec` waits for a task that has never been compiled."""
+    message = f"{spec.name} needs the output of {upstream}, which has a problem"
+    return Problem(Code.UPSTREAM, spec.name, spec.builder.path, spec.line, 1, message, None)
+
+
+def _mentioned(plan: PlanArtifact) -> frozenset[str]:
+    return frozenset(n.dataset.lower() for n in (*plan.deps.inputs, *plan.deps.views))
+
+
+def _view_with_udf(spec: TaskSpec, plan: PlanArtifact) -> Problem | None:
+    if spec.kind is not Kind.VIEW or not plan.udfs:
+        return None
+    message = f"{spec.name} is a view and calls the Python UDF {plan.udfs[0].name}: whoever reads a view runs its query"
+    hint = 'make it kind="compute", then its table is stored'
+    return Problem(Code.OUTPUT_SCHEMA, spec.name, spec.builder.path, spec.line, 1, message, hint)

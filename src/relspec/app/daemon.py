@@ -1,0 +1,260 @@
+"""The daemon: watch, settle, look, build, and answer, until stopped.
+
+One loop owns the world. Everything that happens reaches it as an event of a closed union, so there is one order of
+things: hints are gathered until they settle, a look says what changed, a build that is under way is superseded by a
+newer change. A sync request is answered when every hint before it was looked at and nothing is left to build.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from relspec.app.answers import Answers
+from relspec.app.build import BuildReport, Wish
+from relspec.app.workspace import Workspace, open_workspace
+from relspec.core.layout import Layout
+from relspec.core.problem import Code
+from relspec.core.progress import ChangeDetected, Progress
+from relspec.core.settle import ChangeSet, Gathered, gather, look_at_ms
+from relspec.core.state import RunRecord
+from relspec.edges.api import serve
+from relspec.edges.watch import FileWatcher
+
+_NO_CHANGES = ChangeSet((), (), ())
+
+#: A file that was being written, or that moved while it was read, is looked at again after this time.
+_AGAIN_S = 0.05
+#: Runs that nobody asked about are kept for the next `build` up to this number.
+_UNREPORTED_MAX = 10_000
+#: The write-ahead log is folded in after so long without an event.
+_IDLE_S = 2.0
+
+#: Failures of the machine's kind are worth another try when somebody asks for a build.
+_RETRIED = frozenset({Code.TIMEOUT, Code.CRASH, Code.MEMORY})
+
+
+@dataclass(frozen=True, slots=True)
+class Hinted:
+    """Something may have changed at these absolute paths; `None` is "anywhere"."""
+
+    paths: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRequested:
+    """Somebody waits until all is taken in; `retry` asks for another try of what the machine made fail."""
+
+    done: "asyncio.Future[tuple[RunRecord, ...]]"
+    retry: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BuildEnded:
+    """The build task ended, by itself or because it was superseded."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """End the daemon."""
+
+
+Event = Hinted | SyncRequested | BuildEnded | StopRequested
+
+
+class Daemon:
+    """The loop. `records` are the runs since somebody last asked for a build."""
+
+    def __init__(self, workspace: Workspace, watcher: FileWatcher, tell: Callable[[Progress], None]) -> None:
+        self._workspace = workspace
+        self._watcher = watcher
+        self._tell = tell
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._gathered: Gathered | None = None
+        self._changes = _NO_CHANGES
+        self._build: asyncio.Task[BuildReport] | None = None
+        self._building = _NO_CHANGES
+        self._waiting: list[SyncRequested] = []
+        self._retry = False
+        self._records: list[RunRecord] = []
+        self._first_done = False
+        self._failed: BaseException | None = None
+
+    async def run(self) -> None:
+        """Go on until a stop is requested; raises what made a build impossible, such as a StateError."""
+        pump = asyncio.create_task(self._pump())
+        try:
+            while True:
+                event = await self._next()
+                if isinstance(event, StopRequested):
+                    return
+                self._take(event)
+                if self._failed is not None:
+                    raise self._failed
+                if pump.done():
+                    pump.result()
+                await self._advance()
+        finally:
+            await _ended(pump)
+            await self._supersede()
+            await self._workspace.tools.executions.end(lambda _: True)
+            for request in self._waiting:
+                request.done.cancel()
+
+    def stop(self) -> None:
+        """Ask the loop to end."""
+        self._events.put_nowait(StopRequested())
+
+    async def sync(self, *, retry: bool) -> tuple[RunRecord, ...]:
+        """Wait until every save before this call is taken in and built; the runs since the last one who asked.
+
+        With `retry` the answer is taken: the next who asks gets what came after.
+        """
+        await self._watcher.barrier()
+        done: asyncio.Future[tuple[RunRecord, ...]] = asyncio.get_running_loop().create_future()
+        self._events.put_nowait(SyncRequested(done, retry))
+        return await done
+
+    async def _pump(self) -> None:
+        async for paths in self._watcher.hints():
+            self._events.put_nowait(Hinted(paths))
+
+    async def _next(self) -> Event:
+        """The next event, or a hint without paths when what was hinted has settled."""
+        due = self._due()
+        idle = due is None and self._build is None
+        try:
+            async with asyncio.timeout(_IDLE_S if idle else due):
+                return await self._events.get()
+        except TimeoutError:
+            if idle:
+                self._workspace.store.checkpoint()
+                return await self._events.get()
+            return Hinted(frozenset())
+
+    def _due(self) -> float | None:
+        """Seconds until the hints have settled; `None` when there are none."""
+        if self._gathered is None:
+            return None
+        world, now_ms = self._workspace.world, time.monotonic() * 1000
+        held = (world.layout.root / ".git" / "index.lock").exists()
+        return max(0.0, look_at_ms(self._gathered, world.settings.watch, held, now_ms) - now_ms) / 1000
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case Hinted(paths):
+                if paths is None or paths:
+                    self._gathered = gather(self._gathered, paths, time.monotonic() * 1000)
+            case SyncRequested():
+                self._waiting.append(event)
+                self._retry |= event.retry
+            case BuildEnded():
+                self._end_build()
+            case StopRequested():
+                raise AssertionError("the loop ends on a stop request")
+
+    async def _advance(self) -> None:
+        """Do what is due: look, build, answer those who wait."""
+        due = self._due()
+        if due is not None and (due <= 0 or self._waiting):
+            await self._look()
+        idle = self._build is None and self._gathered is None
+        first = idle and not self._first_done
+        again = self._retry and self._build is None
+        if self._changes or first or again:
+            await self._start()
+        elif idle:
+            self._answer()
+
+    async def _look(self) -> None:
+        gathered, self._gathered = self._gathered, None
+        if gathered is None:
+            return
+        found = self._workspace.look(gathered.hints)
+        again = {str(self._workspace.world.layout.root / p) for p in self._workspace.held}
+        if again:
+            asyncio.get_running_loop().call_later(_AGAIN_S, self._events.put_nowait, Hinted(frozenset(again)))
+        if found:
+            self._tell(ChangeDetected(found.paths))
+            self._changes = self._changes.merged(found)
+
+    async def _start(self) -> None:
+        """Start a build of all that is known to have changed, in place of one that is under way."""
+        changes = self._changes
+        if self._build is not None:
+            changes = self._building.merged(changes)
+            await self._supersede()
+        world = self._workspace.world
+        retry = (
+            frozenset(t for t, (_, p) in world.failures.items() if p.code in _RETRIED) if self._retry else frozenset()
+        )
+        self._retry = False
+        if self._first_done and not changes and not retry and not world.look_again:
+            return self._answer() if self._gathered is None else None
+        self._changes, self._building = _NO_CHANGES, changes
+        world.unsettled |= retry
+        self._build = asyncio.create_task(self._workspace.build(changes, Wish(retry=retry)))
+        self._build.add_done_callback(lambda _: self._events.put_nowait(BuildEnded()))
+        return None
+
+    async def _supersede(self) -> None:
+        build, self._build = self._build, None
+        if build is not None:
+            await _ended(build)
+
+    def _end_build(self) -> None:
+        build = self._build
+        if build is None or not build.done():
+            return  # It was superseded; its successor is under way.
+        self._build = None
+        error = None if build.cancelled() else build.exception()
+        if error is not None:
+            self._failed = error
+            return
+        if build.cancelled():
+            return
+        self._first_done = True
+        self._building = _NO_CHANGES
+        self._records = [*self._records, build.result().record][-_UNREPORTED_MAX:]
+        moved = {str(self._workspace.world.layout.root / p) for p in self._workspace.world.look_again}
+        if moved:
+            asyncio.get_running_loop().call_later(_AGAIN_S, self._again, frozenset(moved))
+
+    def _again(self, paths: frozenset[str]) -> None:
+        self._changes = self._changes.merged(ChangeSet((), tuple(sorted(self._workspace.world.look_again)), ()))
+        self._events.put_nowait(Hinted(paths))
+
+    def _answer(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        records = tuple(self._records)
+        for request in waiting:
+            if not request.done.done():
+                request.done.set_result(records)
+            if request.retry:
+                self._records = []
+
+
+async def _ended(task: "asyncio.Task[object]") -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _serve(layout: Layout, tell: Callable[[Progress], None]) -> int:
+    async with open_workspace(layout, tell) as workspace, FileWatcher(layout, workspace.world.settings) as watcher:
+        daemon = Daemon(workspace, watcher, tell)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, daemon.stop)
+        answers = Answers(workspace, pid=os.getpid(), sync=daemon.sync, stop=daemon.stop)
+        async with serve(layout, answers.answer):
+            await daemon.run()
+    return 0
+
+
+def run(layout: Layout, listener: Callable[[Progress], None]) -> int:
+    """Run the daemon in this process until it is stopped; the exit code."""
+    return asyncio.run(_serve(layout, listener))

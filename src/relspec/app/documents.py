@@ -1,0 +1,192 @@
+"""The answers of the commands, as plain JSON-able dicts: the read model. `docs/reference.md` lists every key.
+
+Documents are made from the world and from recorded reasons; nothing is decided here.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from relspec.app.run import Run
+from relspec.app.world import World
+from relspec.core.graph import EVIDENCE, REQUIRES, TASK
+from relspec.core.problem import Problem
+from relspec.core.progress import Action
+from relspec.core.reason import Reason
+from relspec.core.spec import TaskSpec
+from relspec.core.state import RunRecord, TaskState, TaskStatus
+
+Document = dict[str, Any]
+
+
+def problem_document(problem: Problem) -> Document:
+    """One problem."""
+    return {
+        "code": str(problem.code),
+        "task": problem.task,
+        "path": problem.path,
+        "line": problem.line,
+        "column": problem.column,
+        "message": problem.message,
+        "hint": problem.hint,
+    }
+
+
+def build_document(
+    world: World, records: Sequence[RunRecord], problems: Iterable[Problem], scope: frozenset[str] | None
+) -> Document:
+    """What some runs did, taken together, restricted to the tasks of `scope` (`None` is all).
+
+    A task that executed in any of the runs counts as executed; blocked and failed are as in its last run.
+    """
+    actions: dict[str, Action] = {}
+    for record in records:
+        for result in record.tasks:
+            if scope is None or result.task in scope:
+                actions[result.task] = _together(actions.get(result.task), result.action)
+    recompiled = {t for r in records for t in r.recompiled if scope is None or t in scope}
+    by_action = {action: sorted(t for t, a in actions.items() if a is action) for action in Action}
+    listed = [problem_document(p) for p in problems]
+    return {
+        "ok": not listed and not by_action[Action.FAILED] and not by_action[Action.BLOCKED],
+        "revision": world.revision,
+        "run": world.run,
+        "ms": round(sum(r.ms for r in records), 3),
+        "recompiled": sorted(recompiled),
+        "executed": by_action[Action.EXECUTED],
+        "restored": by_action[Action.RESTORED],
+        "cut_off": by_action[Action.CUT_OFF],
+        "blocked": sorted({*by_action[Action.BLOCKED], *_still(world, TaskState.BLOCKED, scope)}),
+        "failed": sorted({*by_action[Action.FAILED], *_still(world, TaskState.FAILED, scope)}),
+        "problems": listed,
+    }
+
+
+def _together(before: Action | None, after: Action) -> Action:
+    ran = {Action.EXECUTED, Action.RESTORED}
+    return before if before in ran and after is Action.CUT_OFF else after
+
+
+def _still(world: World, state: TaskState, scope: frozenset[str] | None) -> set[str]:
+    return {
+        t
+        for t in world.unsettled
+        if (s := world.statuses.get(t)) and s.state is state and (scope is None or t in scope)
+    }
+
+
+def status_document(world: World, pid: int | None, tasks: Sequence[str]) -> Document:
+    """What is current, stale, running, blocked or failed."""
+    names = sorted(tasks) if tasks else sorted(world.catalog.by_name)
+    return {
+        "daemon": {"running": pid is not None, "pid": pid},
+        "revision": world.revision,
+        "tasks": [_status_line(world, world.catalog.by_name[name]) for name in names],
+        "problems": [problem_document(p) for p in world.problems() if not tasks or p.task in tasks],
+    }
+
+
+def _status_line(world: World, spec: TaskSpec) -> Document:
+    status = world.statuses.get(spec.name)
+    state = TaskState.STALE if status is None else status.state
+    if spec.name in world.running:
+        state = TaskState.RUNNING
+    return status_line(status, spec.name, spec.output, str(spec.kind), str(state))
+
+
+def status_line(status: TaskStatus | None, name: str, output: str, kind: str, state: str) -> Document:
+    """One task's line of `status`."""
+    executed_at = None if status is None or status.executed_at is None else status.executed_at
+    return {
+        "name": name,
+        "output": output,
+        "kind": kind,
+        "state": state,
+        "rows": None if status is None else status.rows,
+        "fingerprint": None if status is None else status.fingerprint,
+        "executed_at": None if executed_at is None else _time(executed_at),
+        "ms": None if status is None or status.ms is None else round(status.ms, 3),
+        "reason": "not built yet" if status is None else status.reason,
+    }
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def plan_document(world: World, run: Run, scope: frozenset[str] | None) -> Document:
+    """What a build would do, and why."""
+    wanted = {t: r for t, r in run.results.items() if scope is None or t in scope}
+    by_action = {a: [_planned(t, r.reasons[0]) for t, r in sorted(wanted.items()) if r.action is a] for a in Action}
+    may = [_planned(t, reason) for t, reason in sorted(run.may_execute.items()) if scope is None or t in scope]
+    return {
+        "execute": by_action[Action.EXECUTED],
+        "may_execute": may,
+        "restore": by_action[Action.RESTORED],
+        "cut_off": by_action[Action.CUT_OFF],
+        "blocked": by_action[Action.BLOCKED] + by_action[Action.FAILED],
+        "problems": [problem_document(p) for p in world.problems()],
+    }
+
+
+def _planned(task: str, reason: Reason) -> Document:
+    return {"task": task, "reason": reason.because, "rule": str(reason.rule), "upstream": reason.upstream}
+
+
+def explain_document(world: World, task: str) -> Document:
+    """A compiled task: its query, what it requires, what it gives, and where its columns come from."""
+    spec, plan = world.catalog.by_name[task], world.plans.get(task)
+    problems = [problem_document(p) for p in world.problems() if p.task == task]
+    head: Document = {"task": task, "output": spec.output, "kind": str(spec.kind)}
+    place: Document = {"path": spec.builder.path, "line": spec.line, "problems": problems}
+    if plan is None:
+        empty: Document = {"sql": None, "inputs": {}, "views": {}, "schema": {}, "lineage": {}, "fingerprint": None}
+        return head | empty | {"coarse": None, "metadata": {}} | place
+    return (
+        head
+        | {
+            "sql": plan.sql,
+            "inputs": {n.dataset: {c.name: c.type for c in n.columns} for n in plan.deps.inputs},
+            "views": {n.dataset: {c.name: c.type for c in n.columns} for n in plan.deps.views},
+            "schema": plan.schema.types(),
+            "lineage": {name: [list(origin) for origin in origins] for name, origins in plan.lineage},
+            "fingerprint": plan.fingerprint,
+            "coarse": plan.coarse,
+            "metadata": {n.dataset: dict(n.metadata) for n in plan.deps.inputs if n.metadata},
+        }
+        | place
+    )
+
+
+def graph_document(world: World) -> Document:
+    """The bipartite graph; ids are `evidence:<name>` and `task:<name>`."""
+    spelled = {n.lower(): n for n in (*world.dataset_names(), *(e.dataset for e in world.graph.edges()))}
+    nodes = [{"id": f"evidence:{spelled[d]}", "kind": EVIDENCE, "name": spelled[d]} for d in world.graph.datasets()]
+    nodes += [{"id": f"task:{t}", "kind": TASK, "name": t} for t in sorted(world.plans)]
+    edges = []
+    for edge in world.graph.edges():
+        ends = (f"evidence:{spelled[edge.dataset.lower()]}", f"task:{edge.task}")
+        source, target = ends if edge.kind == REQUIRES else ends[::-1]
+        need = edge.requirement
+        metadata = {} if need is None else dict(need.metadata)
+        edges.append(
+            {
+                "source": source,
+                "target": target,
+                "kind": edge.kind,
+                "columns": {} if need is None else {c.name: c.type for c in need.columns},
+                "metadata": metadata | ({"inlined": "true"} if edge.inlined else {}),
+            }
+        )
+    return {"nodes": nodes, "edges": edges, "signature": world.graph.signature()}
+
+
+def check_document(world: World, recompiled: Iterable[str], scope: frozenset[str] | None) -> Document:
+    """The outcome of compiling everything without executing anything."""
+    problems = [p for p in world.problems() if scope is None or p.task in scope]
+    return {
+        "ok": not problems,
+        "tasks": len(world.catalog.by_name),
+        "recompiled": sorted(recompiled),
+        "problems": [problem_document(p) for p in problems],
+    }

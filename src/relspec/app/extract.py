@@ -1,0 +1,100 @@
+"""Runs extractors, one file at a time, each version of a file once: the answers are remembered in the store.
+
+An extractor's tables are sources whose parts are objects. A file that fails gives a problem and loses only its own
+rows; a deleted file loses its rows.
+"""
+
+from relspec.app.ports import LoaderSession, Memory
+from relspec.app.world import World
+from relspec.core.errors import WorkerError
+from relspec.core.globs import matches
+from relspec.core.problem import Code, Problem
+from relspec.core.state import ExtractionRow, SourceFile, SourceState
+from relspec.core.tree import FileEntry
+from relspec.core.work import Extract, Extracted, ExtractorSpec, Intaken
+
+
+async def extract(
+    world: World, session: LoaderSession, memory: Memory
+) -> tuple[frozenset[str], tuple[ExtractionRow, ...]]:
+    """Bring all extractors' tables up to date: the datasets that moved, and what is to be remembered."""
+    problems: list[Problem] = []
+    fresh: list[ExtractionRow] = []
+    tables: dict[str, list[SourceFile]] = {}
+    makers: dict[str, ExtractorSpec] = {}
+    for spec in world.extractors():
+        for path in sorted(p for p in world.tree if matches(spec.files, p)):
+            answer = await _extract_one(world, session, memory, spec, path, fresh)
+            if isinstance(answer, Problem):
+                problems.append(answer)
+                continue
+            for name, schema, part in answer.tables:
+                if makers.setdefault(name, spec) is not spec:
+                    problems.append(_claimed_twice(name, spec, makers[name]))
+                    continue
+                taken = Intaken(answer.content, part, schema, None)
+                tables.setdefault(name, []).append(SourceFile(path, world.tree[path].stamp, taken, None))
+    world.loose_problems["extract"] = tuple(problems)
+    return _put(world, tables), tuple(fresh)
+
+
+async def _extract_one(
+    world: World,
+    session: LoaderSession,
+    memory: Memory,
+    spec: ExtractorSpec,
+    path: str,
+    fresh: list[ExtractionRow],
+) -> Extracted | Problem:
+    version = version_of(world.tree[path])
+    key = (spec.digest, path, version)
+    known = world.extractions.get(key) or memory.extraction(*key)
+    if known is not None:
+        world.extractions[key] = known
+        return known
+    layout = world.layout
+    request = Extract(spec, str(layout.root / path), path, str(layout.objects), str(layout.temporary))
+    try:
+        answer = await session.extract(request)
+    except WorkerError as error:
+        code = Code.TIMEOUT if error.cause == "timeout" else Code.CRASH
+        return Problem(code, None, path, None, None, f"extractor {spec.name} on {path}: {error}", None)
+    world.extractions[key] = answer
+    if isinstance(answer, Extracted):
+        fresh.append(ExtractionRow(spec.digest, path, version, answer))
+    return answer
+
+
+def version_of(entry: FileEntry) -> str:
+    """Name one version of a file: by content where the scan knows it, else by its stamp."""
+    stamp = entry.stamp
+    return entry.content or f"{stamp.inode}-{stamp.size}-{stamp.mtime_ns}-{stamp.ctime_ns}"
+
+
+def _claimed_twice(name: str, spec: ExtractorSpec, other: ExtractorSpec) -> Problem:
+    message = f"extractors {spec.name!r} and {other.name!r} both give a table {name!r}"
+    return Problem(Code.DUPLICATE_OUTPUT, None, spec.path, spec.line, 1, message, "rename one of the tables")
+
+
+def _put(world: World, tables: dict[str, list[SourceFile]]) -> frozenset[str]:
+    moved = set()
+    for name, files in tables.items():
+        before = world.sources.get(name)
+        state = SourceState(name, None, tuple(files), _misfit(name, files), extracted=True)
+        if before is None or before.dataset != state.dataset or before.problems != state.problems:
+            moved.add(name)
+        if before != state:
+            world.put_source(name, state)
+    for name in [n for n, s in world.sources.items() if s.extracted and n not in tables]:
+        world.put_source(name, None)
+        moved.add(name)
+    return frozenset(moved)
+
+
+def _misfit(name: str, files: list[SourceFile]) -> Problem | None:
+    schemas = {f.taken.schema: f.path for f in files if f.taken is not None}
+    if len(schemas) < 2:
+        return None
+    first, second, *_ = schemas.values()
+    message = f"table {name} has other columns for {second} than for {first}"
+    return Problem(Code.SCHEMA_DRIFT, None, second, None, None, message, "return the same columns for every file")

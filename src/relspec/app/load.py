@@ -1,0 +1,90 @@
+"""Loads the task files that a change can have touched, and runs extractors on the files that they have not seen.
+
+A Python file is stale when its bytes or those of a project file that it imported moved, or when a file appeared under
+a module name that it tried to import. A file that does not load keeps the tasks of the last time that it did.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from relspec.app.ports import CodeReader, LoaderSession
+from relspec.app.world import World
+from relspec.core.errors import WorkerError
+from relspec.core.plan import FileUse
+from relspec.core.problem import Code, Problem
+from relspec.core.settle import ChangeSet
+from relspec.core.sqlfile import sql_task
+from relspec.core.work import Loaded, LoadFailed
+
+
+async def load(world: World, changes: ChangeSet, session: LoaderSession, code: CodeReader) -> frozenset[str]:
+    """Bring the declarations up to date; the paths of the task files that were loaded anew or went away."""
+    stale, gone = stale_modules(world, changes)
+    for path in sorted(stale):
+        world.put_module(path, await _load_one(path, session, code))
+    for path in gone:
+        world.put_module(path, None)
+    return stale | gone
+
+
+def stale_modules(world: World, changes: ChangeSet) -> tuple[frozenset[str], frozenset[str]]:
+    """Which task files have to be loaded anew, and which are gone."""
+    touched = {*changes.added, *changes.changed, *changes.removed}
+    names = {name for path in changes.added for name in _module_names(path)}
+    stale = {path for path in touched if path in world.tree and is_task_file(world, path)}
+    code_moved = any(path.endswith(".py") for path in touched)
+    for path, module in world.modules.items():
+        uses = any(use.path in touched for use in module.files)
+        shadowed = not names.isdisjoint(module.imports)
+        retried = isinstance(module, LoadFailed) and code_moved
+        if path in world.tree and path.endswith(".py") and (uses or shadowed or retried):
+            stale.add(path)
+    gone = {path for path in world.modules if path not in world.tree and not Path(path).is_absolute()}
+    return frozenset(stale), frozenset(gone)
+
+
+def is_task_file(world: World, path: str) -> bool:
+    """Whether `path` lies in a task folder and has a task file's suffix."""
+    folders = (folder.strip("/") + "/" for folder in world.settings.tasks)
+    return path.endswith((".py", ".sql")) and path.startswith(tuple(folders))
+
+
+def _module_names(path: str) -> Iterable[str]:
+    """All dotted names under which a new Python file can be imported, from any folder on its way."""
+    if not path.endswith(".py"):
+        return
+    parts = PurePosixPath(path).with_suffix("").parts
+    parts = parts[:-1] if parts[-1] == "__init__" else parts
+    for start in range(len(parts)):
+        for end in range(start + 1, len(parts) + 1):
+            yield ".".join(parts[start:end])
+
+
+async def _load_one(path: str, session: LoaderSession, code: CodeReader) -> Loaded | LoadFailed:
+    if path.endswith(".sql"):
+        return _load_sql(path, code)
+    try:
+        return await session.load(path)
+    except WorkerError as error:
+        kind = {"timeout": Code.TIMEOUT, "memory": Code.MEMORY}.get(error.cause, Code.CRASH)
+        hint = "look for an endless loop or heavy work at the top level of the file" if kind is Code.TIMEOUT else None
+        problem = Problem(kind, None, path, 1, 1, f"loading {path} ended its process: {error}", hint)
+        return LoadFailed(problem, (), ())
+
+
+def _load_sql(path: str, code: CodeReader) -> Loaded | LoadFailed:
+    found = code.read_code(path)
+    if isinstance(found, Problem):
+        return LoadFailed(found, (), ())
+    content, data = found
+    files = (FileUse(path, content),)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        message = f"{path} is not UTF-8: byte {data[error.start]:#04x} at offset {error.start}"
+        return LoadFailed(Problem(Code.SYNTAX, None, path, line, 1, message, "save the file as UTF-8"), files, ())
+    spec = sql_task(path, text)
+    if isinstance(spec, Problem):
+        return LoadFailed(spec, files, ())
+    return Loaded(path=path, tasks=(spec,), extractors=(), files=files, imports=(), problems=())

@@ -1,0 +1,70 @@
+"""Answers commands where no daemon lives: opens the workspace for one command, and closes it."""
+
+import asyncio
+from typing import Any
+
+from relspec.app import documents
+from relspec.app.answers import Answers, named_tasks, scope_of
+from relspec.app.build import Wish
+from relspec.app.documents import Document
+from relspec.app.workspace import Workspace, open_workspace
+from relspec.core.errors import ConfigError, NoDaemonError
+from relspec.core.layout import Layout
+from relspec.core.problem import Code
+from relspec.core.progress import Progress
+from relspec.core.settle import ChangeSet
+from relspec.core.state import RunRecord
+
+_RETRIED = frozenset({Code.TIMEOUT, Code.CRASH, Code.MEMORY})
+
+
+def answer(layout: Layout, command: str, arguments: dict[str, Any]) -> tuple[int, Document]:
+    """Do in this process what a daemon would do; raises StateBusyError where another process owns the state."""
+    if command == "stop":
+        raise NoDaemonError(f"no daemon runs in {layout.root}; start one with: relspec-watch daemon")
+    return asyncio.run(_answer(layout, command, arguments))
+
+
+async def _answer(layout: Layout, command: str, arguments: dict[str, Any]) -> tuple[int, Document]:
+    async with open_workspace(layout, _unheard) as workspace:
+        changes = workspace.look(None)
+        if command == "plan":
+            compiled = await workspace.compile(changes)
+            run = await workspace.decide(compiled.cone)
+            document = documents.plan_document(workspace.world, run, scope_of(workspace, arguments))
+            return int(bool(document["problems"])), document
+        once = _Once(workspace, changes, arguments, build=command == "build")
+        answers = Answers(workspace, pid=None, sync=once.sync, stop=_nothing)
+        return await answers.answer(command, arguments)
+
+
+class _Once:
+    """Takes the changes in once: with a build, or by compiling alone."""
+
+    def __init__(self, workspace: Workspace, changes: ChangeSet, arguments: dict[str, Any], *, build: bool) -> None:
+        self._workspace = workspace
+        self._changes = changes
+        self._arguments = arguments
+        self._builds = build
+
+    async def sync(self, *, retry: bool) -> tuple[RunRecord, ...]:
+        """Build, or compile, everything that changed since the last look."""
+        workspace = self._workspace
+        if not self._builds:
+            compiled = await workspace.compile(self._changes)
+            workspace.mark_stale(compiled.cone)
+            return (RunRecord(0, workspace.world.revision, 0.0, 0.0, (), tuple(sorted(compiled.recompiled)), ()),)
+        tasks = self._arguments.get("tasks") or ()
+        world = workspace.world
+        again = frozenset(t for t, (_, p) in world.failures.items() if retry and p.code in _RETRIED)
+        report = await workspace.build(self._changes, Wish(frozenset(tasks) or None, again))
+        named_tasks(workspace, tasks)
+        return (report.record,)
+
+
+def _unheard(_: Progress) -> None:
+    """Nobody watches a single command."""
+
+
+def _nothing() -> None:
+    raise ConfigError("there is no daemon to stop")

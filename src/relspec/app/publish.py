@@ -1,0 +1,74 @@
+"""Shows a committed revision: `tables/<output>.parquet` for materializations, and the DuckDB file of views.
+
+Both are switched atomically, and both can be made again from the store at any time; so a crash between commit and
+publication costs a repetition at the next start.
+"""
+
+from collections.abc import Iterable
+
+from relspec.app.ports import Engines, ObjectStore
+from relspec.app.world import World
+from relspec.core.errors import WorkerError
+from relspec.core.problem import Code, Problem
+from relspec.core.schedule import schedule
+from relspec.core.spec import Kind
+from relspec.core.work import PublishViews, ViewDefinition
+
+
+async def publish(world: World, engines: Engines, objects: ObjectStore, names: Iterable[str] | None) -> None:
+    """Show what changed: the datasets `names` in any case, or everything with `None`."""
+    whole = names is None
+    wanted = set(all_names(world)) if names is None else {n.lower() for n in names}
+    _tables(world, objects, wanted, whole=whole)
+    changed, dropped = _definitions(world, wanted)
+    request = PublishViews(
+        path=str(world.layout.views),
+        temporary=str(world.layout.temporary),
+        revision=world.revision,
+        changed=changed,
+        dropped=dropped,
+        whole=whole,
+    )
+    try:
+        await engines.publish(request)
+        world.loose_problems.pop("publish", None)
+    except WorkerError as error:
+        message = f"{world.layout.views.name} could not be brought to revision {world.revision}: {error}"
+        world.loose_problems["publish"] = (Problem(Code.CRASH, None, None, None, None, message, None),)
+
+
+def all_names(world: World) -> tuple[str, ...]:
+    """The names of everything that a reader can open, in lower case, sorted."""
+    views = (s.output for s in world.catalog.by_output.values() if s.kind is Kind.VIEW)
+    return tuple(sorted({*(n.lower() for n in world.sources), *world.outputs, *(v.lower() for v in views)}))
+
+
+def _tables(world: World, objects: ObjectStore, wanted: set[str], *, whole: bool) -> None:
+    shown: set[str] = set()
+    for name in sorted(wanted):
+        spec, output = world.producer(name), world.outputs.get(name)
+        if spec is not None and output is not None and spec.kind is Kind.MATERIALIZATION:
+            objects.show(output.output, output.content)
+            shown.add(output.output)
+        elif not whole:
+            objects.hide(name if spec is None else spec.output)
+    if whole:
+        for name in objects.shown() - shown:
+            objects.hide(name)
+
+
+def _definitions(world: World, wanted: set[str]) -> tuple[tuple[ViewDefinition, ...], tuple[str, ...]]:
+    """Definitions in an order in which each comes after what it reads, and the names that are gone."""
+    stored: list[ViewDefinition] = []
+    views: dict[str, ViewDefinition] = {}
+    dropped: list[str] = []
+    for name in sorted(wanted):
+        plan, dataset = world.view_plan(name), world.dataset(name)
+        if plan is not None:
+            views[plan.task] = ViewDefinition(plan.output, plan.sql, ())
+        elif dataset is not None and dataset.parts:
+            stored.append(ViewDefinition(dataset.name, None, tuple(p.path for p in dataset.parts)))
+        elif world.producer(name) is None and world.source(name) is None:
+            dropped.append(name)
+    order = schedule(world.graph, frozenset(views), {})
+    return (*stored, *(views[task] for generation in order for task in generation)), tuple(dropped)

@@ -1,0 +1,287 @@
+"""Brings the tasks of a cone to rest, in topological order: cut off, restored, executed, blocked or failed.
+
+A task is looked at when everything upstream of it in the cone is at rest, so its input digests are those of one
+snapshot. Ready tasks go in the order (generation, priority, name), as many at a time as there are workers. The run
+decides and executes; it commits nothing.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from relspec.app.digests import Digests
+from relspec.app.executions import Executions
+from relspec.app.ports import Engines, LoaderSession, Memory, ObjectStore
+from relspec.app.world import World
+from relspec.core.dataset import Dataset
+from relspec.core.decision import Basis, Decision, decide
+from relspec.core.digest import task_key
+from relspec.core.errors import InputMovedError, WorkerError
+from relspec.core.plan import PlanArtifact
+from relspec.core.problem import Code, Problem
+from relspec.core.progress import Action, Progress, TaskEnded, TaskStarted
+from relspec.core.reason import Reason, Rule
+from relspec.core.schedule import schedule
+from relspec.core.spec import CachePolicy, Kind, TaskSpec
+from relspec.core.state import MemoRow, Output, RunTask, TaskState, TaskStatus
+from relspec.core.validation import failed_edges
+from relspec.core.work import Execute, Executed
+
+_BROKEN = frozenset({Action.BLOCKED, Action.FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What a run works with."""
+
+    engines: Engines
+    session: LoaderSession
+    memory: Memory
+    objects: ObjectStore
+    executions: Executions
+    tell: Callable[[Progress], None]
+
+
+@dataclass
+class Run:
+    """One pass over a cone. With `dry` nothing executes and nothing in the world changes."""
+
+    world: World
+    workshop: Workshop
+    digests: Digests
+    dry: bool = False
+    retry: frozenset[str] = frozenset()
+    results: dict[str, RunTask] = field(default_factory=dict)
+    memo: list[MemoRow] = field(default_factory=list)
+    made: set[str] = field(default_factory=set)
+    may_execute: dict[str, Reason] = field(default_factory=dict)
+
+    async def go(self, cone: frozenset[str]) -> None:
+        """Bring every task of `cone` to rest."""
+        priorities = {t: self.world.catalog.by_name[t].priority for t in cone}
+        order = {t: i for i, t in enumerate(t for g in schedule(self.world.graph, cone, priorities) for t in g)}
+        waiting = {t: {u for u in self.world.graph.upstream(t) if u in order} for t in order}
+        below: dict[str, list[str]] = {}
+        for task, upstream in waiting.items():
+            for up in upstream:
+                below.setdefault(up, []).append(task)
+        ready: asyncio.PriorityQueue[tuple[int, str]] = asyncio.PriorityQueue()
+        for task in [t for t, upstream in waiting.items() if not upstream]:
+            ready.put_nowait((order[task], task))
+        left = len(order)
+
+        async def work() -> None:
+            nonlocal left
+            while left:
+                _, task = await ready.get()
+                if task == "":
+                    return
+                await self._settle(task)
+                left -= 1
+                for reader in below.get(task, ()):
+                    waiting[reader].discard(task)
+                    if not waiting[reader]:
+                        ready.put_nowait((order[reader], reader))
+            for _ in range(n_workers):
+                ready.put_nowait((len(order), ""))
+
+        n_workers = max(1, min(self.world.settings.limits.workers, len(order)))
+        if order:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(n_workers):
+                    group.create_task(work())
+
+    async def _settle(self, task: str) -> None:
+        spec = self.world.catalog.by_name[task]
+        problem = self._own_problem(task)
+        if problem is not None:
+            action = Action.BLOCKED if problem.blocks else Action.FAILED
+            return self._rest(spec, action, (Reason(Rule.OWN_PROBLEM, problem.message),))
+        broken = [u for u in self.world.graph.upstream(task) if self._is_broken(u)]
+        if broken:
+            reason = Reason(Rule.UPSTREAM_BROKEN, f"{broken[0]} is broken upstream", self._output_of(broken[0]))
+            return self._rest(spec, Action.BLOCKED, (reason,))
+        if spec.kind is Kind.VIEW:
+            return self._rest(spec, Action.CUT_OFF, (Reason(Rule.INLINED, "a view never executes, its readers do"),))
+        uncertain = [u for u in self.world.graph.upstream(task) if self._will_run(u)] if self.dry else []
+        if uncertain:
+            upstream = self._output_of(uncertain[0])
+            self.may_execute[task] = Reason(Rule.UPSTREAM_RUNS, f"depends on what {uncertain[0]} gives", upstream)
+            return None
+        return await self._decide(spec, self.world.plans[task])
+
+    async def _decide(self, spec: TaskSpec, plan: PlanArtifact) -> None:
+        inputs = {need.dataset: self.world.dataset(need.dataset) for need in plan.deps.inputs}
+        known = {name: found for name, found in inputs.items() if found is not None}
+        schemas = {name.lower(): found.schema for name, found in known.items()}
+        failures = failed_edges(spec.name, plan.deps.inputs, schemas)
+        if failures:
+            reasons = tuple(Reason(Rule.UPSTREAM_BROKEN, f.sentence(), f.dataset, f.missing_columns) for f in failures)
+            return self._rest(spec, Action.BLOCKED, reasons)
+        try:
+            edges = {n.dataset: await self.digests.edge(known[n.dataset], n) for n in plan.deps.inputs}
+        except (InputMovedError, WorkerError) as error:
+            return self._not_now(spec, error)
+        key = task_key(plan.fingerprint, self.world.engine, edges)
+        now = Basis(key, plan.fingerprint, self.world.engine, edges)
+        output = self.world.outputs.get(plan.output.lower())
+        before = output.basis if output is not None and output.task == spec.name else None
+        memo = self.workshop.memory.remembered(key)
+        has = output is not None and self.workshop.objects.has(output.content)
+        remembered = memo is not None and self.workshop.objects.has(memo.output.content)
+        decision = decide(plan, now, before, has_output=has, remembered=remembered)
+        if decision.action is Action.RESTORED and memo is not None:
+            self._take(spec, memo.output, decision)
+        elif decision.action is Action.CUT_OFF:
+            self._rest(spec, Action.CUT_OFF, decision.reasons)
+        else:
+            await self._execute(spec, plan, now, decision, known)
+        return None
+
+    async def _execute(
+        self, spec: TaskSpec, plan: PlanArtifact, now: Basis, decision: Decision, inputs: dict[str, Dataset]
+    ) -> None:
+        failure = self.world.failures.get(spec.name)
+        if failure is not None and failure[0] == now.key and spec.name not in self.retry:
+            return self._rest(spec, Action.FAILED, (Reason(Rule.OWN_PROBLEM, failure[1].message),))
+        if self.dry:
+            return self._rest(spec, Action.EXECUTED, decision.reasons)
+        request = self._request(spec, plan, inputs)
+        runner = self.workshop.session if plan.udfs else self.workshop.engines
+        self.workshop.tell(TaskStarted(spec.name))
+        self.world.running[spec.name] = time.time()
+        started = time.monotonic()
+        try:
+            answer = await self.workshop.executions.run(now.key, spec.name, lambda: runner.execute(request))
+        except InputMovedError as error:
+            return self._not_now(spec, error)
+        except WorkerError as error:
+            answer = _died(spec, error)
+        finally:
+            self.world.running.pop(spec.name, None)
+        ms = (time.monotonic() - started) * 1000
+        if isinstance(answer, Problem):
+            self.world.failures[spec.name] = (now.key, answer)
+            return self._rest(spec, Action.FAILED, (Reason(Rule.OWN_PROBLEM, answer.message),), ms)
+        return self._made(spec, plan, request, answer, (now, decision, ms))
+
+    def _request(self, spec: TaskSpec, plan: PlanArtifact, inputs: dict[str, Dataset]) -> Execute:
+        layout = self.world.layout
+        probe = Dataset(plan.output, plan.schema, ())
+        return Execute(
+            task=spec.name,
+            path=spec.builder.path,
+            line=spec.line,
+            sql=plan.sql,
+            inputs=tuple(inputs[name] for name in sorted(inputs)),
+            schema=plan.schema,
+            column_sets=self.digests.column_sets(probe),
+            udfs=plan.udfs,
+            objects=str(layout.objects),
+            temporary=str(layout.temporary),
+        )
+
+    def _made(
+        self,
+        spec: TaskSpec,
+        plan: PlanArtifact,
+        request: Execute,
+        answer: Executed,
+        circumstances: tuple[Basis, Decision, float],
+    ) -> None:
+        basis, decision, ms = circumstances
+        output = Output(
+            output=plan.output,
+            task=spec.name,
+            basis=basis,
+            content=answer.content,
+            rows=answer.rows,
+            size=answer.size,
+            schema=plan.schema,
+            executed_at=time.time(),
+            ms=ms,
+        )
+        for columns, bag in zip(request.column_sets, answer.bags, strict=True):
+            self.digests.learn(answer.content, columns, bag)
+        self.made.add(answer.content)
+        if spec.cache_policy is not CachePolicy.NONE:
+            self.memo.append(MemoRow(spec.cache_policy, output))
+        self._take(spec, output, decision)
+
+    def _take(self, spec: TaskSpec, output: Output, decision: Decision) -> None:
+        if not self.dry:
+            self.world.put_output(output.output, output)
+        ms = output.ms if decision.action is Action.EXECUTED else 0.0
+        self._rest(spec, decision.action, decision.reasons, ms)
+
+    def _rest(self, spec: TaskSpec, action: Action, reasons: tuple[Reason, ...], ms: float = 0.0) -> None:
+        """Record what became of a task, and its line of `status`."""
+        self.results[spec.name] = RunTask(spec.name, action, ms, reasons)
+        if self.dry:
+            return
+        world = self.world
+        if action in _BROKEN:
+            world.unsettled.add(spec.name)
+        else:
+            world.unsettled.discard(spec.name)
+            world.failures.pop(spec.name, None)
+        state = {Action.BLOCKED: TaskState.BLOCKED, Action.FAILED: TaskState.FAILED}.get(action, TaskState.FRESH)
+        world.put_status(spec.name, status_of(world, spec, state, reasons[0].because))
+        self.workshop.tell(TaskEnded(spec.name, action, ms, reasons[0].because))
+
+    def _not_now(self, spec: TaskSpec, error: Exception) -> None:
+        """Leave a task stale: an input moved while it was read, or its digest could not be had."""
+        world = self.world
+        if isinstance(error, InputMovedError):
+            world.look_again.add(world.shown_path(error.path))
+        if not self.dry:
+            world.unsettled.add(spec.name)
+            world.put_status(spec.name, status_of(world, spec, TaskState.STALE, str(error)))
+        self.results[spec.name] = RunTask(spec.name, Action.BLOCKED, 0.0, (Reason(Rule.INPUT_MOVED, str(error)),))
+
+    def _own_problem(self, task: str) -> Problem | None:
+        world = self.world
+        record = world.records.get(task)
+        found = world.module_problem(task) or world.cycles.get(task) or world.edge_failures.get(task)
+        return found or (None if record is None else record.problem)
+
+    def _is_broken(self, task: str) -> bool:
+        result = self.results.get(task)
+        if result is not None:
+            return result.action in _BROKEN
+        status = self.world.statuses.get(task)
+        return status is not None and status.state in {TaskState.BLOCKED, TaskState.FAILED}
+
+    def _will_run(self, task: str) -> bool:
+        result = self.results.get(task)
+        return task in self.may_execute or (result is not None and result.action is Action.EXECUTED)
+
+    def _output_of(self, task: str) -> str:
+        return self.world.catalog.by_name[task].output
+
+
+def status_of(world: World, spec: TaskSpec, state: TaskState, because: str) -> TaskStatus:
+    """The line of `status` for a task, from its plan and its current object."""
+    output = world.outputs.get(spec.output.lower())
+    plan = world.plans.get(spec.name)
+    return TaskStatus(
+        name=spec.name,
+        output=spec.output,
+        kind=spec.kind,
+        state=state,
+        rows=None if output is None else output.rows,
+        fingerprint=None if plan is None else plan.fingerprint,
+        executed_at=None if output is None else output.executed_at,
+        ms=None if output is None else output.ms,
+        reason=because,
+    )
+
+
+def _died(spec: TaskSpec, error: WorkerError) -> Problem:
+    code = {"timeout": Code.TIMEOUT, "memory": Code.MEMORY}.get(error.cause, Code.CRASH)
+    hint = {
+        Code.TIMEOUT: "make the query cheaper, or raise query_s under [limits] in watch.toml",
+        Code.MEMORY: "make the query smaller, or raise memory_mb under [limits] in watch.toml",
+    }.get(code)
+    return Problem(code, spec.name, spec.builder.path, spec.line, 1, f"{spec.name}: {error}", hint)

@@ -1,0 +1,127 @@
+"""Takes changed data files in: which source each belongs to, what it holds, whether the parts of a source fit.
+
+The first file of a text source fixes how the others are read. A file that cannot be read makes its source unknown
+until it is repaired; readers keep their last good outputs. A file that moves while it is read is looked at again.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+from relspec.app.ports import Engines
+from relspec.app.world import World
+from relspec.core.dataset import Reader
+from relspec.core.errors import InputMovedError, WorkerError
+from relspec.core.problem import Code, Problem
+from relspec.core.schema import Schema
+from relspec.core.sources import SourceFiles, assign
+from relspec.core.state import SourceFile, SourceState
+from relspec.core.tree import FileEntry
+from relspec.core.work import Intake
+
+
+async def take_in(world: World, engines: Engines) -> frozenset[str]:
+    """Bring all sources to what the tree says; the names of the datasets that moved."""
+    data = [path for path, entry in world.tree.items() if entry.content is None]
+    assigned, problems = assign(world.settings, data)
+    gone = world.assigned.keys() - assigned.keys() if world.assigned else _vanished(world, assigned)
+    world.assigned = assigned
+    world.loose_problems["sources"] = problems
+    moved = await asyncio.gather(*(_bring(world, engines, found) for found in assigned.values()))
+    for name in gone:
+        world.put_source(name, None)
+    return frozenset(name for name in moved if name is not None) | frozenset(gone)
+
+
+def _vanished(world: World, assigned: dict[str, SourceFiles]) -> set[str]:
+    extracted = {name for name, s in world.sources.items() if s.extracted}
+    return world.sources.keys() - assigned.keys() - extracted
+
+
+async def _bring(world: World, engines: Engines, found: SourceFiles) -> str | None:
+    name = found.spec.name
+    before = world.sources.get(name)
+    known = {} if before is None else {f.path: f for f in before.files}
+    unmoved = all(_is_known(known.get(p), world.tree[p]) and p not in world.look_again for p in found.paths)
+    if before is not None and unmoved and len(known) == len(found.paths):
+        return None
+    reader = None if before is None else before.reader
+    files: list[SourceFile] = []
+    for path in found.paths:
+        file = known.get(path)
+        if file is None or not _is_known(file, world.tree[path]) or path in world.look_again:
+            file = await _read(world, engines, found, path, reader) or file
+        if file is None:
+            continue
+        if file.taken is not None:
+            reader = file.taken.reader or reader
+        files.append(file)
+    state = SourceState(name, reader, tuple(files), _misfit(name, files), extracted=False)
+    changed = before is None or before.dataset != state.dataset or before.problems != state.problems
+    world.put_source(name, state)
+    return name if changed else None
+
+
+def _is_known(file: SourceFile | None, entry: FileEntry) -> bool:
+    return file is not None and file.stamp == entry.stamp
+
+
+async def _read(
+    world: World, engines: Engines, found: SourceFiles, path: str, reader: Reader | None
+) -> SourceFile | None:
+    """Take one file in; `None` when it moved meanwhile and has to be looked at again."""
+    stamp = world.tree[path].stamp
+    format_ = found.format(path)
+    if format_ is None:
+        hint = f'say which in watch.toml: [sources.{found.spec.name}] format = "csv"'
+        problem = Problem(Code.UNREADABLE, None, path, None, None, f"{path}: the format is not known by its name", hint)
+        return SourceFile(path, stamp, None, problem)
+    layout = world.layout
+    request = Intake(
+        source=found.spec.name,
+        path=str(layout.root / path),
+        shown=path,
+        format=format_,
+        reader=reader,
+        types=found.spec.types,
+        objects=str(layout.objects),
+        temporary=str(layout.temporary),
+    )
+    try:
+        answer = await engines.intake(request)
+    except InputMovedError:
+        world.look_again.add(path)
+        return None
+    except WorkerError as error:
+        answer = Problem(Code.UNREADABLE, None, path, None, None, f"{path} cannot be read: {error}", None)
+    world.look_again.discard(path)
+    if isinstance(answer, Problem):
+        return SourceFile(path, stamp, None, answer)
+    return SourceFile(path, stamp, answer, None)
+
+
+def _misfit(name: str, files: Iterable[SourceFile]) -> Problem | None:
+    taken = [(f.path, f.taken.schema) for f in files if f.taken is not None]
+    if not taken:
+        return None
+    first_path, first = taken[0]
+    for path, schema in taken[1:]:
+        if _shape(schema) != _shape(first):
+            message = (
+                f"{path} does not fit the other parts of {name}: {_difference(first, schema)} (as in {first_path})"
+            )
+            return Problem(
+                Code.SCHEMA_DRIFT, None, path, None, None, message, "give all parts the same columns and types"
+            )
+    return None
+
+
+def _shape(schema: Schema) -> dict[str, str]:
+    return {c.name.lower(): c.type for c in schema.columns}
+
+
+def _difference(first: Schema, other: Schema) -> str:
+    wanted, found = _shape(first), _shape(other)
+    faults = [f"column {c!r} is missing" for c in wanted if c not in found]
+    faults += [f"column {c!r} is extra" for c in found if c not in wanted]
+    faults += [f"column {c!r} is {found[c]}, not {wanted[c]}" for c in wanted if c in found and found[c] != wanted[c]]
+    return "; ".join(faults)

@@ -1,0 +1,131 @@
+"""An opened project: lock, store, world, engines, loader and files, put together and taken apart in one place.
+
+The daemon keeps one open for its life; a command without a daemon opens one for itself.
+"""
+
+import importlib.metadata
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from relspec.app.build import EVERYTHING, BuildReport, Compiled, Tools, Wish, build, compile_changes, mark_stale
+from relspec.app.digests import Digests
+from relspec.app.executions import Executions
+from relspec.app.ports import Loader
+from relspec.app.run import Run, Workshop
+from relspec.app.world import World
+from relspec.core.errors import ConfigError
+from relspec.core.layout import Layout
+from relspec.core.problem import Code, Problem
+from relspec.core.progress import Progress
+from relspec.core.settings import Settings
+from relspec.core.settle import ChangeSet, changes_between
+from relspec.core.state import TaskState
+from relspec.edges.config import read_settings
+from relspec.edges.engine.pool import EnginePool
+from relspec.edges.files import Files
+from relspec.edges.loader.client import ForkingLoader
+from relspec.edges.lock import StateLock, prepare_state
+from relspec.edges.objects import Objects
+from relspec.edges.store.database import Store
+
+
+@dataclass
+class Workspace:
+    """One opened project."""
+
+    world: World
+    tools: Tools
+    loader: Loader
+    files: Files
+    store: Store
+    held: frozenset[str] = frozenset()
+
+    def look(self, hints: frozenset[str] | None) -> ChangeSet:
+        """Scan what `hints` name, everything with `None`, and say what changed since the last look."""
+        world = self.world
+        scan = self.files.scan(hints, world.tree)
+        changes = changes_between(world.tree, scan.tree)
+        world.tree = dict(scan.tree)
+        world.notes.files |= {*changes.added, *changes.changed, *changes.removed}
+        world.loose_problems["scan"] = scan.problems
+        self.held = scan.held
+        if "watch.toml" in {*changes.added, *changes.changed, *changes.removed}:
+            return self._reconfigure(changes)
+        return changes
+
+    async def build(self, changes: ChangeSet, wish: Wish = EVERYTHING) -> BuildReport:
+        """Build; see `build.build`."""
+        async with self.loader.session() as session:
+            return await build(self.world, self.tools, session, changes, wish)
+
+    async def compile(self, changes: ChangeSet) -> Compiled:
+        """Compile without executing; the world is changed in memory only."""
+        async with self.loader.session() as session:
+            return await compile_changes(self.world, self.tools, session, changes)
+
+    def mark_stale(self, cone: frozenset[str]) -> None:
+        """Show the tasks of a cone that nothing has brought to rest yet as stale."""
+        mark_stale(self.world, cone)
+
+    async def decide(self, cone: frozenset[str]) -> Run:
+        """Decide about a cone without executing anything."""
+        tools = self.tools
+        async with self.loader.session() as session:
+            shop = Workshop(tools.engines, session, tools.memory, tools.objects, tools.executions, tools.tell)
+            run = Run(self.world, shop, Digests(tools.engines, tools.memory, self.world.graph), dry=True)
+            await run.go(cone)
+        return run
+
+    def _reconfigure(self, changes: ChangeSet) -> ChangeSet:
+        """Take new settings over; wrong ones are a problem, and the old ones stay."""
+        world = self.world
+        try:
+            world.settings = read_settings(world.layout)
+        except ConfigError as error:
+            world.loose_problems["config"] = (Problem(Code.CONFIG, None, "watch.toml", None, None, str(error), None),)
+            return changes
+        world.loose_problems.pop("config", None)
+        self.files.configure(world.settings)
+        scan = self.files.scan(None, world.tree)
+        more = changes_between(world.tree, scan.tree)
+        world.tree = dict(scan.tree)
+        world.notes.files |= {*more.added, *more.changed, *more.removed}
+        return changes.merged(more)
+
+
+@asynccontextmanager
+async def open_workspace(layout: Layout, tell: Callable[[Progress], None]) -> AsyncIterator[Workspace]:
+    """Take the lock, read the state, start the children; raises StateBusyError, StateError or ConfigError."""
+    settings = read_settings(layout)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(StateLock(layout))
+        prepare_state(layout)
+        store = Store.open(layout.database, uuid.uuid4().hex)
+        stack.callback(store.close)
+        store.forget_sessions()
+        engine = engine_identity(settings)
+        world = World(layout, settings, store.load(), engine)
+        store.set_engine(engine)
+        objects = Objects(layout)
+        _find_unsettled(world, objects)
+        engines = await stack.enter_async_context(EnginePool(layout, settings))
+        loader = await stack.enter_async_context(ForkingLoader(layout, settings))
+        files = Files(layout, settings)
+        tools = Tools(engines, store, objects, files, Executions(), tell)
+        yield Workspace(world, tools, loader, files, store)
+
+
+def engine_identity(settings: Settings) -> str:
+    """Name what a result depends on besides plan and inputs: the engine's version and its fixed settings."""
+    return f"duckdb {importlib.metadata.version('duckdb')}, {settings.timezone}, one thread"
+
+
+def _find_unsettled(world: World, objects: Objects) -> None:
+    """Find what the last life of the owner left undone, and objects that are gone."""
+    for name, spec in world.catalog.by_name.items():
+        status, output = world.statuses.get(name), world.outputs.get(spec.output.lower())
+        at_rest = status is not None and status.state is TaskState.FRESH
+        if not at_rest or (output is not None and not objects.has(output.content)):
+            world.unsettled.add(name)

@@ -1,0 +1,373 @@
+"""The state of one project in memory: a mutable host with indexes, changed by the steps of a build and by nothing else.
+
+What changed since the last commit is noted by name; `delta()` turns the notes into one value for the store. All
+look-ups of datasets go by lower-case name, as DuckDB's do.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from relspec.core.dataset import Dataset
+from relspec.core.digest import digest_of
+from relspec.core.graph import TaskGraph
+from relspec.core.layout import Layout
+from relspec.core.plan import ABSENT, CompileRecord, PlanArtifact
+from relspec.core.problem import Code, Problem
+from relspec.core.schema import Schema
+from relspec.core.settings import Settings
+from relspec.core.sources import SourceFiles
+from relspec.core.spec import Kind, TaskCatalog, TaskSpec, catalog_of
+from relspec.core.state import (
+    Delta,
+    DigestRow,
+    ExtractionRow,
+    MemoRow,
+    Output,
+    RunRecord,
+    Saved,
+    SourceState,
+    TaskStatus,
+)
+from relspec.core.tree import FileEntry
+from relspec.core.work import Extracted, ExtractorSpec, Loaded, LoadFailed
+
+
+@dataclass
+class Carried:
+    """What work that was done has to leave in the store, also when the run it belonged to was superseded."""
+
+    memo: list[MemoRow] = field(default_factory=list)
+    digests: list[DigestRow] = field(default_factory=list)
+    extractions: list[ExtractionRow] = field(default_factory=list)
+    objects: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Notes:
+    """Names of what changed since the last commit."""
+
+    files: set[str] = field(default_factory=set)
+    modules: set[str] = field(default_factory=set)
+    sources: set[str] = field(default_factory=set)
+    records: set[str] = field(default_factory=set)
+    plans: set[str] = field(default_factory=set)
+    outputs: set[str] = field(default_factory=set)
+    statuses: set[str] = field(default_factory=set)
+
+
+class World:
+    """Everything that the daemon knows. `unsettled` are tasks that no run has brought to rest yet."""
+
+    def __init__(self, layout: Layout, settings: Settings, saved: Saved, engine: str) -> None:
+        self.layout = layout
+        self.settings = settings
+        self.engine = engine
+        self.revision = saved.revision
+        self.run = saved.run
+        self.tree: dict[str, FileEntry] = dict(saved.files)
+        self.modules: dict[str, Loaded | LoadFailed] = dict(saved.modules)
+        self.sources: dict[str, SourceState] = dict(saved.sources)
+        self.records: dict[str, CompileRecord] = {}
+        self.plans: dict[str, PlanArtifact] = dict(saved.plans)
+        self.outputs: dict[str, Output] = {o.output.lower(): o for o in saved.outputs.values()}
+        self.statuses: dict[str, TaskStatus] = dict(saved.statuses)
+        self.assigned: dict[str, SourceFiles] = {}
+        self.loose_problems: dict[str, tuple[Problem, ...]] = {}
+        self.failures: dict[str, tuple[str, Problem]] = {}
+        self.cycles: dict[str, Problem] = {}
+        self.edge_failures: dict[str, Problem] = {}
+        self.extractions: dict[tuple[str, str, str], Extracted | Problem] = {}
+        self.running: dict[str, float] = {}
+        self.unsettled: set[str] = set()
+        self.moved: set[str] = set()
+        self.look_again: set[str] = set()
+        self.notes = Notes()
+        self.carried = Carried()
+        self.published_revision: int | None = None
+        self._shown: set[str] = set()
+        self._forms: dict[str, tuple[str, Kind, str]] = {}
+        self.graph = TaskGraph()
+        self.catalog = TaskCatalog({}, {}, ())
+        self._source_names: dict[str, str] = {name.lower(): name for name in self.sources}
+        self._asked_by: dict[str, set[str]] = {}
+        self._used_by: dict[str, set[str]] = {}
+        for task, record in saved.records.items():
+            self.put_record(task, record)
+        self._declare()
+        for plan in self.plans.values():
+            self.graph.put(plan.task, plan.output, plan.deps)
+        for task in self.plans:
+            self._remember_form(task)
+        if saved.engine != engine:
+            self.unsettled |= self.catalog.by_name.keys()
+        self.notes = Notes()
+
+    # What is known
+
+    def schema(self, dataset: str) -> Schema | None:
+        """The schema of a source or an output by name; `None` where none is known."""
+        source = self.source(dataset)
+        if source is not None:
+            found = source.dataset
+            return None if found is None else found.schema
+        plan = self.producer_plan(dataset)
+        return None if plan is None else plan.schema
+
+    def source(self, dataset: str) -> SourceState | None:
+        """A source by name."""
+        name = self._source_names.get(dataset.lower())
+        return None if name is None else self.sources.get(name)
+
+    def producer(self, dataset: str) -> TaskSpec | None:
+        """The task that produces `dataset`."""
+        return self.catalog.by_output.get(dataset.lower())
+
+    def producer_plan(self, dataset: str) -> PlanArtifact | None:
+        """The last good plan of the task that produces `dataset`."""
+        spec = self.producer(dataset)
+        return None if spec is None else self.plans.get(spec.name)
+
+    def view_plan(self, dataset: str) -> PlanArtifact | None:
+        """The plan of `dataset` if that is a view."""
+        spec = self.producer(dataset)
+        return self.plans.get(spec.name) if spec is not None and spec.kind is Kind.VIEW else None
+
+    def dataset(self, name: str) -> Dataset | None:
+        """The current version of a stored dataset: a source, or an output's current object."""
+        source = self.source(name)
+        if source is not None:
+            return source.dataset
+        output = self.outputs.get(name.lower())
+        return None if output is None else output.dataset(str(self.layout.object(output.content)))
+
+    def asked_digest(self, dataset: str) -> str:
+        """What a compilation that looks at `dataset` sees of it, as one digest."""
+        view = self.view_plan(dataset)
+        if view is not None:
+            return digest_of("view", view.fingerprint)
+        schema = self.schema(dataset)
+        if schema is None:
+            return ABSENT
+        return digest_of("schema", *(c for col in schema.columns for c in (col.name, col.type)), repr(schema.metadata))
+
+    def dataset_names(self) -> tuple[str, ...]:
+        """All names that a query may mention."""
+        return tuple(sorted({*self.sources, *(s.output for s in self.catalog.by_output.values())}))
+
+    def asked_by(self, dataset: str) -> frozenset[str]:
+        """The tasks that looked at the schema of `dataset` when they were compiled."""
+        return frozenset(self._asked_by.get(dataset.lower(), ()))
+
+    def used_by(self, path: str) -> frozenset[str]:
+        """The tasks that a file went into."""
+        return frozenset(self._used_by.get(path, ()))
+
+    def content(self, path: str) -> str | None:
+        """The content hash of a code file as last scanned."""
+        entry = self.tree.get(path)
+        return None if entry is None else entry.content
+
+    def shown_path(self, path: str) -> str:
+        """A path as the tree knows it: relative to the project where it lies in there."""
+        return path.removeprefix(f"{self.layout.root}/")
+
+    def extractors(self) -> tuple[ExtractorSpec, ...]:
+        """All extractors that are declared, by name."""
+        found = (e for m in self.modules.values() if isinstance(m, Loaded) for e in m.extractors)
+        return tuple(sorted(found, key=lambda e: (e.name, e.path)))
+
+    # What changes
+
+    def put_module(self, path: str, module: Loaded | LoadFailed | None) -> None:
+        """Set what a task file declares; `None` when it is gone. Call `declare()` after the last one."""
+        if module is None:
+            self.modules.pop(path, None)
+        else:
+            self.modules[path] = module
+        self.notes.modules.add(path)
+
+    def put_source(self, name: str, source: SourceState | None) -> None:
+        """Set a source; `None` when it is gone."""
+        if source is None:
+            self.sources.pop(name, None)
+            self._source_names.pop(name.lower(), None)
+        else:
+            self.sources[name] = source
+            self._source_names[name.lower()] = name
+        self.notes.sources.add(name)
+
+    def put_record(self, task: str, record: CompileRecord | None) -> None:
+        """Set what the last compilation of a task looked at, and keep the reverse indexes right."""
+        old = self.records.pop(task, None)
+        if old is not None:
+            for dataset, _ in old.asked:
+                self._asked_by.get(dataset.lower(), set()).discard(task)
+            for use in old.files:
+                self._used_by.get(use.path, set()).discard(task)
+        if record is not None:
+            self.records[task] = record
+            for dataset, _ in record.asked:
+                self._asked_by.setdefault(dataset.lower(), set()).add(task)
+            for use in record.files:
+                self._used_by.setdefault(use.path, set()).add(task)
+        self.notes.records.add(task)
+
+    def put_plan(self, plan: PlanArtifact) -> tuple[str, ...]:
+        """Set the plan of a task and its edges; the tasks of a cycle that this would close, `()` when all is well."""
+        self.plans[plan.task] = plan
+        self.notes.plans.add(plan.task)
+        return self.graph.put(plan.task, plan.output, plan.deps)
+
+    def put_output(self, name: str, output: Output | None) -> None:
+        """Set the current object of an output; `None` when the output is gone."""
+        if output is None:
+            gone = self.outputs.pop(name.lower(), None)
+            self.notes.outputs.add(name if gone is None else gone.output)
+        else:
+            self.outputs[name.lower()] = output
+            self.notes.outputs.add(output.output)
+
+    def put_status(self, name: str, status: TaskStatus | None) -> None:
+        """Set a line of `status`."""
+        if status is None:
+            self.statuses.pop(name, None)
+        elif self.statuses.get(name) != status:
+            self.statuses[name] = status
+        else:
+            return
+        self.notes.statuses.add(name)
+
+    def declare(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Make the catalog anew from modules and sources; the names of tasks that came or changed, and that went.
+
+        A task that only moved within its file neither came nor changed.
+        """
+        before = self.catalog.by_name
+        self._declare()
+        after = self.catalog.by_name
+        came = frozenset(n for n, s in after.items() if n not in before or not _same(before[n], s))
+        gone = frozenset(before.keys() - after.keys())
+        return came, gone
+
+    def remove_task(self, task: str) -> None:
+        """Forget a task that is no longer declared, with its output."""
+        plan = self.plans.pop(task, None)
+        self.notes.plans.add(task)
+        self.put_record(task, None)
+        self.put_status(task, None)
+        self.graph.remove(task)
+        self.unsettled.discard(task)
+        self.failures.pop(task, None)
+        if plan is not None and self.producer(plan.output) is None:
+            self.put_output(plan.output, None)
+
+    def carry(
+        self, memo: list[MemoRow], digests: Iterable[DigestRow], extractions: Iterable[ExtractionRow], made: set[str]
+    ) -> None:
+        """Keep what was done for the next commit."""
+        self.carried.memo += memo
+        self.carried.digests += digests
+        self.carried.extractions += extractions
+        self.carried.objects |= made
+
+    def taken_objects(self) -> frozenset[str]:
+        """The objects that sources noted since the last commit are made of."""
+        sources = (self.sources[n] for n in self.notes.sources if n in self.sources)
+        taken = (f.taken for s in sources for f in s.files if f.taken is not None)
+        return frozenset(t.part.content for t in taken if t.part.stamp is None)
+
+    def changes_what_is_shown(self) -> bool:
+        """Whether the next commit changes anything that a reader sees."""
+        return bool(self._noted_names())
+
+    def notes_shown(self) -> frozenset[str]:
+        """The names of committed datasets that wait to be published; asking takes them."""
+        shown, self._shown = frozenset(self._shown), set()
+        return shown
+
+    def delta(self, run: RunRecord | None, problems: tuple[Problem, ...] | None) -> Delta:
+        """Gather what changed since the last commit; `committed()` clears it."""
+        notes = self.notes
+        return Delta(
+            files={p: self.tree.get(p) for p in notes.files},
+            modules={p: self.modules.get(p) for p in notes.modules},
+            sources={n: self.sources.get(n) for n in notes.sources},
+            records={t: self.records.get(t) for t in notes.records},
+            plans={t: self.plans.get(t) for t in notes.plans},
+            outputs={n: self.outputs.get(n.lower()) for n in notes.outputs},
+            statuses={n: self.statuses.get(n) for n in notes.statuses},
+            problems=problems,
+            memo=tuple(self.carried.memo),
+            digests=tuple(self.carried.digests),
+            extractions=tuple(self.carried.extractions),
+            run=run,
+        )
+
+    def committed(self) -> None:
+        """Forget the notes: they are in the store. What readers will see of them is still to be published."""
+        self._shown |= self._noted_names()
+        for task in self.notes.plans | self.notes.records:
+            self._remember_form(task)
+        self.notes = Notes()
+        self.carried = Carried()
+
+    def _noted_names(self) -> set[str]:
+        """Datasets whose published form the notes touch: outputs, sources, views, and outputs that changed kind."""
+        names = {n.lower() for n in (*self.notes.outputs, *self.notes.sources)}
+        for task in self.notes.plans | self.notes.records:
+            form, before = self._form(task), self._forms.get(task)
+            if form != before:
+                names |= {f[0].lower() for f in (form, before) if f is not None}
+        return names
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything that is wrong in the user's files now, ordered by place."""
+        found: list[Problem] = list(self.catalog.problems)
+        found += [p for group in self.loose_problems.values() for p in group]
+        found += [p for s in self.sources.values() for p in s.problems]
+        for module in self.modules.values():
+            found += [module.problem] if isinstance(module, LoadFailed) else module.problems
+        broken = self.unsettled & self.records.keys()
+        found += [p for t in broken if (p := self.records[t].problem) is not None and p.code is not Code.UPSTREAM]
+        found += self.edge_failures.values()
+        found += [self.failures[t][1] for t in sorted(self.failures)]
+        found += [self.cycles[t] for t in sorted(self.cycles)]
+        unique = {(p.code, p.task, p.path, p.line, p.column, p.message): p for p in found}
+        return tuple(sorted(unique.values(), key=_by_place))
+
+    def module_problem(self, task: str) -> Problem | None:
+        """Why the file that declares `task` does not load; `None` when it does."""
+        module = self.modules.get(self.catalog.by_name[task].builder.path)
+        return module.problem if isinstance(module, LoadFailed) else None
+
+    def _form(self, task: str) -> tuple[str, Kind, str] | None:
+        """What of a task decides how its output is published."""
+        spec, plan = self.catalog.by_name.get(task), self.plans.get(task)
+        if spec is None or plan is None:
+            return None
+        return (spec.output, spec.kind, plan.sql if spec.kind is Kind.VIEW else "")
+
+    def _remember_form(self, task: str) -> None:
+        form = self._form(task)
+        if form is None:
+            self._forms.pop(task, None)
+        else:
+            self._forms[task] = form
+
+    def _declare(self) -> None:
+        # A file that does not load keeps the tasks that it declared when it last did: they fail, they do not vanish.
+        specs = [s for m in self.modules.values() if isinstance(m, Loaded) for s in m.tasks]
+        failed = {path for path, m in self.modules.items() if isinstance(m, LoadFailed)}
+        if failed:
+            specs += [r.spec for r in self.records.values() if r.spec.builder.path in failed]
+        places = dict.fromkeys(self.sources, "an extractor's table")
+        places |= {name: found.spec.pattern for name, found in self.assigned.items()}
+        self.catalog = catalog_of(specs, places)
+
+
+def _same(before: TaskSpec, after: TaskSpec) -> bool:
+    return replace(before, line=0) == replace(after, line=0)
+
+
+def _by_place(problem: Problem) -> tuple[str, int, int, str, str]:
+    return (problem.path or "", problem.line or 0, problem.column or 0, problem.code, problem.message)

@@ -1,0 +1,183 @@
+"""What is remembered between builds, as values: sources, outputs, the memo, runs. The store writes them, nothing else.
+
+A `Delta` is all that one commit changes; it becomes true in one transaction or not at all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from relspec.core.dataset import Dataset, Part, Reader, Stamp
+from relspec.core.decision import Basis
+from relspec.core.digest import BagDigest
+from relspec.core.plan import CompileRecord, PlanArtifact
+from relspec.core.problem import Problem
+from relspec.core.progress import Action
+from relspec.core.reason import Reason
+from relspec.core.schema import Schema
+from relspec.core.spec import CachePolicy, Kind
+from relspec.core.tree import FileEntry
+from relspec.core.work import Extracted, Intaken, Loaded, LoadFailed
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file of a source at one stamp: what was taken in, or why it could not be."""
+
+    path: str
+    stamp: Stamp
+    taken: Intaken | None
+    problem: Problem | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """A source as last taken in; `problem` is set where its files do not fit together, `extracted` for extractors'."""
+
+    name: str
+    reader: Reader | None
+    files: tuple[SourceFile, ...]
+    problem: Problem | None
+    extracted: bool
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with the source or with any of its files."""
+        own = () if self.problem is None else (self.problem,)
+        return own + tuple(f.problem for f in self.files if f.problem is not None)
+
+    @property
+    def dataset(self) -> Dataset | None:
+        """The source as a dataset; `None` while anything is wrong with it or it has no file."""
+        taken = [f.taken for f in self.files if f.taken is not None]
+        if self.problems or not taken:
+            return None
+        return Dataset(self.name, taken[0].schema, tuple(t.part for t in taken))
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The current object of a stored task: what its execution rests on, when it was made, and how long that took."""
+
+    output: str
+    task: str
+    basis: Basis
+    content: str
+    rows: int
+    size: int
+    schema: Schema
+    executed_at: float
+    ms: float
+
+    def dataset(self, path: str) -> Dataset:
+        """The output as a dataset whose only part lies at `path`."""
+        return Dataset(self.output, self.schema, (Part(self.content, path, self.rows, None),))
+
+
+@dataclass(frozen=True, slots=True)
+class MemoRow:
+    """One remembered execution: the output that it gave, under the key of its basis."""
+
+    policy: CachePolicy
+    output: Output
+
+
+@dataclass(frozen=True, slots=True)
+class DigestRow:
+    """One measured bag: which content, restricted to which columns (`columns_digest`)."""
+
+    content: str
+    columns: str
+    bag: BagDigest
+
+
+class TaskState(StrEnum):
+    """The states of `status`."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    RUNNING = "running"
+    BLOCKED = "blocked"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStatus:
+    """One line of `status`. `reason` is one sentence; what never executed has no time."""
+
+    name: str
+    output: str
+    kind: Kind
+    state: TaskState
+    rows: int | None
+    fingerprint: str | None
+    executed_at: float | None
+    ms: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunTask:
+    """What became of one task in one run, and why."""
+
+    task: str
+    action: Action
+    ms: float
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One build: its number, the revision it ended in, what changed on disk, what happened to each task in the cone."""
+
+    run: int
+    revision: int
+    started_at: float
+    ms: float
+    changes: tuple[tuple[str, str], ...]
+    recompiled: tuple[str, ...]
+    tasks: tuple[RunTask, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionRow:
+    """One remembered extraction: extractor code, file by path and version (`version_of`), and the tables it gave."""
+
+    extractor: str
+    path: str
+    version: str
+    extracted: Extracted
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What one commit changes. In a mapping, `None` deletes; `problems` replaces all of them, `None` leaves them."""
+
+    files: Mapping[str, FileEntry | None] = field(default_factory=dict)
+    modules: Mapping[str, Loaded | LoadFailed | None] = field(default_factory=dict)
+    sources: Mapping[str, SourceState | None] = field(default_factory=dict)
+    records: Mapping[str, CompileRecord | None] = field(default_factory=dict)
+    plans: Mapping[str, PlanArtifact | None] = field(default_factory=dict)
+    outputs: Mapping[str, Output | None] = field(default_factory=dict)
+    statuses: Mapping[str, TaskStatus | None] = field(default_factory=dict)
+    problems: tuple[Problem, ...] | None = None
+    memo: tuple[MemoRow, ...] = ()
+    digests: tuple[DigestRow, ...] = ()
+    extractions: tuple[ExtractionRow, ...] = ()
+    run: RunRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """All that a start needs of what was remembered. `problems` are those of the last commit."""
+
+    revision: int
+    run: int
+    engine: str | None
+    files: dict[str, FileEntry]
+    modules: dict[str, Loaded | LoadFailed]
+    sources: dict[str, SourceState]
+    records: dict[str, CompileRecord]
+    plans: dict[str, PlanArtifact]
+    outputs: dict[str, Output]
+    statuses: dict[str, TaskStatus]

@@ -1,0 +1,87 @@
+"""The object store and what users open of it: immutable Parquet files, and links under `tables/`.
+
+An object is written by the engine and only becomes part of the state with the commit that follows `sync`. A table is
+a hard link to its object, switched by rename, so it is whole at every moment; where links are not to be had, a copy.
+"""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from relspec.core.errors import StateError
+from relspec.core.layout import Layout
+
+
+class Objects:
+    """The files of one project's state."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    def has(self, content: str) -> bool:
+        """Whether an object is there. Cost: one stat."""
+        return self._layout.object(content).exists()
+
+    def sync(self, contents: Iterable[str]) -> None:
+        """Make objects durable: one fsync each, then one for the folder. To be called before the commit names them."""
+        wanted = sorted(set(contents))
+        if not wanted:
+            return
+        try:
+            for content in wanted:
+                _sync(self._layout.object(content), os.O_RDONLY)
+            _sync(self._layout.objects, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise StateError(
+                f"cannot make {error.filename or self._layout.objects} durable: {error.strerror}"
+            ) from error
+
+    def show(self, name: str, content: str) -> None:
+        """Let `tables/<name>.parquet` be this object, atomically; nothing is done where it already is."""
+        target, source = self._table(name), self._layout.object(content)
+        if _is_same(target, source):
+            return
+        temporary = self._layout.temporary / f"table-{os.getpid()}-{content}"
+        try:
+            temporary.unlink(missing_ok=True)
+            _link(source, temporary)
+            os.replace(temporary, target)
+        except OSError as error:
+            raise StateError(f"cannot publish {target}: {error.strerror}; check permissions and free space") from error
+
+    def hide(self, name: str) -> None:
+        """Take `tables/<name>.parquet` away; readers that have it open keep it."""
+        self._table(name).unlink(missing_ok=True)
+
+    def shown(self) -> frozenset[str]:
+        """The names under `tables/`."""
+        return frozenset(p.stem for p in self._layout.tables.glob("*.parquet"))
+
+    def _table(self, name: str) -> Path:
+        return self._layout.tables / f"{name}.parquet"
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_same(target: Path, source: Path) -> bool:
+    try:
+        return target.samefile(source)
+    except FileNotFoundError:
+        return False
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP}:
+            raise
+        shutil.copyfile(source, target)

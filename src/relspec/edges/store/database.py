@@ -1,0 +1,135 @@
+"""Opens the state database and commits deltas.
+
+`synchronous=FULL`: a commit that returned survives a power cut. A database that cannot be read is set aside whole and
+a new one begun, since state costs only time; a database of a newer version is refused, nothing is touched.
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from relspec.core.digest import BagDigest
+from relspec.core.errors import StateError
+from relspec.core.reason import Reason
+from relspec.core.spec import CachePolicy
+from relspec.core.state import Delta, MemoRow, RunTask, Saved
+from relspec.core.work import Extracted
+from relspec.edges.store import read, write
+from relspec.edges.store.migrations import SCHEMA_VERSION, migrations
+
+
+class Store:
+    """The state database of one project, owned by one process and used by one thread."""
+
+    def __init__(self, connection: sqlite3.Connection, session: str) -> None:
+        self._connection = connection
+        self._session = session
+
+    @classmethod
+    def open(cls, path: Path, session: str) -> "Store":
+        """Open or create the database at `path`; `session` names this life of the owner, for the session cache."""
+        try:
+            return cls(_connect(path), session)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise StateError(f"cannot open {path}: {error}; check permissions and free space") from error
+            aside = path.with_name(f"{path.name}.corrupt-{int(time.time())}")
+            _set_aside(path, aside)
+            return cls(_connect(path), session)
+
+    def load(self) -> Saved:
+        """Read all that a start needs. Cost: linear in the number of tasks and files."""
+        return read.saved(self._connection)
+
+    def commit(self, delta: Delta) -> None:
+        """Make `delta` true in one transaction; when this returns it is durable."""
+        connection = self._connection
+        connection.execute("begin immediate")
+        try:
+            write.delta(connection, delta, self._session)
+        except BaseException:
+            connection.execute("rollback")
+            raise
+        connection.execute("commit")
+
+    def set_engine(self, identity: str) -> None:
+        """Remember which engine made what is current."""
+        self._connection.execute("insert or replace into setting values ('engine', ?)", (identity,))
+
+    def forget_sessions(self) -> None:
+        """Drop what other sessions remembered with the policy `session`."""
+        self._connection.execute(
+            "delete from memo where policy = ? and session <> ?", (CachePolicy.SESSION, self._session)
+        )
+
+    def remembered(self, key: str) -> MemoRow | None:
+        """Look an execution up by its key."""
+        return read.memo(self._connection, key)
+
+    def forget(self, key: str) -> None:
+        """Drop a remembered execution whose object is gone."""
+        self._connection.execute("delete from memo where key = ?", (key,))
+
+    def bags(self, contents: Iterable[str]) -> dict[tuple[str, str], BagDigest]:
+        """All measured bags of some contents, by (content, columns)."""
+        return read.bags(self._connection, contents)
+
+    def extraction(self, extractor: str, path: str, version: str) -> Extracted | None:
+        """What an extractor gave for this version of a file; `None` when it has not seen it."""
+        return read.extraction(self._connection, extractor, path, version)
+
+    def last_run(self, task: str) -> tuple[int, float, RunTask] | None:
+        """The newest run that had `task` in its cone: its number, when it began, and what became of the task."""
+        return read.last_run(self._connection, task)
+
+    def run_task(self, run: int, task: str) -> RunTask | None:
+        """What became of `task` in one run; `None` when it was not in the cone."""
+        return read.run_task(self._connection, run, task)
+
+    def reasons(self, run: int, task: str) -> tuple[Reason, ...]:
+        """The recorded reasons for what became of `task` in `run`."""
+        return read.reasons(self._connection, run, task)
+
+    def changes(self, run: int) -> tuple[tuple[str, str], ...]:
+        """The (path, change) pairs that a run took in."""
+        return read.changes(self._connection, run)
+
+    def checkpoint(self) -> None:
+        """Fold the write-ahead log into the database; for idle moments."""
+        self._connection.execute("pragma wal_checkpoint(passive)").fetchall()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        os.chmod(path, 0o600)
+        connection.execute("pragma journal_mode = wal").fetchall()
+        connection.execute("pragma synchronous = full")
+        connection.execute("pragma foreign_keys = on")
+        connection.execute("pragma quick_check(1)").fetchall()
+        (version,) = connection.execute("pragma user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            text = f"{path} was written by a newer relspec-watch (schema {version}, this one knows {SCHEMA_VERSION})"
+            raise StateError(f"{text}; upgrade, or delete the state folder: it costs only time")
+        if version < SCHEMA_VERSION:
+            migrations.apply(Database(connection))
+            connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _set_aside(path: Path, aside: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        source = path.with_name(path.name + suffix)
+        if source.exists():
+            os.replace(source, aside.with_name(aside.name + suffix))

@@ -1,0 +1,96 @@
+"""The tables, as an ordered list of migrations. A migration that was released is never edited.
+
+Everything that people query has real columns in STRICT tables. `body` columns hold what only the next start reads.
+"""
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("relspec")
+
+#: What this code writes; a database that says more was written by a newer version.
+SCHEMA_VERSION = 1
+
+_TABLES = """
+create table setting (name text primary key, value text not null) strict;
+create table file (
+  path text primary key, device integer not null, inode integer not null, size integer not null,
+  mtime_ns integer not null, ctime_ns integer not null, content text
+) strict;
+create table module (path text primary key, state text not null, body text not null) strict;
+create table source (
+  name text primary key, n_files integer not null, rows integer, problem text, body text not null
+) strict;
+create table record (task text primary key, path text not null, problem text, body text not null) strict;
+create table plan (
+  task text primary key, output text not null, fingerprint text not null, canonical text not null,
+  sql text not null, coarse text
+) strict;
+create table plan_column (
+  task text not null, ordinal integer not null, name text not null, type text not null, primary key (task, ordinal)
+) strict, without rowid;
+create table plan_input (
+  task text not null, role text not null, dataset text not null, ordinal integer not null, name text, type text,
+  primary key (task, role, dataset, ordinal)
+) strict, without rowid;
+create index plan_input_dataset on plan_input (dataset);
+create table plan_metadata (
+  task text not null, dataset text not null, key text not null, value text not null, primary key (task, dataset, key)
+) strict, without rowid;
+create table plan_lineage (
+  task text not null, ordinal integer not null, name text not null, dataset text, source_column text
+) strict;
+create index plan_lineage_task on plan_lineage (task);
+create table plan_udf (
+  task text not null, name text not null, returns text not null, digest text not null, path text not null,
+  parameters text not null, primary key (task, name)
+) strict, without rowid;
+create table plan_file (task text not null, path text not null, content text not null, primary key (task, path))
+  strict, without rowid;
+create table output (
+  output text primary key, task text not null, key text not null, content text not null, rows integer not null,
+  size integer not null, executed_at real not null, ms real not null, schema text not null, basis text not null
+) strict;
+create table status (
+  name text primary key, output text not null, kind text not null, state text not null, rows integer,
+  fingerprint text, executed_at real, ms real, reason text not null
+) strict;
+create table problem (
+  ordinal integer primary key, code text not null, task text, path text, line integer, "column" integer,
+  message text not null, hint text
+) strict;
+create table memo (
+  key text primary key, task text not null, output text not null, content text not null, rows integer not null,
+  size integer not null, executed_at real not null, ms real not null, schema text not null, basis text not null,
+  policy text not null, session text not null, used_at real not null
+) strict;
+create table digest (
+  content text not null, columns text not null, rows integer not null, total text not null,
+  primary key (content, columns)
+) strict, without rowid;
+create table extraction (
+  extractor text not null, path text not null, version text not null, body text not null,
+  primary key (extractor, path, version)
+) strict, without rowid;
+create table run (
+  run integer primary key, revision integer not null, started_at real not null, ms real not null
+) strict;
+create table run_change (run integer not null, path text not null, change text not null, primary key (run, path))
+  strict, without rowid;
+create table run_task (
+  run integer not null, task text not null, action text not null, ms real not null, recompiled integer not null,
+  primary key (run, task)
+) strict, without rowid;
+create index run_task_task on run_task (task, run);
+create table reason (
+  run integer not null, task text not null, ordinal integer not null, rule text not null, because text not null,
+  upstream text, columns text not null, primary key (run, task, ordinal)
+) strict, without rowid;
+"""
+
+
+@migrations(name="0001-first-tables")
+def first_tables(database: Database) -> None:
+    """Make all tables of the first version."""
+    for statement in _TABLES.split(";\n"):
+        if statement.strip():
+            database.execute(statement)

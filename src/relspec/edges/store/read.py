@@ -1,0 +1,174 @@
+"""Reads rows back into values of the core."""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import msgspec
+
+from relspec.core.dataset import Stamp
+from relspec.core.decision import Basis
+from relspec.core.digest import BagDigest
+from relspec.core.plan import CompileRecord, InferredDeps, LineageRow, PlanArtifact, Requirement, Udf
+from relspec.core.progress import Action
+from relspec.core.reason import Reason, Rule
+from relspec.core.schema import Column, Schema
+from relspec.core.spec import CachePolicy, Kind
+from relspec.core.state import MemoRow, Output, RunTask, Saved, SourceState, TaskState, TaskStatus
+from relspec.core.tree import FileEntry
+from relspec.core.work import Extracted, Loaded, LoadFailed
+
+T = TypeVar("T")
+_Groups = dict[str, list[tuple[Any, ...]]]
+
+
+def saved(connection: sqlite3.Connection) -> Saved:
+    """Read everything that a start needs."""
+    engine = connection.execute("select value from setting where name = 'engine'").fetchone()
+    run, revision = connection.execute("select coalesce(max(run), 0), coalesce(max(revision), 0) from run").fetchone()
+    return Saved(
+        revision=revision,
+        run=run,
+        engine=None if engine is None else engine[0],
+        files={row[0]: FileEntry(row[0], Stamp(*row[1:6]), row[6]) for row in connection.execute("select * from file")},
+        modules={path: _module(state, body) for path, state, body in connection.execute("select * from module")},
+        sources=_bodies(connection, "select name, body from source", SourceState),
+        records=_bodies(connection, "select task, body from record", CompileRecord),
+        plans=_plans(connection),
+        outputs={row[0]: _output(row) for row in connection.execute("select * from output")},
+        statuses={row[0]: _status(row) for row in connection.execute("select * from status")},
+    )
+
+
+def memo(connection: sqlite3.Connection, key: str) -> MemoRow | None:
+    """One remembered execution."""
+    row = connection.execute(
+        "select output, task, key, content, rows, size, executed_at, ms, schema, basis, policy from memo where key = ?",
+        (key,),
+    ).fetchone()
+    return None if row is None else MemoRow(CachePolicy(row[10]), _output(row[:10]))
+
+
+def bags(connection: sqlite3.Connection, contents: Iterable[str]) -> dict[tuple[str, str], BagDigest]:
+    """All measured bags of some contents."""
+    found: dict[tuple[str, str], BagDigest] = {}
+    for content in contents:
+        rows = connection.execute("select columns, rows, total from digest where content = ?", (content,))
+        found.update({(content, columns): BagDigest(n, total) for columns, n, total in rows})
+    return found
+
+
+def extraction(connection: sqlite3.Connection, extractor: str, path: str, version: str) -> Extracted | None:
+    """What an extractor gave for one version of a file."""
+    query = "select body from extraction where extractor = ? and path = ? and version = ?"
+    row = connection.execute(query, (extractor, path, version)).fetchone()
+    return None if row is None else msgspec.json.decode(row[0], type=Extracted)
+
+
+def last_run(connection: sqlite3.Connection, task: str) -> tuple[int, float, RunTask] | None:
+    """The newest run with `task` in its cone."""
+    query = "select run, started_at from run_task join run using (run) where task = ? order by run desc limit 1"
+    row = connection.execute(query, (task,)).fetchone()
+    found = None if row is None else run_task(connection, row[0], task)
+    return None if found is None else (row[0], row[1], found)
+
+
+def run_task(connection: sqlite3.Connection, run: int, task: str) -> RunTask | None:
+    """What became of one task in one run."""
+    row = connection.execute("select action, ms from run_task where run = ? and task = ?", (run, task)).fetchone()
+    return None if row is None else RunTask(task, Action(row[0]), row[1], reasons(connection, run, task))
+
+
+def reasons(connection: sqlite3.Connection, run: int, task: str) -> tuple[Reason, ...]:
+    """The recorded reasons."""
+    rows = connection.execute(
+        "select rule, because, upstream, columns from reason where run = ? and task = ? order by ordinal", (run, task)
+    )
+    return tuple(Reason(Rule(r), because, up, tuple(c for c in cols.split(", ") if c)) for r, because, up, cols in rows)
+
+
+def changes(connection: sqlite3.Connection, run: int) -> tuple[tuple[str, str], ...]:
+    """What a run took in."""
+    return tuple(connection.execute("select path, change from run_change where run = ? order by path", (run,)))
+
+
+def _bodies(connection: sqlite3.Connection, query: str, kind: type[T]) -> dict[str, T]:
+    decoder = msgspec.json.Decoder(kind)
+    return {name: decoder.decode(body) for name, body in connection.execute(query)}
+
+
+def _module(state: str, body: str) -> Loaded | LoadFailed:
+    return msgspec.json.decode(body, type=LoadFailed) if state == "failed" else msgspec.json.decode(body, type=Loaded)
+
+
+def _output(row: tuple[Any, ...]) -> Output:
+    output, task, _, content, rows, size, executed_at, ms, schema, basis = row
+    known = msgspec.json.decode(basis, type=Basis)
+    return Output(output, task, known, content, rows, size, msgspec.json.decode(schema, type=Schema), executed_at, ms)
+
+
+def _status(row: tuple[Any, ...]) -> TaskStatus:
+    name, output, kind, state, *rest = row
+    return TaskStatus(name, output, Kind(kind), TaskState(state), *rest)
+
+
+def _grouped(connection: sqlite3.Connection, query: str) -> _Groups:
+    groups: _Groups = {}
+    for task, *values in connection.execute(query):
+        groups.setdefault(task, []).append(tuple(values))
+    return groups
+
+
+def _plans(connection: sqlite3.Connection) -> dict[str, PlanArtifact]:
+    columns = _grouped(connection, "select task, name, type from plan_column order by task, ordinal")
+    inputs = _grouped(
+        connection, "select task, role, dataset, name, type from plan_input order by task, role, dataset, ordinal"
+    )
+    metadata = _grouped(connection, "select task, dataset, key, value from plan_metadata order by task, dataset, key")
+    lineage = _grouped(
+        connection, "select task, ordinal, name, dataset, source_column from plan_lineage order by task, ordinal, rowid"
+    )
+    udfs = _grouped(
+        connection, "select task, name, returns, digest, path, parameters from plan_udf order by task, name"
+    )
+    plans: dict[str, PlanArtifact] = {}
+    for task, output, fingerprint, canonical, sql, coarse in connection.execute("select * from plan"):
+        plans[task] = PlanArtifact(
+            task=task,
+            output=output,
+            sql=sql,
+            canonical=canonical,
+            schema=Schema(tuple(Column(name, type_) for name, type_ in columns.get(task, []))),
+            deps=_deps(inputs.get(task, []), metadata.get(task, [])),
+            lineage=_lineage(lineage.get(task, [])),
+            udfs=tuple(
+                Udf(n, msgspec.json.decode(p, type=tuple[str, ...]), r, d, path)
+                for n, r, d, path, p in udfs.get(task, [])
+            ),
+            coarse=coarse,
+            fingerprint=fingerprint,
+        )
+    return plans
+
+
+def _deps(rows: list[tuple[Any, ...]], metadata: list[tuple[Any, ...]]) -> InferredDeps:
+    needs: dict[tuple[str, str], list[Column]] = {}
+    for role, dataset, name, type_ in rows:
+        columns = needs.setdefault((role, dataset), [])
+        if name is not None:
+            columns.append(Column(name, type_))
+    asked: dict[str, list[tuple[str, str]]] = {}
+    for dataset, key, value in metadata:
+        asked.setdefault(dataset, []).append((key, value))
+    inputs = [Requirement(d, tuple(c), tuple(asked.get(d, ()))) for (role, d), c in needs.items() if role == "input"]
+    views = [Requirement(d, tuple(c)) for (role, d), c in needs.items() if role == "view"]
+    return InferredDeps(tuple(inputs), tuple(views))
+
+
+def _lineage(rows: list[tuple[Any, ...]]) -> tuple[LineageRow, ...]:
+    found: dict[tuple[int, str], list[tuple[str, str]]] = {}
+    for ordinal, name, dataset, column in rows:
+        origins = found.setdefault((ordinal, name), [])
+        if dataset is not None:
+            origins.append((dataset, column))
+    return tuple((name, tuple(origins)) for (_, name), origins in found.items())

@@ -1,0 +1,96 @@
+"""The bipartite graph: edges from requirements, cones, generations, cycles named in full."""
+
+import pytest
+
+from relspec.core.graph import TaskGraph
+from relspec.core.plan import InferredDeps, Requirement
+from relspec.core.schedule import schedule
+from relspec.core.schema import Column
+
+
+def needs(*datasets: str, views: tuple[str, ...] = ()) -> InferredDeps:
+    column = (Column("x", "INTEGER"),)
+    return InferredDeps(tuple(Requirement(d, column) for d in datasets), tuple(Requirement(v, column) for v in views))
+
+
+@pytest.fixture
+def diamond() -> TaskGraph:
+    graph = TaskGraph()
+    graph.put("top", "top", needs("source"))
+    graph.put("left", "left", needs("top"))
+    graph.put("right", "right", needs("top"))
+    graph.put("bottom", "bottom", needs("left", "right"))
+    return graph
+
+
+def test_the_cone_of_a_dataset_is_everything_below_it_and_nothing_above(diamond: TaskGraph) -> None:
+    assert diamond.cone([], ["source"]) == {"top", "left", "right", "bottom"}
+    assert diamond.cone(["left"], []) == {"left", "bottom"}
+    assert diamond.cone([], ["right"]) == {"bottom"}
+
+
+def test_generations_count_only_within_the_given_tasks(diamond: TaskGraph) -> None:
+    assert diamond.generations(frozenset({"left", "right", "bottom"})) == {"left": 0, "right": 0, "bottom": 1}
+
+
+def test_a_generation_is_ordered_by_priority_then_name(diamond: TaskGraph) -> None:
+    cone = diamond.cone([], ["source"])
+    assert schedule(diamond, cone, {"right": -1}) == (("top",), ("right", "left"), ("bottom",))
+    assert schedule(diamond, cone, {}) == (("top",), ("left", "right"), ("bottom",))
+
+
+def test_an_edge_that_would_close_a_cycle_is_refused_and_the_cycle_named_in_full(diamond: TaskGraph) -> None:
+    cycle = diamond.put("top", "top", needs("bottom"))
+    assert cycle in {("top", "left", "bottom"), ("top", "right", "bottom")}
+    assert diamond.upstream("top") == ()
+    assert diamond.put("top", "top", needs("source")) == ()
+    assert diamond.cone([], ["source"]) == {"top", "left", "right", "bottom"}
+
+
+def test_a_task_that_reads_its_own_output_is_a_cycle_of_one() -> None:
+    assert TaskGraph().put("self", "self", needs("self")) == ("self",)
+
+
+def test_views_shape_the_graph_but_are_no_stored_requirements() -> None:
+    graph = TaskGraph()
+    graph.put("view", "view", needs("source"))
+    graph.put("reader", "reader", needs("source", views=("view",)))
+    assert graph.upstream("reader") == ("view",)
+    assert graph.requirements("view") == ()
+    assert [need.dataset for need in graph.requirements("source")] == ["source", "source"]
+    assert graph.readers("view") == ("reader",)
+
+
+def test_datasets_are_known_without_regard_to_case() -> None:
+    graph = TaskGraph()
+    graph.put("a", "Orders", needs("raw"))
+    graph.put("b", "b", needs("ORDERS"))
+    assert graph.upstream("b") == ("a",)
+
+
+def test_removing_a_task_leaves_its_readers_and_forgets_what_nothing_mentions(diamond: TaskGraph) -> None:
+    diamond.remove("top")
+    assert diamond.datasets() == ("bottom", "left", "right", "top")
+    assert diamond.cone([], ["top"]) == {"left", "right", "bottom"}
+
+
+def test_indices_that_are_reused_do_not_mix_tasks_up(diamond: TaskGraph) -> None:
+    diamond.remove("left")
+    diamond.put("other", "other", needs("source"))
+    assert diamond.upstream("bottom") == ("right",)
+    assert diamond.cone([], ["source"]) == {"top", "right", "bottom", "other"}
+
+
+def test_the_signature_does_not_depend_on_the_order_of_edits(diamond: TaskGraph) -> None:
+    again = TaskGraph()
+    again.put("bottom", "bottom", needs("right", "left"))
+    again.put("right", "right", needs("top"))
+    again.put("top", "top", needs("source"))
+    again.put("left", "left", needs("top"))
+    assert again.signature() == diamond.signature()
+    again.put("left", "left", needs("top", "source"))
+    assert again.signature() != diamond.signature()
+
+
+def test_what_a_task_needs_is_found_all_the_way_up(diamond: TaskGraph) -> None:
+    assert diamond.with_upstream(["left"]) == {"left", "top"}
