@@ -26,6 +26,7 @@ from relspec.edges.engine.sql import empty_table, identifier, literal, read_parq
 
 #: No dataset can be meant by this name: queries name their datasets as `main.<dataset>` and this one is temporary.
 _RESULT = '"__relspec_result__"'
+_INTERVAL_HINT = "store it as text, or as a number of microseconds"
 #: Parquet holds intervals in months, days and milliseconds, and what it does to variants is the writer's choice.
 _LOSSY = frozenset({"INTERVAL", "VARIANT"})
 
@@ -123,7 +124,7 @@ def _lost(connection: duckdb.DuckDBPyConnection, request: Execute, query: str, p
     for (column,), before, after in zip(doubtful, written, read, strict=True):
         if before != after:
             message = f"column {column.name!r} of type {column.type} holds values that Parquet would change"
-            return _problem(request, Code.EXECUTION, message, "store it as text, or as a number of microseconds")
+            return _problem(request, Code.EXECUTION, message, _INTERVAL_HINT)
     return None
 
 
@@ -139,14 +140,16 @@ def failure(request: Execute, error: duckdb.Error) -> Problem:
         message = f"the query needs more memory than it may use: {sentence(complaint_of(error).message)}"
         return _problem(request, Code.MEMORY, message, "raise memory_mb under [limits] in watch.toml, or read less")
     complaint = complaint_of(error)
-    return _problem(request, Code.EXECUTION, sentence(complaint.message), _hint(complaint.kind, complaint.message))
+    if "negative intervals" in complaint.message:
+        names = [repr(column.name) for column in request.schema.columns if "INTERVAL" in heads(column.type)]
+        message = f"column {' or '.join(names)} holds a negative interval, which Parquet cannot"
+        return _problem(request, Code.EXECUTION, message, _INTERVAL_HINT)
+    return _problem(request, Code.EXECUTION, sentence(complaint.message), _hint(complaint.kind))
 
 
-def _hint(kind: str, message: str) -> str | None:
+def _hint(kind: str) -> str | None:
     if kind == "Conversion":
         return "TRY_CAST gives NULL where a value does not convert"
-    if "negative intervals" in message:
-        return "store it as text, or as a number of microseconds"
     if kind == "Out of Range":
         return "cast to a wider type first"
     return None

@@ -11,9 +11,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from relspec.core.errors import WorkerError
 from relspec.edges.engine.objects import own_prefix
@@ -24,6 +25,7 @@ from relspec.edges.wire import AsyncChannel, WireError
 START_S = 60.0
 #: A process that closed its socket is as good as dead; after this long it is made so.
 _GOODBYE_S = 1.0
+_LAST_WORDS_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,35 +40,35 @@ class Launch:
 class Worker:
     """A running engine process; made by `start`."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", channel: AsyncChannel[Answer, Any], temporary: Path) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", complaints: IO[bytes], launch: Launch) -> None:
         self._process = process
-        self._channel = channel
-        self._temporary = temporary
+        self._complaints = complaints
+        self._temporary = launch.temporary
+        self._channel: AsyncChannel[Answer, Question] | None = None
 
     @classmethod
     async def start(cls, launch: Launch) -> "Worker":
         """Start a process and wait until it is warm; raises WorkerError."""
         ours, theirs = socket.socketpair()
-        try:
-            with theirs:
-                process = _spawn(launch, theirs)
-            channel: AsyncChannel[Answer, Question] = await AsyncChannel.over(ours, Answer)
-        except BaseException:
-            ours.close()
-            raise
-        worker = cls(process, channel, launch.temporary)
+        complaints = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process lives; `end` closes it.
+        with theirs:
+            worker = cls(_spawn(launch, theirs, complaints), complaints, launch)
         try:
             async with asyncio.timeout(START_S):
-                hello = await worker._receive()
+                await worker._greet(ours)
         except BaseException as error:
+            ours.close()
             await worker.end()
             if isinstance(error, TimeoutError):
                 raise WorkerError("timeout", f"an engine process was not ready after {START_S:.0f} s") from error
             raise
-        if not isinstance(hello, Ready):
-            await worker.end()
-            raise WorkerError("crash", f"an engine process did not start: {_said(hello)}")
         return worker
+
+    async def _greet(self, connection: socket.socket) -> None:
+        self._channel = await AsyncChannel.over(connection, Answer)
+        hello = await self._receive(self._channel)
+        if not isinstance(hello, Ready):
+            raise WorkerError("crash", f"an engine process did not start: {_said(hello)}")
 
     @property
     def pid(self) -> int:
@@ -79,11 +81,12 @@ class Worker:
 
     async def ask(self, question: Question) -> Answer:
         """Send a question and wait for its answer; raises WorkerError when the process ends instead."""
+        assert self._channel is not None, "a worker is greeted before it is asked"
         try:
             await self._channel.send(question)
         except WireError:
             raise await self._ended() from None
-        return await self._receive()
+        return await self._receive(self._channel)
 
     def kill(self) -> None:
         """End the process and what it started, now."""
@@ -94,14 +97,16 @@ class Worker:
     async def end(self) -> None:
         """Kill the process, reap it, and remove what it was writing."""
         self.kill()
-        self._channel.close()
+        if self._channel is not None:
+            self._channel.close()
+        self._complaints.close()
         await _exit_of(self._process)
         for left in self._temporary.glob(f"{own_prefix(self._process.pid)}*"):
             _remove(left)
 
-    async def _receive(self) -> Answer:
+    async def _receive(self, channel: AsyncChannel[Answer, Question]) -> Answer:
         try:
-            return await self._channel.receive()
+            return await channel.receive()
         except WireError:
             raise await self._ended() from None
 
@@ -109,10 +114,16 @@ class Worker:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE_S):
                 await _exit_of(self._process)
-        return death_of(self._process.returncode)
+        return death_of(self._process.returncode, self._last_words())
+
+    def _last_words(self) -> str:
+        self._complaints.seek(0, os.SEEK_END)
+        self._complaints.seek(max(0, self._complaints.tell() - _LAST_WORDS_BYTES))
+        lines = self._complaints.read().decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else ""
 
 
-def death_of(code: int | None) -> WorkerError:
+def death_of(code: int | None, last_words: str) -> WorkerError:
     """Say how a process ended that was not meant to."""
     if code is None:
         return WorkerError("crash", "the engine process closed its connection; it is being ended")
@@ -122,10 +133,10 @@ def death_of(code: int | None) -> WorkerError:
         )
     if code < 0:
         return WorkerError("crash", f"the engine process died of {signal.Signals(-code).name}")
-    return WorkerError("crash", f"the engine process ended with exit code {code}")
+    return WorkerError("crash", f"the engine process ended with exit code {code}: {last_words}")
 
 
-def _spawn(launch: Launch, connection: socket.socket) -> "subprocess.Popen[bytes]":
+def _spawn(launch: Launch, connection: socket.socket, complaints: IO[bytes]) -> "subprocess.Popen[bytes]":
     descriptor = connection.fileno()
     # -P: a file `duckdb.py` in the user's directory is not the module that we mean.
     command = [sys.executable, "-P", "-m", "relspec.edges.engine", str(descriptor)]
@@ -133,7 +144,7 @@ def _spawn(launch: Launch, connection: socket.socket) -> "subprocess.Popen[bytes
         [*command, str(launch.memory_mb), launch.timezone, str(launch.temporary)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=complaints,
         pass_fds=(descriptor,),
         env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "1", "TZ": "UTC", "OPENBLAS_NUM_THREADS": "1"},
         process_group=0,

@@ -1,0 +1,193 @@
+"""Executing: one object for one result, the same bytes each time, and no input that moved unseen."""
+
+import os
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from relspec.core.dataset import Dataset, Format, Part
+from relspec.core.digest import content_of
+from relspec.core.errors import InputMovedError
+from relspec.core.plan import Udf
+from relspec.core.problem import Code, Problem
+from relspec.core.schema import Column, Schema
+from relspec.core.work import Measure
+from relspec.edges.engine.measure import measure
+
+
+def test_the_object_is_named_by_its_bytes_and_holds_the_rows_in_order(place) -> None:
+    orders = place.dataset("orders", "SELECT i AS id, i % 3 AS k FROM range(10) r(i)")
+    done = place.executed('SELECT k, sum(id) AS s FROM "main"."orders" GROUP BY k ORDER BY k DESC', KS, orders)
+    path = place.object(done.content)
+    data = Path(path).read_bytes()
+    assert (done.content, done.size, done.rows) == (content_of(data), len(data), 3)
+    assert place.rows(path) == [("2", "15"), ("1", "12"), ("0", "18")]
+    assert Path(path).stat().st_mode & 0o777 == 0o444
+    assert os.listdir(place.temporary) == []
+
+
+KS = {"k": "BIGINT", "s": "DECIMAL(38,0)"}
+
+
+def test_the_same_query_over_the_same_inputs_gives_the_same_bytes(place) -> None:
+    big = place.dataset("big", "SELECT i AS id, i * 0.1 AS x, 'n' || i % 100 AS n FROM range(50000) r(i)")
+    schema = {"n": "VARCHAR", "x": "DOUBLE", "any": "BIGINT"}
+    sql = "SELECT n, sum(x)::DOUBLE AS x, any_value(id) AS any FROM main.big GROUP BY n"
+    assert len({place.executed(sql, schema, big).content for _ in range(4)}) == 1
+
+
+def test_nothing_of_a_request_is_there_for_the_next(place) -> None:
+    orders = place.dataset("orders", "SELECT 1 AS id")
+    place.executed("SELECT id FROM main.orders", {"id": "INTEGER"}, orders)
+    answer = place.execute(place.ask("SELECT id FROM main.orders", {"id": "INTEGER"}))
+    assert isinstance(answer, Problem)
+    assert "orders" in answer.message
+
+
+def test_the_result_is_stored_as_the_schema_says(place) -> None:
+    done = place.executed("SELECT sum(x) AS s FROM (VALUES (1), (2)) v(x)", {"s": "DECIMAL(38,0)"})
+    described = place.connection.execute(f"DESCRIBE FROM '{place.object(done.content)}'").fetchall()
+    assert described[0][:2] == ("s", "DECIMAL(38,0)")
+    assert place.connection.execute(f"FROM '{place.object(done.content)}'").fetchall() == [(Decimal(3),)]
+
+
+def test_other_columns_than_compiled_are_a_problem(place) -> None:
+    answer = place.execute(place.ask("SELECT 1 AS a, 2 AS c", {"a": "INTEGER", "b": "INTEGER"}))
+    assert isinstance(answer, Problem)
+    assert answer.message == "the query gave the columns a, c where a, b were compiled"
+
+
+def test_a_dataset_without_parts_is_an_empty_table(place) -> None:
+    none = Dataset("none", Schema((Column("a", "INTEGER"), Column("b", "VARCHAR[]"))), ())
+    assert (
+        place.executed(
+            "SELECT count(*) AS n, sum(a) AS s FROM main.none", {"n": "BIGINT", "s": "DECIMAL(38,0)"}, none
+        ).rows
+        == 1
+    )
+
+
+def test_parts_are_read_by_name(place) -> None:
+    both = place.dataset("both", "SELECT 1 AS a, 'x' AS b", "SELECT 'y' AS b, 2 AS a")
+    done = place.executed("SELECT a, b FROM main.both ORDER BY a", {"a": "INTEGER", "b": "VARCHAR"}, both)
+    assert place.rows(place.object(done.content)) == [("1", "x"), ("2", "y")]
+
+
+def test_a_hostile_name_is_only_a_name(place) -> None:
+    """Caught: without escaping, DuckDB expands the brackets and reads `x1.parquet`."""
+    name = 'x"; DROP'
+    (place.root / "k=1").mkdir()
+    right, wrong = place.root / "k=1" / "x[1]'.parquet", place.root / "k=1" / "x1'.parquet"
+    place.connection.execute(f'COPY (SELECT 1 AS "a""b") TO \'{str(right).replace(chr(39), chr(39) * 2)}\'')
+    place.connection.execute(f'COPY (SELECT 2 AS "a""b") TO \'{str(wrong).replace(chr(39), chr(39) * 2)}\'')
+    data = Dataset(name, Schema((Column('a"b', "INTEGER"),)), (Part("c", str(right), 1, None),))
+    done = place.executed('SELECT * FROM main."x""; DROP"', {'a"b': "INTEGER"}, data)
+    assert place.rows(place.object(done.content)) == [("1",)]
+
+
+def test_bags_come_back_as_a_measurement_of_the_object_gives_them(place) -> None:
+    sql = (
+        "SELECT * FROM (VALUES ('-0.0'::DOUBLE, ['-0.0'::FLOAT, 1.5], 'a', now(), INTERVAL '1 month', 7::HUGEINT, '{}'::JSON),"
+        " (0.0, NULL, NULL, NULL, INTERVAL '30 days', NULL, NULL)) v(d, l, s, t, i, h, j)"
+    )
+    types = "DOUBLE FLOAT[] VARCHAR TIMESTAMP~WITH~TIME~ZONE INTERVAL DECIMAL(38,0) JSON".split()
+    schema = dict(zip("dlstihj", (t.replace("~", " ") for t in types), strict=True))
+    columns = tuple(Column(n, t) for n, t in schema.items())
+    sets = ((), columns, columns[:1], *((c,) for c in columns))
+    done = place.executed(sql, schema, column_sets=sets)
+    part = Part(done.content, place.object(done.content), done.rows, None)
+    assert measure(place.connection, Measure(part, sets)).bags == done.bags
+    assert len({bag.total for bag in done.bags}) == 9
+
+
+@pytest.mark.parametrize("value", ["3 microseconds", "-1 month", "1500000 hours"])
+def test_an_interval_that_parquet_would_change_is_a_problem_not_another_interval(place, value: str) -> None:
+    """Caught: without reading back, 3 microseconds are stored as nothing."""
+    sql = f"SELECT 1 AS a, INTERVAL '{value}' AS b"
+    answer = place.execute(place.ask(sql, {"a": "INTEGER", "b": "INTERVAL"}))
+    assert isinstance(answer, Problem)
+    assert answer.code is Code.EXECUTION
+    assert "column 'b'" in answer.message
+    assert os.listdir(place.objects) == os.listdir(place.temporary) == []
+
+
+def test_a_query_that_fails_is_a_problem_at_its_task(place) -> None:
+    answer = place.execute(place.ask("SELECT CAST(x AS INTEGER) AS x FROM (VALUES ('seven')) v(x)", {"x": "INTEGER"}))
+    assert answer == Problem(
+        Code.EXECUTION,
+        "task",
+        "tasks/task.sql",
+        3,
+        1,
+        "Could not convert string 'seven' to INT32 when casting from source column x",
+        "TRY_CAST gives NULL where a value does not convert",
+    )
+    assert place.executed("SELECT 1 AS x", {"x": "INTEGER"}).rows == 1
+
+
+def test_too_much_memory_is_a_problem_of_that_code(place) -> None:
+    place.connection.execute("SET memory_limit = '20MiB'")
+    place.connection.execute("SET temp_directory = ''")
+    answer = place.execute(place.ask("SELECT list(i) AS l FROM range(20000000) r(i)", {"l": "BIGINT[]"}))
+    assert isinstance(answer, Problem)
+    assert answer.code is Code.MEMORY
+    assert place.executed("SELECT 1 AS x", {"x": "INTEGER"}).rows == 1
+
+
+def test_a_source_that_changed_since_its_stamp_has_moved(place) -> None:
+    place.connection.execute(f"COPY (SELECT 1 AS a) TO '{place.root / 's.parquet'}'")
+    taken = place.taken("s.parquet", (place.root / "s.parquet").read_bytes(), Format.PARQUET)
+    dataset = Dataset("s", taken.schema, (taken.part,))
+    assert place.executed("SELECT a FROM main.s", {"a": "INTEGER"}, dataset).rows == 1
+    os.utime(taken.part.path, ns=(1, 1))
+    with pytest.raises(InputMovedError, match=r"s\.parquet"):
+        place.executed("SELECT a FROM main.s", {"a": "INTEGER"}, dataset)
+
+
+def test_a_source_that_moves_during_a_query_spoils_even_a_failure(place) -> None:
+    place.connection.execute(f"COPY (SELECT 1 AS a) TO '{place.root / 's.parquet'}'")
+    taken = place.taken("s.parquet", (place.root / "s.parquet").read_bytes(), Format.PARQUET)
+
+    def touch(value: int) -> int:
+        os.utime(taken.part.path, ns=(1, 1))
+        raise ValueError(value)
+
+    udf = Udf("touch", ("INTEGER",), "INTEGER", "d", "tasks/t.py")
+    dataset = Dataset("s", taken.schema, (taken.part,))
+    request = place.ask("SELECT touch(a) AS a FROM main.s", {"a": "INTEGER"}, dataset, udfs=(udf,))
+    with pytest.raises(InputMovedError):
+        place.execute(request, {"touch": touch})
+
+
+def test_a_rotten_object_is_an_input_that_moved_and_no_fault_of_the_task(place) -> None:
+    done = place.executed("SELECT i AS a FROM range(1000) r(i)", {"a": "BIGINT"})
+    path = Path(place.object(done.content))
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-40])
+    part = Part(done.content, str(path), done.rows, None)
+    dataset = Dataset("s", Schema((Column("a", "BIGINT"),)), (part,))
+    with pytest.raises(InputMovedError):
+        place.executed("SELECT a FROM main.s", {"a": "BIGINT"}, dataset)
+    with pytest.raises(InputMovedError):
+        measure(place.connection, Measure(part, ((Column("a", "BIGINT"),),)))
+
+
+def test_a_python_function_is_called_and_a_null_gives_null(place) -> None:
+    udf = Udf("shout", ("VARCHAR",), "VARCHAR", "d", "tasks/t.py")
+    request = place.ask("SELECT shout(x) AS y FROM (VALUES ('a'), (NULL)) v(x)", {"y": "VARCHAR"}, udfs=(udf,))
+    for _ in range(2):
+        answer = place.execute(request, {"shout": lambda text: text.upper() + "!"})
+        assert place.rows(place.object(answer.content)) == [("A!",), (None,)]
+    answer = place.execute(place.ask("SELECT shout('a') AS y", {"y": "VARCHAR"}))
+    assert isinstance(answer, Problem)
+
+
+def test_an_error_in_a_python_function_is_told_in_its_words(place) -> None:
+    def fail(value: int) -> int:
+        raise ValueError(f"no such thing as {value}")
+
+    udf = Udf("fail", ("INTEGER",), "INTEGER", "d", "tasks/t.py")
+    answer = place.execute(place.ask("SELECT fail(7) AS y", {"y": "INTEGER"}, udfs=(udf,)), {"fail": fail})
+    assert isinstance(answer, Problem)
+    assert "ValueError: no such thing as 7" in answer.message

@@ -1,0 +1,129 @@
+"""CSV: every record becomes a row or the file is a problem with its line; dialect and types stay fixed."""
+
+import csv
+import io
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from relspec.core.problem import Code
+from relspec.core.schema import Column
+
+ORDERS = "id,day,amount\n1,2020-01-01,2.5\n2,2020-01-02,3\n"
+
+
+def test_types_come_from_the_whole_file(place) -> None:
+    taken = place.taken("a.csv", "a,b\n" + "1,2\n" * 30000 + "1,x\n")
+    assert taken.schema.types() == {"a": "BIGINT", "b": "VARCHAR"}
+    assert taken.part.rows == 30001
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(*[st.text("a1 ,;\"\n|\t'#é", max_size=5)] * 2), min_size=1, max_size=6))
+def test_there_are_as_many_rows_as_records_and_they_hold_the_values(place, records) -> None:
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerows([("left", "right"), *records])
+    taken = place.taken("a.csv", out.getvalue(), types=(("left", "VARCHAR"), ("right", "VARCHAR")))
+    assert taken.part.rows == len(records)
+    assert place.rows(taken.part.path) == [tuple(value or None for value in record) for record in records]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("a,b\n1,2\n3\n4,5\n", 3, "this line has 1 values where the file has 2 columns"),
+        ("a,b\n1,2\n3,4,5\n6,7\n", 3, "this line has 3 values where the file has 2 columns"),
+        ('a,b\n"x\ny",1\n"z\n\nw",2\n3\n', 7, "this line has 1 values where the file has 2 columns"),
+        ('a,b\n1,2\n"x,3\n', 3, "this line cannot be read: Value with unterminated quote found."),
+        ("My title\na,b\n1,2\n", 2, "this line has 2 values where the file has 1 columns"),
+        ("\na,b\n1,2\n", 1, "the first line is empty where the names of the columns are expected"),
+        ("a,A\n1,2\n", 1, "the header names the column 'a' twice"),
+    ],
+)
+def test_a_malformed_line_is_named(place, text: str, line: int, said: str) -> None:
+    problem = place.refused("a.csv", text)
+    assert (problem.code, problem.path, problem.line, problem.message) == (Code.UNREADABLE, "a.csv", line, said)
+
+
+def test_bytes_that_are_no_text_are_named(place) -> None:
+    problem = place.refused("a.csv", b"a,b\n1,2\n3,\xff\xfe\n")
+    assert (problem.code, problem.line) == (Code.UNREADABLE, 3)
+
+
+def test_a_missing_last_newline_a_byte_order_mark_and_a_header_alone_are_fine(place) -> None:
+    assert place.taken("a.csv", "\ufeffa,b\n1,2\n3,4").part.rows == 2
+    alone = place.taken("b.csv", "a,b\n")
+    assert (alone.part.rows, alone.schema.types()) == (0, {"a": "VARCHAR", "b": "VARCHAR"})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "delimiter"),
+    [
+        ("a.csv", "a;b\n1;2,5\n", ";"),
+        ("a.tsv", "a\tb\n1\t2;5\n", "\t"),
+        ("a.csv", "a|b\n1|x,y\n", "|"),
+        ("a.csv", "a\n1\n", ","),
+    ],
+)
+def test_the_delimiter_is_the_one_of_the_first_line(place, name: str, text: str, delimiter: str) -> None:
+    taken = place.taken(name, text)
+    assert taken.reader.delimiter == delimiter
+    assert len(taken.schema.columns) == len(text.split("\n", maxsplit=1)[0].split(delimiter))
+
+
+def test_days_are_recognised_in_iso_form_only(place) -> None:
+    taken = place.taken("a.csv", "iso,other\n2020-02-01,01/02/2020\n2020-02-25,25/02/2020\n")
+    assert taken.schema.types() == {"iso": "DATE", "other": "VARCHAR"}
+
+
+def test_long_whole_numbers_keep_their_digits(place) -> None:
+    """Caught: the sniffer makes them DOUBLE, and 9223372036854775809 becomes ...808."""
+    taken = place.taken("a.csv", "id,x\n9223372036854775809,1.5\n1,2\n")
+    assert taken.schema.types() == {"id": "DECIMAL(38,0)", "x": "DOUBLE"}
+    assert place.rows(taken.part.path)[0][0] == "9223372036854775809"
+
+
+def test_a_value_that_does_not_fit_its_fixed_type_is_drift(place) -> None:
+    first = place.taken("a.csv", ORDERS)
+    problem = place.refused("a.csv", ORDERS + "3,2020-01-03,oops\n", reader=first.reader)
+    assert (problem.code, problem.line) == (Code.SCHEMA_DRIFT, 4)
+    assert problem.message == "the value 'oops' does not fit the column 'amount' of type DOUBLE"
+    assert problem.hint == (
+        "repair the value, or set types = { amount = \"VARCHAR\" } for the source 'things' in watch.toml"
+    )
+
+
+def test_types_do_not_follow_the_data(place) -> None:
+    """Caught: sniffing anew would make `id` text and `amount` a whole number."""
+    first = place.taken("a.csv", "id,amount\n1,2.5\n")
+    again = place.taken("a.csv", "id,amount\n1,2\n", reader=first.reader)
+    assert again.schema == first.schema
+    assert again.reader == first.reader
+
+
+def test_a_new_column_is_added_a_missing_one_leaves_and_order_follows_the_file(place) -> None:
+    first = place.taken("a.csv", ORDERS)
+    again = place.taken("a.csv", "amount,note,id\n1,x,1\n", reader=first.reader)
+    assert again.schema.types() == {"amount": "DOUBLE", "note": "VARCHAR", "id": "BIGINT"}
+    assert again.reader == replace(first.reader, columns=again.schema.columns)
+
+
+def test_another_delimiter_is_drift(place) -> None:
+    first = place.taken("a.csv", ORDERS)
+    problem = place.refused("a.csv", ORDERS.replace(",", ";"), reader=first.reader)
+    assert (problem.code, problem.line) == (Code.SCHEMA_DRIFT, 1)
+    assert problem.message == "columns were separated by ',' and are separated by ';' now"
+
+
+def test_a_file_without_header_has_numbered_columns(place) -> None:
+    taken = place.taken("a.csv", "1,2.5\n2,3.5\n")
+    assert taken.schema.columns == (Column("column0", "BIGINT"), Column("column1", "DOUBLE"))
+    assert taken.part.rows == 2
+    assert place.refused("a.csv", "1,2,3\n", reader=taken.reader).line == 1
+
+
+def test_an_empty_name_is_numbered(place) -> None:
+    assert place.taken("a.csv", "a,,c\n1,2,3\n").schema.types() == {"a": "BIGINT", "column1": "BIGINT", "c": "BIGINT"}
