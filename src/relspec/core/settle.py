@@ -93,6 +93,8 @@ def changes_between(before: Tree, after: Tree) -> ChangeSet:
 
 
 def _differ(before: FileEntry, after: FileEntry) -> bool:
+    if before is after:
+        return False
     if before.content is None or after.content is None:
         return before.content != after.content or before.stamp != after.stamp
     return before.content != after.content
