@@ -15,8 +15,8 @@ from relspec.app.compile_task import TaskCompiler
 from relspec.app.digests import Digests
 from relspec.app.executions import Executions
 from relspec.app.extract import extract
-from relspec.app.load import load
-from relspec.app.ports import CodeReader, Engines, LoaderSession, Memory, ObjectStore
+from relspec.app.load import load, needs_of
+from relspec.app.ports import CodeFiles, Engines, LoaderSession, Memory, ObjectStore
 from relspec.app.publish import publish
 from relspec.app.run import Run, Workshop, status_of
 from relspec.app.take_in import take_in
@@ -44,8 +44,9 @@ class Tools:
     engines: Engines
     memory: Memory
     objects: ObjectStore
-    code: CodeReader
+    code: CodeFiles
     executions: Executions
+    look: Callable[[frozenset[str] | None], ChangeSet]
     tell: Callable[[Progress], None]
 
 
@@ -61,8 +62,13 @@ class Compiled:
 
 async def compile_changes(world: World, tools: Tools, session: LoaderSession, changes: ChangeSet) -> Compiled:
     """Bring sources, declarations and plans up to date; executes no query."""
-    world.moved |= await take_in(world, tools.engines)
     loaded = await load(world, changes, session, tools.code)
+    while any(path.endswith(".py") for path in loaded) and tools.code.extend(*needs_of(world)):
+        # What was loaded needs files that were not watched before: extractors' files, helpers in other folders.
+        found = tools.look(None)
+        changes = changes.merged(found)
+        loaded |= await load(world, found, session, tools.code)
+    world.moved |= await take_in(world, tools.engines)
     extracted, extractions = await extract(world, session, tools.memory)
     world.moved |= extracted
     came, gone = world.declare()
@@ -75,7 +81,7 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
     candidates |= {t for path in touched for t in world.used_by(path)}
     candidates |= {t for name in {*world.moved, *removed, *_outputs(world, came)} for t in world.asked_by(name)}
     world.unsettled |= came
-    compilation = Compilation(world, TaskCompiler(world, tools.engines, session, tools.code))
+    compilation = Compilation(world, TaskCompiler(world, tools.engines, session, tools.code), frozenset(touched))
     await compilation.run(frozenset(candidates & world.catalog.by_name.keys()))
     world.unsettled &= world.catalog.by_name.keys()
     quiet = compilation.recompiled - compilation.moved

@@ -19,10 +19,11 @@ from relspec.core.waits import cycles
 
 @dataclass
 class Compilation:
-    """One pass of compiling. `recompiled` tasks went through the compiler; of those `moved` have another plan."""
+    """One pass of compiling, after `touched` paths changed. `recompiled` tasks went through the compiler; of those `moved` have another plan."""
 
     world: World
     compiler: TaskCompiler
+    touched: frozenset[str]
     recompiled: set[str] = field(default_factory=set)
     moved: set[str] = field(default_factory=set)
     before: dict[str, PlanArtifact | None] = field(default_factory=dict)
@@ -67,17 +68,17 @@ class Compilation:
             return True
         if record.spec.line != spec.line:
             world.put_record(task, replace(record, spec=spec))
-        if self._files_moved(task, record):
+        if self._files_moved(record):
             return True
         if all(digest == world.asked_digest(dataset) for dataset, digest in record.asked):
             return False
-        problem = self._type_drift(task, record)
+        problem = self._type_drift(record)
         if problem is not None:
             world.edge_failures[task] = problem
             world.unsettled.add(task)
         return problem is None
 
-    def _files_moved(self, task: str, record: CompileRecord) -> bool:
+    def _files_moved(self, record: CompileRecord) -> bool:
         world = self.world
         module = world.modules[record.spec.builder.path]
         current = {use.path: use.content for use in module.files}
@@ -85,11 +86,12 @@ class Compilation:
         if any(used.get(path) != content for path, content in current.items()):
             return True
         rest = ((path, content) for path, content in used.items() if path not in current)
-        return any(world.content(path) not in {None, content} or path in world.look_again for path, content in rest)
+        return any(world.content(path) not in {None, content} or path in self.touched for path, content in rest)
 
-    def _type_drift(self, task: str, record: CompileRecord) -> Problem | None:
+    def _type_drift(self, record: CompileRecord) -> Problem | None:
         """A required column of a source that changed into another family of types blocks its readers, untouched."""
-        world, plan = self.world, self.world.plans.get(task)
+        task, world = record.spec.name, self.world
+        plan = world.plans.get(task)
         if plan is None or record.problem is not None:
             return None
         needs = tuple(need for need in plan.deps.inputs if world.source(need.dataset) is not None)
@@ -102,7 +104,7 @@ class Compilation:
         return None
 
     def _waits_for(self, task: str, pending: set[str]) -> bool:
-        return any(self._producer(d) in pending for d in self._wants(task) if self._producer(d) != task)
+        return any(self._producer(d) in pending - {task} for d in self._wants(task))
 
     def _wants(self, task: str) -> frozenset[str]:
         """The datasets that `task` is known to look at: found in this pass, or before if its own files did not move."""
@@ -110,7 +112,7 @@ class Compilation:
         if found is not None:
             return found
         record = self.world.records.get(task)
-        if record is None or self._files_moved(task, record):
+        if record is None or self._files_moved(record):
             return frozenset()
         return frozenset(dataset for dataset, _ in record.asked)
 

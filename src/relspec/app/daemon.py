@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from relspec.app.answers import Answers
 from relspec.app.build import BuildReport, Wish
-from relspec.app.workspace import Workspace, open_workspace
+from relspec.app.workspace import AGAIN_S, HELD_S, Workspace, open_workspace
 from relspec.core.layout import Layout
 from relspec.core.problem import Code
 from relspec.core.progress import ChangeDetected, Progress
@@ -26,8 +26,6 @@ from relspec.edges.watch import FileWatcher
 
 _NO_CHANGES = ChangeSet((), (), ())
 
-#: A file that was being written, or that moved while it was read, is looked at again after this time.
-_AGAIN_S = 0.05
 #: Runs that nobody asked about are kept for the next `build` up to this number.
 _UNREPORTED_MAX = 10_000
 #: The write-ahead log is folded in after so long without an event.
@@ -81,6 +79,7 @@ class Daemon:
         self._retry = False
         self._records: list[RunRecord] = []
         self._first_done = False
+        self._held_since: float | None = None
         self._failed: BaseException | None = None
 
     async def run(self) -> None:
@@ -166,7 +165,7 @@ class Daemon:
         again = self._retry and self._build is None
         if self._changes or first or again:
             await self._start()
-        elif idle:
+        elif idle and not self._is_held():
             self._answer()
 
     async def _look(self) -> None:
@@ -174,12 +173,21 @@ class Daemon:
         if gathered is None:
             return
         found = self._workspace.look(gathered.hints)
-        again = {str(self._workspace.world.layout.root / p) for p in self._workspace.held}
-        if again:
-            asyncio.get_running_loop().call_later(_AGAIN_S, self._events.put_nowait, Hinted(frozenset(again)))
+        self._watch_held()
         if found:
             self._tell(ChangeDetected(found.paths))
             self._changes = self._changes.merged(found)
+
+    def _watch_held(self) -> None:
+        """Look again soon at what is being written; whoever waits, waits for it for a bounded time."""
+        held = frozenset(str(self._workspace.world.layout.root / p) for p in self._workspace.held)
+        now = time.monotonic()
+        self._held_since = None if not held else self._held_since or now
+        if held:
+            asyncio.get_running_loop().call_later(AGAIN_S, self._events.put_nowait, Hinted(held))
+
+    def _is_held(self) -> bool:
+        return self._held_since is not None and time.monotonic() - self._held_since < HELD_S
 
     async def _start(self) -> None:
         """Start a build of all that is known to have changed, in place of one that is under way."""
@@ -221,7 +229,7 @@ class Daemon:
         self._records = [*self._records, build.result().record][-_UNREPORTED_MAX:]
         moved = {str(self._workspace.world.layout.root / p) for p in self._workspace.world.look_again}
         if moved:
-            asyncio.get_running_loop().call_later(_AGAIN_S, self._again, frozenset(moved))
+            asyncio.get_running_loop().call_later(AGAIN_S, self._again, frozenset(moved))
 
     def _again(self, paths: frozenset[str]) -> None:
         self._changes = self._changes.merged(ChangeSet((), tuple(sorted(self._workspace.world.look_again)), ()))

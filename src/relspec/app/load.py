@@ -43,6 +43,17 @@ def stale_modules(world: World, changes: ChangeSet) -> tuple[frozenset[str], fro
     return frozenset(stale), frozenset(gone)
 
 
+def needs_of(world: World) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """What the loaded files need to be watched besides the settings: globs of extractors, files, names of modules."""
+    modules = world.modules.values()
+    globs = {spec.files for spec in world.extractors()}
+    files = {use.path for module in modules for use in module.files if not is_task_file(world, use.path)}
+    files |= {
+        use.path for record in world.records.values() for use in record.files if not is_task_file(world, use.path)
+    }
+    return frozenset(globs), frozenset(files), frozenset(name for module in modules for name in module.imports)
+
+
 def is_task_file(world: World, path: str) -> bool:
     """Whether `path` lies in a task folder and has a task file's suffix."""
     folders = (folder.strip("/") + "/" for folder in world.settings.tasks)

@@ -27,7 +27,7 @@ def answer(layout: Layout, command: str, arguments: dict[str, Any]) -> tuple[int
 
 async def _answer(layout: Layout, command: str, arguments: dict[str, Any]) -> tuple[int, Document]:
     async with open_workspace(layout, _unheard) as workspace:
-        changes = workspace.look(None)
+        changes = await workspace.look_all()
         if command == "plan":
             compiled = await workspace.compile(changes)
             run = await workspace.decide(compiled.cone)

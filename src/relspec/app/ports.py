@@ -76,6 +76,12 @@ class CodeReader(Protocol):
     def read_code(self, path: str) -> tuple[str, bytes] | Problem: ...
 
 
+class CodeFiles(CodeReader, Protocol):
+    """The scanned files, whose scope grows with what tasks turn out to need."""
+
+    def extend(self, globs: Iterable[str], files: Iterable[str], modules: Iterable[str] = ()) -> bool: ...
+
+
 class Memory(Protocol):
     """What earlier builds left in the store, by key, and what makes a build's result durable."""
 

@@ -3,15 +3,18 @@
 The daemon keeps one open for its life; a command without a daemon opens one for itself.
 """
 
+import asyncio
 import importlib.metadata
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from relspec.app.build import EVERYTHING, BuildReport, Compiled, Tools, Wish, build, compile_changes, mark_stale
 from relspec.app.digests import Digests
 from relspec.app.executions import Executions
+from relspec.app.load import needs_of
 from relspec.app.ports import Loader
 from relspec.app.run import Run, Workshop
 from relspec.app.world import World
@@ -30,16 +33,21 @@ from relspec.edges.lock import StateLock, prepare_state
 from relspec.edges.objects import Objects
 from relspec.edges.store.database import Store
 
+#: A file that is being written is looked at again after this time.
+AGAIN_S = 0.02
+#: Whoever waits for a look does not wait longer than this for writers to finish.
+HELD_S = 2.0
+
 
 @dataclass
 class Workspace:
     """One opened project."""
 
     world: World
-    tools: Tools
     loader: Loader
     files: Files
     store: Store
+    tools: Tools = field(init=False)
     held: frozenset[str] = frozenset()
 
     def look(self, hints: frozenset[str] | None) -> ChangeSet:
@@ -53,6 +61,19 @@ class Workspace:
         self.held = scan.held
         if "watch.toml" in {*changes.added, *changes.changed, *changes.removed}:
             return self._reconfigure(changes)
+        return changes
+
+    async def look_all(self) -> ChangeSet:
+        """Look at everything, and again at files that are still being written or too young to be trusted.
+
+        A file that is held for longer than `HELD_S` is left as it was before.
+        """
+        changes = self.look(None)
+        deadline = time.monotonic() + HELD_S
+        while self.held and time.monotonic() < deadline:
+            await asyncio.sleep(AGAIN_S)
+            held = frozenset(str(self.world.layout.root / path) for path in self.held)
+            changes = changes.merged(self.look(held))
         return changes
 
     async def build(self, changes: ChangeSet, wish: Wish = EVERYTHING) -> BuildReport:
@@ -110,11 +131,13 @@ async def open_workspace(layout: Layout, tell: Callable[[Progress], None]) -> As
         store.set_engine(engine)
         objects = Objects(layout)
         _find_unsettled(world, objects)
-        engines = await stack.enter_async_context(EnginePool(layout, settings))
+        engines = await stack.enter_async_context(EnginePool(settings.limits, settings.timezone, layout.temporary))
         loader = await stack.enter_async_context(ForkingLoader(layout, settings))
         files = Files(layout, settings)
-        tools = Tools(engines, store, objects, files, Executions(), tell)
-        yield Workspace(world, tools, loader, files, store)
+        files.extend(*needs_of(world))
+        workspace = Workspace(world, loader, files, store)
+        workspace.tools = Tools(engines, store, objects, files, Executions(), workspace.look, tell)
+        yield workspace
 
 
 def engine_identity(settings: Settings) -> str:

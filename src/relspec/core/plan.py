@@ -100,9 +100,11 @@ ABSENT = "absent"
 FINGERPRINT_FORMAT = "plan-1"
 
 
-def fingerprint_of(canonical: str, schema: Schema, inputs: tuple[Requirement, ...], udfs: tuple[Udf, ...]) -> str:
-    """Hash what decides a plan's result: canonical form, required (input, column, type), output schema, UDF code."""
-    parts = [FINGERPRINT_FORMAT, canonical]
+def fingerprint_of(
+    output: str, canonical: str, schema: Schema, inputs: tuple[Requirement, ...], udfs: tuple[Udf, ...]
+) -> str:
+    """Hash what decides a plan's result: output, canonical form, required (input, column, type), schema, UDF code."""
+    parts = [FINGERPRINT_FORMAT, output, canonical]
     for column in schema.columns:
         parts += ["out", column.name, column.type]
     for need in sorted(inputs, key=lambda r: r.dataset):

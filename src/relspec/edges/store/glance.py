@@ -86,4 +86,4 @@ def _moved(row: sqlite3.Row, root: Path) -> bool:
         return False
     if row["content"] is None:
         return True
-    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest() != row["content"]
+    return bool(hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest() != row["content"])

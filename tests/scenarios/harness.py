@@ -1,0 +1,132 @@
+"""Scenarios as data: several versions of a project's files, and after each edit the exact lists of what happened.
+
+    # What this scenario shows.
+    --- tasks/totals.sql
+    select sum(amount) as total from orders
+    --- data/orders.parquet
+    select 1 as id, 2.5 as amount          (a Parquet file is given as the query that makes it)
+    === edit
+    --- tasks/totals.sql
+    ...
+    --- tasks/old.sql deleted
+    === expect
+    recompiled: totals
+    executed:
+
+After the last edit every table is compared, as a bag and by schema, with that of a clean build of the same files.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from relspec.app.documents import Document, build_document
+from relspec.app.workspace import Workspace, open_workspace
+from relspec.core.layout import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One version of some files (`None` deletes), and what a build of it has to say."""
+
+    files: dict[str, str | None]
+    expected: dict[str, list[str]]
+    line: int
+
+
+def parse(text: str) -> list[Step]:
+    """Read a scenario file."""
+    steps: list[Step] = []
+    files: dict[str, str | None] = {}
+    expected: dict[str, list[str]] = {}
+    current: list[str] | None = None
+    section, start = "files", 1
+    for number, line in enumerate([*text.splitlines(), "=== end"], 1):
+        if line.startswith("=== "):
+            verb = line[4:].strip()
+            if verb in {"edit", "end"}:
+                steps.append(Step(files, expected, start))
+                files, expected, start = {}, {}, number
+            section, current = ("expect" if verb == "expect" else "files"), None
+        elif line.startswith("--- "):
+            name, _, flag = line[4:].partition(" ")
+            current = None if flag == "deleted" else []
+            files[name] = None if flag == "deleted" else ""
+            path = name
+        elif section == "files" and current is not None:
+            current.append(line)
+            files[path] = "\n".join(current) + "\n"
+        elif section == "expect" and line.strip():
+            key, _, names = line.partition(":")
+            expected[key.strip()] = sorted(names.replace(",", " ").split())
+    return steps
+
+
+def write(root: Path, files: dict[str, str | None]) -> None:
+    """Bring files to a version, as an editor would: a new file in place of the old one."""
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if text is None:
+            path.unlink()
+            continue
+        temporary = path.with_name(f".{path.name}.new")
+        if path.suffix == ".parquet":
+            with duckdb.connect() as connection:
+                connection.execute(f"copy ({text}) to '{temporary}' (format parquet)")
+        else:
+            temporary.write_text(text)
+        temporary.replace(path)
+
+
+async def build(workspace: Workspace) -> Document:
+    """Look at everything and build; the document of `build`."""
+    report = await workspace.build(await workspace.look_all())
+    return build_document(workspace.world, [report.record], report.problems, None)
+
+
+async def replay(text: str, root: Path) -> None:
+    """Play a scenario; raises AssertionError at the first step that went otherwise than expected."""
+    steps = parse(text)
+    (root / "tasks").mkdir(parents=True)
+    async with open_workspace(Layout(root), lambda _: None) as workspace:
+        for step in steps:
+            write(root, step.files)
+            document = await build(workspace)
+            found = {key: listed(document, key) for key in step.expected}
+            assert found == step.expected, f"line {step.line}: {document}"
+        blocked = {t for key in ("blocked", "failed") for t in document[key]}
+    await compare_with_clean(root, root.with_name(root.name + "-clean"), blocked)
+
+
+def listed(document: Document, key: str) -> list[str]:
+    """What the document lists under a key; problems by their code."""
+    return sorted(p["code"] for p in document["problems"]) if key == "problems" else document[key]
+
+
+async def compare_with_clean(root: Path, clean: Path, broken: set[str]) -> None:
+    """Build the same files in a fresh folder and compare every table that is not broken."""
+    shutil.copytree(root, clean, ignore=shutil.ignore_patterns("state"))
+    async with open_workspace(Layout(clean), lambda _: None) as workspace:
+        document = await build(workspace)
+        assert {t for key in ("blocked", "failed") for t in document[key]} == broken
+        outputs = [s.output for s in workspace.world.catalog.by_name.values() if s.name not in broken]
+    for output in outputs:
+        assert differences(root, clean, output) == [], output
+
+
+def differences(root: Path, clean: Path, output: str) -> list[tuple[object, ...]]:
+    """Rows and columns in which a table differs between two projects, both ways."""
+    found: list[tuple[object, ...]] = []
+    with duckdb.connect() as connection:
+        for name, place in (("a", root), ("b", clean)):
+            connection.execute(f"attach '{place / 'state' / 'relspec.duckdb'}' as {name} (read_only)")
+        shapes = [connection.execute(f'describe select * from {n}."{output}"').fetchall() for n in ("a", "b")]
+        if shapes[0] != shapes[1]:
+            return [("schema", shapes)]
+        for one, other in (("a", "b"), ("b", "a")):
+            query = f'select * from {one}."{output}" except all select * from {other}."{output}"'
+            found += connection.execute(query).fetchall()
+    return found
