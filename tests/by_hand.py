@@ -7,6 +7,7 @@ import runpy
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -19,6 +20,17 @@ from ibis.backends.sql.datatypes import DuckDBType
 import relspec
 
 Make = Callable[[duckdb.DuckDBPyConnection], None]
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as an extractor gets it."""
+
+    path: str
+    content: bytes
+
+    def text(self) -> str:
+        return self.content.decode()
 
 
 class _MissingError(Exception):
@@ -75,6 +87,19 @@ def declared(tasks: Path) -> dict[str, Make]:
         for path in sorted(tasks.rglob("*.py")):
             runpy.run_path(str(path))
     return found
+
+
+def extractor_of(path: Path) -> tuple[str, Callable[[Any], Any]]:
+    """The files that the extractor of one task file is for, and its function. Stand within `importing_from`."""
+    found: list[tuple[str, Callable[[Any], Any]]] = []
+
+    def extract(*, files: str) -> Callable[[Any], Any]:
+        return lambda function: found.append((files, function))
+
+    with patch.object(relspec, "extract", extract):
+        runpy.run_path(str(path))
+    ((files, function),) = found
+    return files, function
 
 
 @contextmanager

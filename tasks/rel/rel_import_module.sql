@@ -1,0 +1,29 @@
+-- relspec: name=rel.import_module
+
+-- What each import leads to: a module of these sources (`from relspec.core import plan` leads to relspec.core.plan),
+-- the standard library, or something that is not known here.
+with targets as (
+    select
+        imports.import_id,
+        imports.file_id,
+        coalesce(submodule.module_fqn, imports.abs_module) as abs_module,
+        ext.origin,
+        submodule.module_id as submodule_id,
+        module.module_id
+    from imports
+    left join modules as submodule on submodule.module_fqn = imports.abs_module || '.' || imports.name
+    left join modules as module on module.module_fqn = imports.abs_module
+    left join ext_modules as ext on ext.module = split_part(imports.abs_module, '.', 1)
+)
+
+select
+    import_id,
+    file_id,
+    abs_module,
+    coalesce(submodule_id, module_id, 'ext:' || abs_module) as target_id,
+    case
+        when submodule_id is not null then 'internal_submodule'
+        when module_id is not null then 'internal_module'
+        else coalesce(origin, 'unresolved')
+    end as method
+from targets
