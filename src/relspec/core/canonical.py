@@ -1,0 +1,305 @@
+"""The canonical form of a query: equal digests only for queries that give the same rows.
+
+"Same rows" is meant as a bag, whenever both succeed: an error is not a result. The form is our own and has a version;
+whatever changes a digest changes the version too.
+
+What is in: the tables that are read, how they are joined, every expression that decides about rows or about a needed
+column, DISTINCT, LIMIT, ORDER BY wherever it is written, set operations, and the outputs in their order. What is out:
+layout, comments, keywords' case, parentheses, names of aliases, CTEs and inner columns, whether a subquery is written
+in FROM or as a CTE, columns that no one needs, and the order of what is a set. Names and types of outputs and required
+columns are not in here: the plan's fingerprint has them.
+
+A query becomes blocks. A block is one SELECT after merging (`merging.py`): a source that only filters and computes
+dissolves into the block around it, and its outputs are replaced by what they stand for. When all joins are inner,
+their conditions are filters. A column names its source by number and its column by what it computes, so renaming and
+reordering inside leaves no trace. A CTE that is read twice stays one thing, computed once.
+Never done here: changing what executes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from relspec.core.digest import digest_of
+from relspec.core.expressions import Expressions, Owner
+from relspec.core.functions import aggregates
+from relspec.core.lineage import Needs, output_position
+from relspec.core.merging import INNER, chooses_only, dissolves, join_kind
+from relspec.core.query import Query
+from relspec.core.schema import Schema
+from relspec.core.scopes import Base, CoarseError, Combination, Recursion, Relation, Rows, Scopes, Selection
+from relspec.core.terms import Term, as_set, column, connected, folded
+
+#: Version of everything that decides about a canonical digest.
+CANONICAL_FORMAT = "canonical-1"
+
+#: The body of a relation, and the key of each needed output by position.
+_Written = tuple[Term, dict[int, Term]]
+
+
+def canonical_digest(scopes: Scopes, needs: Needs, root: Relation, schemas: Mapping[str, Schema]) -> str:
+    """Hash the canonical form of a query whose names are all resolved."""
+    body, keys = _Writer(scopes, needs, schemas).relation(root, 0)
+    return digest_of(CANONICAL_FORMAT, body.digest, *(keys[i].digest for i in range(len(root.names))))
+
+
+def plain_digest(query: Query, schemas: Mapping[str, Schema]) -> str:
+    """Hash a query of which nothing is proved: its tokens, and the ordered columns of all that it reads.
+
+    The order of columns counts here, because a star in a set operation goes by position.
+    """
+    parts = [CANONICAL_FORMAT, "plain"]
+    for token in query.tokens:
+        parts += [token.token_type.name, query.text[token.start : token.end + 1]]
+    for name in sorted(schemas):
+        parts += ["input", name, *(x for c in schemas[name].columns for x in (c.name, c.type))]
+    return digest_of(*parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """A source that stayed one: number `index` of the block at `depth`, with the keys of its columns by position."""
+
+    depth: int
+    index: int
+    keys: Mapping[int, Term]
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scoped:
+    """An expression with the SELECT in which its names mean something."""
+
+    expression: exp.Expr
+    selection: Selection
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A source of a block: how it is joined to those before it, and on what."""
+
+    source: Term
+    kind: str
+    condition: _Scoped | None
+
+
+@dataclass(slots=True)
+class _Block:
+    """A SELECT with all that dissolved into it."""
+
+    depth: int
+    entries: list[_Entry] = field(default_factory=list)
+    filters: list[_Scoped] = field(default_factory=list)
+
+
+class _Writer:
+    def __init__(self, scopes: Scopes, needs: Needs, schemas: Mapping[str, Schema]) -> None:
+        self._scopes = scopes
+        self._needs = needs
+        self._types = {name: tuple(c.type for c in schemas[name].columns) for name in scopes.bases}
+        self._expressions = Expressions(self._column, self._query)
+        self._bound: dict[tuple[int, int], _Slot | Selection] = {}
+        self._replaced: dict[tuple[int, int], Term] = {}
+        self._outputs: dict[int, Mapping[int, Term]] = {}
+        self._closed: dict[int, _Written] = {}
+        self._ordinals: dict[int, int] = {}
+
+    def relation(self, relation: Relation, depth: int) -> _Written:
+        """Write a relation whose block is at `depth`."""
+        if id(relation) in self._closed:
+            return self._closed[id(relation)]
+        body, keys = self._fresh(relation, depth)
+        if self._scopes.readers.get(id(relation), 0) > 1 and not isinstance(relation, Recursion):
+            body = Term("shared", (self._ordinal(relation), body))
+            if body.reach < 0:
+                self._closed[id(relation)] = body, keys
+        return body, keys
+
+    def _fresh(self, relation: Relation, depth: int) -> _Written:
+        match relation:
+            case Selection() if chooses_only(self._scopes, self._needs, relation):
+                return self._chosen(relation, depth)
+            case Selection():
+                return self._selection(relation, depth)
+            case Combination():
+                return self._combination(relation, depth)
+            case Recursion():
+                return Term("self", (self._ordinal(relation),)), _numbered(relation)
+            case Rows(node=node):
+                return self._expressions.parts(node, None, depth, _NAMES), _numbered(relation)
+            case Base():
+                raise CoarseError("a table outside of FROM is not understood")
+
+    def _ordinal(self, relation: Relation) -> str:
+        return str(self._ordinals.setdefault(id(relation), len(self._ordinals)))
+
+    def _combination(self, relation: Combination, depth: int) -> _Written:
+        if relation.recursive is not None:
+            # The number is given before the branches are written, since the right one refers to it.
+            self._ordinal(relation.recursive)
+        left, left_keys = self.relation(relation.left, depth)
+        right, right_keys = self.relation(relation.right, depth)
+        keys = {i: Term("pair", (left_keys[i], right_keys[i])) for i in self._needs.of(relation)}
+        if relation.recursive is not None:
+            keys = {i: Term("pair", (str(i), key)) for i, key in keys.items()}
+        self._outputs[id(relation)] = keys
+        node = relation.node
+        kind = type(node).__name__ if relation.recursive is None else "Recursive"
+        parts: list[Term | str] = [left, right, "distinct" if node.args.get("distinct") else "all"]
+        parts += self._named_parts(node, ("order", "limit", "offset"), relation, depth)
+        return Term(kind, [*parts, *as_set(keys.values())]), keys
+
+    def _chosen(self, selection: Selection, depth: int) -> _Written:
+        """Write a SELECT that only chooses columns of one subquery as that subquery."""
+        body, inner = self.relation(selection.sources[0].relation, depth)
+        keys = {}
+        for position in self._needs.of(selection):
+            projection = selection.projections[position].unalias()
+            assert isinstance(projection, exp.Column)
+            keys[position] = inner[self._scopes.resolve(selection, projection).position]
+        return body, keys
+
+    def _selection(self, selection: Selection, depth: int) -> _Written:
+        block = _Block(depth)
+        self._gather(selection, block, "", None)
+        keys = self._keys(selection, depth)
+        self._outputs[id(selection)] = keys
+        joined, filters = self._joined(block)
+        parts: list[Term | str] = [Term("from", joined), Term("where", filters)]
+        parts += self._clauses(selection, depth)
+        body = Term("block", [*parts, Term("outputs", as_set(keys.values()))])
+        body.reach -= 1
+        return body, keys
+
+    def _gather(self, selection: Selection, block: _Block, kind: str, condition: _Scoped | None) -> None:
+        """Collect sources and filters, depth first; `kind` and `condition` say how the first source is joined."""
+        for index, source in enumerate(selection.sources):
+            relation = source.relation
+            if source.join is not None:
+                on = source.join.args.get("on")
+                kind, condition = join_kind(source.join), None if on is None else _Scoped(on, selection)
+            if isinstance(relation, Selection) and dissolves(self._scopes, self._needs, selection, index):
+                self._bound[id(selection), index] = relation
+                self._gather(relation, block, kind, condition)
+            else:
+                source_term, slot = self._slot(relation, block)
+                self._bound[id(selection), index] = slot
+                block.entries.append(_Entry(source_term, kind, condition))
+        where = selection.node.args.get("where")
+        if where is not None:
+            block.filters.append(_Scoped(where.this, selection))
+
+    def _slot(self, relation: Relation, block: _Block) -> tuple[Term, _Slot]:
+        depth, index = block.depth, len(block.entries)
+        match relation:
+            case Base(dataset=dataset, names=names):
+                keys = {i: Term("base", (name,)) for i, name in enumerate(names)}
+                return Term("table", (dataset,)), _Slot(depth, index, keys, self._types[dataset])
+            case Rows(node=node, reader=Selection() as reader):
+                term = self._expressions.parts(node, reader, depth, _NAMES)
+                return term, _Slot(depth, index, _numbered(relation), ())
+            case _:
+                body, keys = self.relation(relation, depth + 1)
+                return body, _Slot(depth, index, keys, ())
+
+    def _joined(self, block: _Block) -> tuple[list[Term], list[Term]]:
+        """Write the sources and the filters of a block; conditions of inner joins are filters where all are."""
+        filters = block.filters
+        conditions = [e.condition for e in block.entries]
+        if all(e.kind in INNER for e in block.entries):
+            filters = [c for c in conditions if c is not None] + filters
+            conditions = [None] * len(conditions)
+        joined = [
+            Term("source", (e.source, e.kind, *self._conditions([] if c is None else [c], block.depth)))
+            for e, c in zip(block.entries, conditions, strict=True)
+        ]
+        return joined, self._conditions(filters, block.depth)
+
+    def _conditions(self, scoped: list[_Scoped], depth: int) -> list[Term]:
+        terms = [self._expressions.term(s.expression, s.selection, depth) for s in scoped]
+        whole = connected("And", terms) if terms else None
+        if whole is None:
+            return []
+        parts = [p for p in whole.parts if isinstance(p, Term)] if whole.op == "And" else [whole]
+        return [p for p in parts if p.digest != _TRUE.digest]
+
+    def _keys(self, selection: Selection, depth: int) -> dict[int, Term]:
+        keys: dict[int, Term] = {}
+        n_unstable = 0
+        for position in self._needs.of(selection):
+            term = folded(self._expressions.term(selection.projections[position].unalias(), selection, depth))
+            if not term.stable:
+                # Two calls of random() are two columns, though their terms are equal.
+                term = Term("output", (str(n_unstable), term))
+                n_unstable += 1
+            keys[position] = term
+        return keys
+
+    def _clauses(self, selection: Selection, depth: int) -> list[Term | str]:
+        node = selection.node
+        parts: list[Term | str] = []
+        if any(aggregates(p) for p in selection.projections):
+            # An aggregate makes one row of many even when nobody reads it.
+            parts.append("aggregated")
+        group = node.args.get("group")
+        if group is not None:
+            parts += ["group", self._group(group, selection, depth)]
+        for key in ("having", "qualify"):
+            if node.args.get(key) is not None:
+                parts += [key, Term("all", self._conditions([_Scoped(node.args[key].this, selection)], depth))]
+        if node.args.get("windows"):
+            parts += ["windows", *(self._expressions.term(w, selection, depth) for w in node.args["windows"])]
+        return parts + self._named_parts(node, ("distinct", "order", "limit", "offset"), selection, depth)
+
+    def _group(self, group: exp.Expr, selection: Selection, depth: int) -> Term:
+        keys = [self._expressions.term(e, selection, depth) for e in group.expressions]
+        if all(k.stable for k in keys) and not any(v for k, v in group.args.items() if k != "expressions"):
+            return Term("keys", as_set(keys))
+        return self._expressions.term(group, selection, depth)
+
+    def _named_parts(self, node: exp.Expr, names: tuple[str, ...], owner: Owner, depth: int) -> list[Term | str]:
+        parts: list[Term | str] = []
+        for name in names:
+            if isinstance(node.args.get(name), exp.Expr):
+                parts += [name, self._expressions.term(node.args[name], owner, depth)]
+        return parts
+
+    def _column(self, node: exp.Column, owner: Owner, depth: int) -> Term:
+        """Write what a column stands for: an output, a column of a source, or an expression that dissolved."""
+        if not node.table and owner is not None:
+            return self._outputs[id(owner)][output_position(owner, node)]
+        if not isinstance(owner, Selection):
+            raise CoarseError(f"the column {node.sql('duckdb')} cannot be placed")
+        place = self._scopes.resolve(owner, node)
+        bound = self._bound[id(place.selection), place.index]
+        if isinstance(bound, Selection):
+            return self._replacement(bound, place.position, depth)
+        key = bound.keys[place.position]
+        name = str(key.parts[0]) if key.op in ("base", "position") else key.digest
+        type_ = bound.types[place.position] if bound.types else ""
+        return column(depth - bound.depth, bound.index, name, type_)
+
+    def _replacement(self, selection: Selection, position: int, depth: int) -> Term:
+        projection = selection.projections[position]
+        term = self._replaced.get((id(projection), depth))
+        if term is None:
+            term = folded(self._expressions.term(projection.unalias(), selection, depth))
+            if term.reach < 0:
+                # A literal adapts its type to its neighbours, a column that holds it does not.
+                term = Term("constant", (term,))
+            self._replaced[id(projection), depth] = term
+        return term
+
+    def _query(self, node: exp.Expr, depth: int) -> Term:
+        relation = self._scopes.relation(node)
+        body, keys = self.relation(relation, depth + 1)
+        return Term("subquery", (body, *(Term("key", (keys[i].digest,)) for i in sorted(keys))))
+
+
+_NAMES = frozenset({"alias"})
+_TRUE = Term("Boolean", ("this", Term("is", ("True",))))
+
+
+def _numbered(relation: Relation) -> dict[int, Term]:
+    return {i: Term("position", (str(i),)) for i in range(len(relation.names))}

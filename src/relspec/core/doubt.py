@@ -1,0 +1,113 @@
+"""What makes us give up on a precise analysis, and what must be noted before sqlglot resolves the names.
+
+sqlglot resolves names for us, and in some places not as DuckDB does, or only after losing what matters: identifiers
+come back in lower case, USING becomes ON, NATURAL and POSITIONAL joins and COLUMNS() are left alone without a word,
+set operations get the wrong precedence. Each such place is listed here as a reason, in words for the user.
+"""
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from relspec.core.functions import is_unknown
+from relspec.core.query import Query
+from relspec.core.scopes import Scopes, Selection
+
+#: Key in the meta of a join that was written with USING.
+USING_MARK = "relspec_using"
+
+_QUALIFY_MARK = "relspec_qualify"
+# A binary operator that sqlglot turns into a function and reads with another precedence than DuckDB.
+_DOUBTFUL_OPERATORS = frozenset({"@>", "<@", "&&", "<->"})
+_REASONS: tuple[tuple[type[exp.Expr], str], ...] = (
+    (exp.Pivot, "PIVOT and UNPIVOT take their columns from the data or from the whole table"),
+    (exp.Summarize, "SUMMARIZE reads every column"),
+    (exp.Columns, "COLUMNS() chooses columns by pattern"),
+    (exp.TableSample, "a sample depends on the order of rows"),
+    (exp.PositionalColumn, "#1 names a column by position"),
+    (exp.Parameter, "parameters are not understood"),
+    (exp.Placeholder, "parameters are not understood"),
+    (exp.Comprehension, "list comprehensions are not understood"),
+)
+
+
+def doubt_before(query: Query) -> str | None:
+    """Find a reason to fall back in the text as the user wrote it; `None` where there is none."""
+    if any(t.text in _DOUBTFUL_OPERATORS for t in query.tokens):
+        return "operators on lists are read differently by the parsers"
+    if any(v and k not in ("this", "db", "catalog", "alias") for m in query.mentions for k, v in m.node.args.items()):
+        return "a table with a sample, a pivot or a nested join is not understood"
+    return next(_doubts(query.tree), None)
+
+
+def _doubts(tree: exp.Expr) -> Iterator[str]:
+    for node in tree.walk():
+        yield from (reason for kind, reason in _REASONS if isinstance(node, kind))
+        if isinstance(node, exp.Join) and node.method in ("NATURAL", "POSITIONAL"):
+            yield f"{node.method} JOIN depends on the columns or the order of both sides"
+        elif isinstance(node, exp.SetOperation):
+            if node.args.get("by_name"):
+                yield "a set operation BY NAME matches columns by name"
+            if any(_mixes(node, side) for side in (node.this, node.expression)):
+                yield "INTERSECT beside another set operation without parentheses is read differently by the parsers"
+        elif isinstance(node, exp.Select) and _mixes_commas(node):
+            yield "a comma beside a RIGHT or FULL JOIN is read differently by the parsers"
+
+
+def _mixes(node: exp.SetOperation, side: exp.Expr) -> bool:
+    return isinstance(side, exp.SetOperation) and isinstance(node, exp.Intersect) != isinstance(side, exp.Intersect)
+
+
+def _mixes_commas(select: exp.Select) -> bool:
+    joins = select.args.get("joins") or ()
+    return any(j.side in ("RIGHT", "FULL") for j in joins) and any(_is_comma(j) for j in joins)
+
+
+def _is_comma(join: exp.Join) -> bool:
+    return not any(v for k, v in join.args.items() if k != "this")
+
+
+def prepare(tree: exp.Expr) -> frozenset[str]:
+    """Note in the tree what resolving names would lose; gives the dotted names that are written with capitals."""
+    dotted: set[str] = set()
+    for node in list(tree.walk()):
+        if isinstance(node, exp.Join) and node.args.get("using"):
+            node.meta[USING_MARK] = True
+        elif isinstance(node, (exp.PropertyEQ, exp.Kwarg, exp.ColumnDef)) and isinstance(node.this, exp.Identifier):
+            _keep_case(node.this)
+        elif isinstance(node, exp.Column) and len(node.parts) > 1:
+            dotted.update(p.name for p in node.parts[1:])
+        elif isinstance(node, exp.Dot) and isinstance(node.expression, exp.Identifier):
+            dotted.add(node.expression.name)
+        elif isinstance(node, exp.Select) and node.args.get("qualify") is not None:
+            node.meta[_QUALIFY_MARK] = _aliases_in_qualify(node)
+    return frozenset(name.lower() for name in dotted if name != name.lower())
+
+
+def _keep_case(identifier: exp.Identifier) -> None:
+    """Spell a struct's field so that it survives the folding of identifiers to lower case."""
+    if identifier.name != identifier.name.lower():
+        identifier.set("this", "relspec_field_" + identifier.name.encode().hex())
+
+
+def _aliases_in_qualify(select: exp.Select) -> frozenset[str]:
+    aliases = {e.alias.lower() for e in select.expressions if isinstance(e, exp.Alias)}
+    bare = {c.name.lower() for c in select.args["qualify"].find_all(exp.Column) if not c.table}
+    return frozenset(aliases & bare)
+
+
+def doubt_after(scopes: Scopes, tree: exp.Expr, dotted: frozenset[str], may_have_json: bool) -> str | None:
+    """Find a reason to fall back in the tree with all names resolved; `dotted` is what `prepare` gave."""
+    if any(_alias_hides_column(s) for s in scopes.selections):
+        return "QUALIFY uses a name that is both an alias and a column"
+    for node in tree.walk() if dotted else ():
+        may_have_json = may_have_json or is_unknown(node)
+    fields = {d.expression.name.lower() for d in tree.find_all(exp.Dot)} if dotted and may_have_json else set()
+    if fields & dotted:
+        return "the case of a field's name may matter in JSON"
+    return None
+
+
+def _alias_hides_column(selection: Selection) -> bool:
+    names = selection.node.meta.get(_QUALIFY_MARK, frozenset())
+    return any(name in source.names for name in names for source in selection.sources)

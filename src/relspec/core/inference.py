@@ -1,0 +1,217 @@
+"""What a query reads, where its outputs come from, and its identity: the whole analysis of one query text.
+
+The text is parsed once. What executes is spliced from it (`inline.py`); what is analysed is a copy of the tree with
+views inlined and every name resolved by sqlglot's `qualify`. From that, `scopes.py` finds the relations, `lineage.py`
+the needed columns, `canonical.py` the identity. Where any of these is not sure, everything falls back together: all
+columns of all inputs, and an identity that changes with any change of the text but its formatting. The reason is kept
+in `coarse`. A doubtful analysis costs a needless run, never a stale table.
+Never done here: types and errors of SQL; the engine's binder knows those.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.schema import MappingSchema
+
+from relspec.core.canonical import canonical_digest, plain_digest
+from relspec.core.doubt import doubt_after, doubt_before, prepare
+from relspec.core.inline import executable, inline
+from relspec.core.lineage import Needs
+from relspec.core.plan import LineageRow
+from relspec.core.problem import Code
+from relspec.core.query import Query, QueryTrouble, parse_query, place_of
+from relspec.core.schema import Schema
+from relspec.core.scopes import Around, CoarseError, Relation, Scopes
+from relspec.core.suggest import closest
+from relspec.core.work import ViewQuery
+
+#: A dataset with the columns that a query needs of it, in the schema's spelling and order.
+Use = tuple[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """What is known of one query.
+
+    `sql` is what executes. `canonical` is the digest of the canonical form. `inputs` are stored datasets with the
+    columns required of each (none: only the number of rows counts); `views` the inlined views with the columns used.
+    `lineage` has a row for each output. `coarse` says why the analysis fell back to whole tables, or is `None`.
+    """
+
+    sql: str
+    canonical: str
+    inputs: tuple[Use, ...]
+    views: tuple[Use, ...]
+    lineage: tuple[LineageRow, ...]
+    coarse: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """A parsed query with the datasets that it may read: schemas and views by lower-case name, and names as stored."""
+
+    query: Query
+    schemas: Mapping[str, Schema]
+    stored: Mapping[str, str]
+    views: Mapping[str, ViewQuery]
+
+
+def infer(
+    text: str, schemas: Mapping[str, Schema], views: Mapping[str, ViewQuery], outputs: Schema
+) -> Inference | QueryTrouble:
+    """Analyse one query text against stored datasets, views, and the output schema that the binder gave for it.
+
+    Cost: a few milliseconds for a query of a screenful.
+    """
+    query = parse_query(text)
+    if isinstance(query, QueryTrouble):
+        return query
+    subject = _Subject(
+        query,
+        {name.lower(): schema for name, schema in schemas.items()},
+        {name.lower(): name for name in schemas},
+        {name.lower(): view for name, view in views.items()},
+    )
+    unknown = _unknown(subject)
+    if unknown is not None:
+        return unknown
+    sql = executable(query, subject.views, subject.stored)
+    try:
+        return _precise(subject, sql, outputs)
+    except (CoarseError, SqlglotError, RecursionError) as error:
+        return _coarse(subject, sql, outputs, _reason(error))
+
+
+def _unknown(subject: _Subject) -> QueryTrouble | None:
+    known = subject.stored.keys() | subject.views.keys()
+    for mention in subject.query.mentions:
+        if mention.name.lower() not in known:
+            near = closest(mention.name, [*subject.stored.values(), *(v.dataset for v in subject.views.values())])
+            hint = f"did you mean {near!r}?" if near else None
+            message = f"there is no dataset {mention.name!r}"
+            return QueryTrouble(Code.UNKNOWN_DATASET, message, *place_of(subject.query.text, mention.start), hint)
+    return None
+
+
+def _precise(subject: _Subject, sql: str, outputs: Schema) -> Inference:
+    doubt = doubt_before(subject.query)
+    if doubt is not None:
+        raise CoarseError(doubt)
+    tree = inline(subject.query, subject.views)
+    dotted = prepare(tree)
+    tree = _qualified(subject, tree)
+    scopes = Scopes({name: _lower_names(schema) for name, schema in subject.schemas.items()})
+    root = scopes.build(tree, Around({}))
+    _check_outputs(root, outputs)
+    doubt = doubt_after(scopes, tree, dotted, _may_have_json(subject, sql))
+    if doubt is not None:
+        raise CoarseError(doubt)
+    needs = Needs(scopes, root)
+    return Inference(
+        sql=sql,
+        canonical=canonical_digest(scopes, needs, root, subject.schemas),
+        inputs=_inputs(subject, needs.required),
+        views=_views(subject, scopes, needs),
+        lineage=_lineage(subject, needs, root, outputs),
+        coarse=None,
+    )
+
+
+def _qualified(subject: _Subject, tree: exp.Expr) -> exp.Expr:
+    named = {t.name.lower() for t in tree.find_all(exp.Table) if t.db}
+    columns = {name: dict.fromkeys(_lower_names(subject.schemas[name]), "INT") for name in named}
+    # Types play no part in resolving names, and parsing those of hundreds of columns would cost more than the rest.
+    schema = MappingSchema({"main": columns}, dialect="duckdb", normalize=False)
+    return qualify(tree, schema=schema, dialect="duckdb")
+
+
+def _may_have_json(subject: _Subject, sql: str) -> bool:
+    types = (c.type for name in subject.schemas for c in subject.schemas[name].columns)
+    return any(word in text.upper() for text in (sql, *types) for word in ("JSON", "VARIANT"))
+
+
+def _lower_names(schema: Schema) -> tuple[str, ...]:
+    return tuple(c.name.lower() for c in schema.columns)
+
+
+def _check_outputs(root: Relation, outputs: Schema) -> None:
+    """Compare our outputs with those of the engine's binder: number and names tell if stars went alike."""
+    if len(root.names) != len(outputs.columns):
+        raise CoarseError(f"the engine sees {len(outputs.columns)} outputs, the analysis {len(root.names)}")
+    for ours, theirs in zip(root.names, outputs.columns, strict=True):
+        if not re.fullmatch(r"_col_\d+", ours) and ours != theirs.name.lower() and not _renamed(ours, theirs.name):
+            raise CoarseError(f"the engine names an output {theirs.name!r}, the analysis {ours!r}")
+
+
+def _renamed(ours: str, theirs: str) -> bool:
+    """Whether the engine made a repeated name unique, or wrote out an expression that sqlglot gave a short name."""
+    return re.fullmatch(re.escape(ours) + r"(_\d+|:\d+)", theirs.lower()) is not None or not theirs.isidentifier()
+
+
+def _inputs(subject: _Subject, required: Mapping[str, set[str]]) -> tuple[Use, ...]:
+    return tuple(
+        (subject.stored[name], tuple(c.name for c in subject.schemas[name].restrict(required[name])))
+        for name in sorted(required)
+    )
+
+
+def _views(subject: _Subject, scopes: Scopes, needs: Needs) -> tuple[Use, ...]:
+    used: dict[str, set[int]] = {
+        m.name.lower(): set() for m in subject.query.mentions if m.name.lower() in subject.views
+    }
+    for relation in scopes.views:
+        assert relation.view is not None
+        used[relation.view] |= set(needs.of(relation))
+    return tuple((subject.views[name].dataset, _view_columns(subject.views[name], used[name])) for name in sorted(used))
+
+
+def _view_columns(view: ViewQuery, positions: Iterable[int]) -> tuple[str, ...]:
+    columns = view.schema.columns
+    wanted = sorted(positions)
+    if wanted and wanted[-1] >= len(columns):
+        raise CoarseError(f"the view {view.dataset!r} has other columns than its schema says")
+    return tuple(columns[i].name for i in wanted)
+
+
+def _lineage(subject: _Subject, needs: Needs, root: Relation, outputs: Schema) -> tuple[LineageRow, ...]:
+    return tuple(
+        (column.name, tuple(_spelled(subject, pair) for pair in needs.lineage(root, position)))
+        for position, column in enumerate(outputs.columns)
+    )
+
+
+def _spelled(subject: _Subject, pair: tuple[str, str]) -> tuple[str, str]:
+    column = subject.schemas[pair[0]].column(pair[1])
+    assert column is not None
+    return subject.stored[pair[0]], column.name
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "the query is nested too deeply"
+    return str(error).split("\n", maxsplit=1)[0]
+
+
+def _coarse(subject: _Subject, sql: str, outputs: Schema, reason: str) -> Inference:
+    """Require every column of every input: sound for any query, whatever it does with them."""
+    # The tree may have been half rewritten when the doubt arose, so the text is parsed anew, as it executes.
+    executed = parse_query(sql)
+    if isinstance(executed, QueryTrouble):
+        executed = subject.query
+    named = sorted({m.name.lower() for m in executed.mentions if m.name.lower() in subject.stored})
+    inputs = tuple((subject.stored[n], tuple(c.name for c in subject.schemas[n].columns)) for n in named)
+    direct = sorted({m.name.lower() for m in subject.query.mentions if m.name.lower() in subject.views})
+    views = tuple((subject.views[n].dataset, tuple(c.name for c in subject.views[n].schema.columns)) for n in direct)
+    pairs = tuple((dataset, column) for dataset, columns in inputs for column in columns)
+    return Inference(
+        sql=sql,
+        canonical=plain_digest(executed, {n: subject.schemas[n] for n in named}),
+        inputs=inputs,
+        views=views,
+        lineage=tuple((c.name, pairs) for c in outputs.columns),
+        coarse=reason,
+    )
