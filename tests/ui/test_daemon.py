@@ -62,7 +62,7 @@ def stand_in(layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     place = tmp_path / "stand-in"
     place.mkdir()
     (place / "sitecustomize.py").write_text(STAND_IN)
-    monkeypatch.setenv("PYTHONPATH", str(place))
+    monkeypatch.setenv("PYTHONPATH", str(place), prepend=os.pathsep)
     monkeypatch.chdir(layout.root)
     yield lambda how: monkeypatch.setenv("STAND_IN", how)
     found = ask(layout, "ping", {}, 5)

@@ -90,6 +90,11 @@ def test_the_caret_stands_under_the_column_behind_tabs_wide_letters_and_cuts(pat
     assert cells(source) <= 80
 
 
+def test_tabs_in_a_source_line_are_shown_as_spaces() -> None:
+    _, source, caret, _ = problem_lines([problem(path="tasks/tabs.sql", line=1, column=3)], PAPER)
+    assert (source, caret) == ("    1 |         select wrong", "      |         ^")
+
+
 def test_colours_are_around_our_words_only() -> None:
     assert problem_lines([problem(line=None, column=None, hint=None)], SCREEN) == [
         "\x1b[1mtasks/revenue.py: \x1b[0m\x1b[31merror\x1b[0m unknown-column: orders has no column 'amout'"
