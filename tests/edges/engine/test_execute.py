@@ -88,11 +88,12 @@ def test_a_hostile_name_is_only_a_name(place) -> None:
 
 def test_bags_come_back_as_a_measurement_of_the_object_gives_them(place) -> None:
     sql = (
-        "SELECT * FROM (VALUES ('-0.0'::DOUBLE, ['-0.0'::FLOAT, 1.5], 'a', now(), INTERVAL '1 month', 7::HUGEINT, '{}'::JSON),"
+        "SELECT * FROM (VALUES"
+        " ('-0.0'::DOUBLE, ['-0.0'::FLOAT, 1.5], 'a', now(), INTERVAL '1 month', 7::HUGEINT, '{}'::JSON),"
         " (0.0, NULL, NULL, NULL, INTERVAL '30 days', NULL, NULL)) v(d, l, s, t, i, h, j)"
     )
-    types = "DOUBLE FLOAT[] VARCHAR TIMESTAMP~WITH~TIME~ZONE INTERVAL DECIMAL(38,0) JSON".split()
-    schema = dict(zip("dlstihj", (t.replace("~", " ") for t in types), strict=True))
+    types = ["DOUBLE", "FLOAT[]", "VARCHAR", "TIMESTAMP WITH TIME ZONE", "INTERVAL", "DECIMAL(38,0)", "JSON"]
+    schema = dict(zip("dlstihj", types, strict=True))
     columns = tuple(Column(n, t) for n, t in schema.items())
     sets = ((), columns, columns[:1], *((c,) for c in columns))
     done = place.executed(sql, schema, column_sets=sets)

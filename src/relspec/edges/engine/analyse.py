@@ -2,13 +2,14 @@
 
 The steps: the datasets that the text names (`core.query`); their schemas, or the answer that more are needed; types and
 errors from DuckDB's own binder, on empty tables; lineage and requirements (`core.inference`). Then the requirement is
-proved: the text that will execute is bound against tables that hold the required columns alone, and has to give the
-same columns of the same types. Where it does not, the task requires its inputs whole, and says why. So what inference
-misses costs work, never a wrong table.
+checked against the engine. What binds against tables that hold the required columns alone, with the same result, is
+proved. Else (a subquery may mention columns that nobody uses) the planner is asked which columns it reads, and those
+are required too. So what inference misses costs work, never a stale table.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -23,6 +24,7 @@ from relspec.core.work import Analyse, Analysed, Named, Needs, ViewQuery
 from relspec.edges.engine.blame import problem_here, problem_of, problem_of_trouble
 from relspec.edges.engine.complaint import complaint_of, sentence
 from relspec.edges.engine.connection import registered, scratch
+from relspec.edges.engine.reads import Reads, columns_read
 from relspec.edges.engine.sql import empty_table, identifier
 from relspec.edges.engine.stub import stubs_of
 
@@ -69,7 +71,6 @@ def _analyse(connection: duckdb.DuckDBPyConnection, request: Analyse, known: _Kn
     _check_known(request, known, named)
     _check_single(connection, request)
     native = _bound(connection, request, known, named)
-    _check_tables(connection, request, named)
     _check_names(request, native)
     inference = _inferred(request, known, native)
     inference = _proved(connection, request, known, inference, native)
@@ -129,6 +130,7 @@ def _check_known(request: Analyse, known: _Known, named: Iterable[Named]) -> Non
 def _bound(
     connection: duckdb.DuckDBPyConnection, request: Analyse, known: _Known, named: Iterable[Named]
 ) -> tuple[Column, ...]:
+    # Nothing else is there to be bound: a table that `references` overlooked would not be found.
     tables = {mention.name: known.schema(mention.name) or Schema(()) for mention in named}
     try:
         return _describe(connection, request.text, {name: schema.columns for name, schema in tables.items()})
@@ -143,21 +145,17 @@ def _bound(
 def _describe(
     connection: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, Iterable[Column]]
 ) -> tuple[Column, ...]:
-    with scratch(connection):
-        for name, columns in tables.items():
-            connection.execute(empty_table(name, columns))
+    with _tables_of(connection, tables):
         rows = connection.execute(f"{_DESCRIBE}{sql}").fetchall()
     return tuple(Column(row[0], row[1]) for row in rows)
 
 
-def _check_tables(connection: duckdb.DuckDBPyConnection, request: Analyse, named: Iterable[Named]) -> None:
-    ours = {mention.name.lower() for mention in named}
-    theirs = sorted(name for name in connection.get_table_names(request.text) if name.lower() not in ours)
-    if theirs:
-        message = f"the query reads {theirs[0]!r}, which is no dataset"
-        raise _AnsweredError(
-            problem_here(request, Code.UNSUPPORTED_SQL, message, "select from sources and outputs of tasks only")
-        )
+@contextmanager
+def _tables_of(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Iterable[Column]]) -> Iterator[None]:
+    with scratch(connection):
+        for name, columns in tables.items():
+            connection.execute(empty_table(name, columns))
+        yield
 
 
 def _check_names(request: Analyse, columns: Iterable[Column]) -> None:
@@ -186,18 +184,27 @@ def _proved(
     inference: Inference,
     native: tuple[Column, ...],
 ) -> Inference:
-    """Bind what will execute against the required columns alone, else against whole inputs."""
-    doubt = _doubt(connection, inference.sql, _tables(inference.inputs, known), native)
-    if doubt is None:
+    """Check the requirement against the engine: bound with the required columns alone, else as its planner reads."""
+    if _doubt(connection, inference.sql, _tables(inference.inputs, known), native) is None:
         return inference
     whole = tuple((name, tuple(c.name for c in _schema(name, known).columns)) for name, _ in inference.inputs)
-    broken = _doubt(connection, inference.sql, _tables(whole, known), native)
+    tables = _tables(whole, known)
+    broken = _doubt(connection, inference.sql, tables, native)
     if broken is not None:
         message = f"the query cannot be rewritten to read its inputs by name: {broken}"
         raise _AnsweredError(problem_here(request, Code.UNSUPPORTED_SQL, message, "write the query in a plainer way"))
+    with _tables_of(connection, tables):
+        reads = columns_read(connection, inference.sql, tables)
+    if reads is None:
+        return replace(inference, inputs=whole, coarse="the engine's plan does not tell which columns it reads")
     return replace(
-        inference, inputs=whole, coarse=f"it does not compile with the columns alone that it seems to need: {doubt}"
+        inference, inputs=tuple((name, _widened(name, used, reads, known)) for name, used in inference.inputs)
     )
+
+
+def _widened(name: str, used: Iterable[str], reads: Reads, known: _Known) -> tuple[str, ...]:
+    wanted = {column.lower() for column in used} | reads[name.lower()]
+    return tuple(column.name for column in _schema(name, known).columns if column.name.lower() in wanted)
 
 
 def _doubt(

@@ -99,6 +99,8 @@ def _classified(complaint: Complaint) -> tuple[Code, str | None]:
     near = f"did you mean {complaint.candidates[0]!r}?" if complaint.candidates else None
     if complaint.kind == "Parser":
         return Code.SYNTAX, None
+    if complaint.subtype == "MISSING_ENTRY" and complaint.message.startswith("Table "):
+        return Code.UNSUPPORTED_SQL, "name the dataset plainly, in FROM or JOIN"
     if complaint.kind == "Permission":
         return Code.UNSUPPORTED_SQL, "name the file as a source in watch.toml, and select from the source's name"
     if complaint.kind in ("Mismatch Type", "Conversion") or _TYPE.search(complaint.message):

@@ -12,6 +12,8 @@ from typing import Any
 import duckdb
 
 from relspec.core.plan import Udf
+from relspec.edges.engine.reads import plan_plainly
+from relspec.edges.engine.sql import literal
 
 UserFunction = Callable[..., Any]
 
@@ -19,8 +21,8 @@ UserFunction = Callable[..., Any]
 def open_connection(memory_mb: int, timezone: str, spill: str, *, files: bool = True) -> duckdb.DuckDBPyConnection:
     """Open an in-memory database; `spill` is a directory of this process alone, made when it is needed.
 
-    Without `files` the connection cannot reach any file, which suits texts that are only bound: binding `read_csv`
-    would read.
+    Without `files` the connection is for binding and planning alone: it reaches no file, since binding `read_csv` would
+    read, and plans plainly, as `reads` wants it.
     """
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": "1",
@@ -35,8 +37,11 @@ def open_connection(memory_mb: int, timezone: str, spill: str, *, files: bool = 
     if not files:
         config["enable_external_access"] = "false"
     connection = duckdb.connect(":memory:", config=config)
-    connection.execute("SET TimeZone = ?", [timezone])
+    # Spelt out, since passing a parameter makes DuckDB import pandas and pyarrow where they are installed.
+    connection.execute(f"SET TimeZone = {literal(timezone)}")
     connection.execute("SELECT count(*) FROM range(2)").fetchall()
+    if not files:
+        plan_plainly(connection)
     return connection
 
 

@@ -63,6 +63,7 @@ class EnginePool:
         self._background: set[asyncio.Task[None]] = set()
         self._publishing = asyncio.Lock()
         self._publisher: Worker | None = None
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         """Begin to start the processes; calls wait for the first that is warm."""
@@ -78,13 +79,15 @@ class EnginePool:
         await self.close()
 
     async def close(self) -> None:
-        """Kill and reap every process, whatever it does."""
+        """Kill and reap every process, whatever it does; calls that still wait for one raise WorkerError."""
+        self._closed = True
         for worker in self._workers:
             worker.kill()
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         await asyncio.gather(*(self._retire(worker) for worker in tuple(self._workers)))
+        self._free.put_nowait(WorkerError("cancelled", "the engines were closed"))
 
     def pids(self) -> frozenset[int]:
         """Name the processes that run now."""
@@ -129,6 +132,8 @@ class EnginePool:
         """Bring the file of views to a revision; after a WorkerError ask again with `whole`."""
         async with self._publishing:
             worker = self._publisher
+            if self._closed:
+                raise WorkerError("cancelled", "the engines were closed")
             if worker is None or not worker.alive():
                 worker = self._publisher = await self._new_worker()
             try:
@@ -147,7 +152,7 @@ class EnginePool:
                 answer = await _ask(worker, question, limit_s)
             except BaseException:
                 self._discard(worker)
-                self._later(self._start_one())
+                self._replace()
                 raise
             self._free.put_nowait(worker)
             return answer
@@ -156,12 +161,19 @@ class EnginePool:
         while True:
             found = await self._free.get()
             if isinstance(found, WorkerError):
-                self._later(self._start_one())
+                # The next in line gets an answer too: another try, or the same word once all is closed.
+                if self._closed:
+                    self._free.put_nowait(found)
+                self._replace()
                 raise found
             if found.alive():
                 return found
             # It died while nobody asked it anything, so nobody is to blame.
             self._discard(found)
+            self._replace()
+
+    def _replace(self) -> None:
+        if not self._closed:
             self._later(self._start_one())
 
     async def _start_one(self) -> None:
@@ -182,7 +194,8 @@ class EnginePool:
 
     def _discard(self, worker: Worker) -> None:
         worker.kill()
-        self._later(self._retire(worker))
+        if not self._closed:
+            self._later(self._retire(worker))
 
     async def _retire(self, worker: Worker) -> None:
         await worker.end()

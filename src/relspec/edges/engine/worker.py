@@ -99,8 +99,8 @@ class Worker:
         self.kill()
         if self._channel is not None:
             self._channel.close()
-        self._complaints.close()
         await _exit_of(self._process)
+        self._complaints.close()
         for left in self._temporary.glob(f"{own_prefix(self._process.pid)}*"):
             _remove(left)
 
@@ -117,6 +117,8 @@ class Worker:
         return death_of(self._process.returncode, self._last_words())
 
     def _last_words(self) -> str:
+        if self._complaints.closed:
+            return ""
         self._complaints.seek(0, os.SEEK_END)
         self._complaints.seek(max(0, self._complaints.tell() - _LAST_WORDS_BYTES))
         lines = self._complaints.read().decode("utf-8", "replace").strip().splitlines()

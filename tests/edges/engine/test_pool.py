@@ -1,0 +1,302 @@
+"""The pool with real processes: a lost process costs one call, and nothing outlives the pool."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from relspec.core.dataset import Dataset, Format, Part
+from relspec.core.errors import InputMovedError, WorkerError
+from relspec.core.problem import Code, Problem
+from relspec.core.schema import Column, Schema, schema_of
+from relspec.core.settings import Limits
+from relspec.core.work import (
+    Analyse,
+    Analysed,
+    Execute,
+    Executed,
+    Intake,
+    Intaken,
+    Measure,
+    PublishViews,
+    ViewDefinition,
+)
+from relspec.edges.engine.pool import EnginePool
+from relspec.edges.engine.worker import death_of
+
+LIMITS = Limits(query_s=30.0, memory_mb=256, workers=2)
+#: Binds at once and runs for longer than anyone waits.
+ENDLESS = (
+    "SELECT count(*) AS n FROM range(1000000) a, range(1000000) b, range(1000000) c WHERE a.range + b.range = c.range"
+)
+
+
+@pytest.fixture
+async def pool(tmp_path: Path) -> AsyncIterator[EnginePool]:
+    for name in ("objects", "tmp"):
+        (tmp_path / name).mkdir()
+    async with EnginePool(LIMITS, "UTC", tmp_path / "tmp") as pool:
+        yield pool
+
+
+def run(root: Path, sql: str, *inputs: Dataset, columns: tuple[Column, ...] = (Column("n", "BIGINT"),)) -> Execute:
+    where = (str(root / "objects"), str(root / "tmp"))
+    return Execute("task", "tasks/t.sql", 1, sql, inputs, Schema(columns), (columns,), (), *where)
+
+
+ONE = "SELECT 1::BIGINT AS n"
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - what is waited for happens in other processes.
+            await asyncio.sleep(0.005)
+
+
+async def busy(pool: EnginePool) -> int:
+    """Wait for the process that works hard, and name it."""
+    found: list[int] = []
+
+    def one() -> bool:
+        found[:] = [pid for pid in pool.pids() if sum(psutil.Process(pid).cpu_times()[:2]) > 1.0]
+        return bool(found)
+
+    await until(one)
+    return found[0]
+
+
+async def murdered(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None)
+
+
+async def test_each_verb_is_answered_by_a_process_of_its_own(pool: EnginePool, tmp_path: Path) -> None:
+    (tmp_path / "o.csv").write_text("id,amount\n1,2.5\n2,3.5\n")
+    where = (str(tmp_path / "objects"), str(tmp_path / "tmp"))
+    taken = await pool.intake(Intake("orders", str(tmp_path / "o.csv"), "o.csv", Format.CSV, None, (), *where))
+    assert isinstance(taken, Intaken)
+    columns = taken.schema.columns
+    query = Analyse("t", "t.sql", 1, "select id from orders", False, (("orders", taken.schema),), (), None, (), True)
+    compiled = await pool.analyse(query)
+    assert isinstance(compiled, Analysed)
+    done = await pool.execute(
+        run(tmp_path, compiled.sql, Dataset("orders", taken.schema, (taken.part,)), columns=compiled.schema.columns)
+    )
+    assert isinstance(done, Executed)
+    assert (done.rows, compiled.schema) == (2, schema_of({"id": "BIGINT"}))
+    measured = await pool.measure(Measure(taken.part, (columns[:1],)))
+    assert measured.bags == done.bags
+    view = ViewDefinition("orders", None, (taken.part.path,))
+    await pool.publish(PublishViews(str(tmp_path / "v.duckdb"), str(tmp_path / "tmp"), 1, (view,), (), True))
+    assert (tmp_path / "v.duckdb").exists()
+    assert os.getpid() not in pool.pids()
+
+
+async def test_problems_and_moved_inputs_come_through(pool: EnginePool, tmp_path: Path) -> None:
+    answer = await pool.execute(run(tmp_path, "SELECT 'x'::BIGINT AS n"))
+    assert isinstance(answer, Problem)
+    assert answer.code is Code.EXECUTION
+    gone = Part("c", str(tmp_path / "gone.parquet"), 1, None)
+    with pytest.raises(InputMovedError) as moved:
+        await pool.measure(Measure(gone, ((),)))
+    assert moved.value.path == gone.path
+    with pytest.raises(InputMovedError):
+        await pool.execute(run(tmp_path, ONE, Dataset("g", Schema((Column("a", "INTEGER"),)), (gone,))))
+
+
+async def test_cancelling_kills_at_once_and_a_spare_takes_over(pool: EnginePool, tmp_path: Path) -> None:
+    await pool.execute(run(tmp_path, ONE))
+    await until(lambda: len(pool.pids()) == LIMITS.workers + 1)
+    before = pool.pids()
+    call = asyncio.create_task(pool.execute(run(tmp_path, ENDLESS)))
+    victim = await busy(pool)
+    started = time.perf_counter()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await until(lambda: not psutil.pid_exists(victim))
+    assert time.perf_counter() - started < 0.2
+    answers = await asyncio.gather(*(pool.execute(run(tmp_path, ONE)) for _ in range(LIMITS.workers)))
+    assert pool.pids() < before, "no cold process was waited for"
+    assert [answer.rows for answer in answers if isinstance(answer, Executed)] == [1, 1]
+    await until(lambda: len(pool.pids() - {victim}) == LIMITS.workers + 1)
+
+
+async def test_work_past_its_limit_is_ended(tmp_path: Path) -> None:
+    for name in ("objects", "tmp"):
+        (tmp_path / name).mkdir()
+    async with EnginePool(replace(LIMITS, query_s=0.5), "UTC", tmp_path / "tmp") as pool:
+        with pytest.raises(WorkerError, match=r"longer than 0\.5 s") as ended:
+            await pool.execute(run(tmp_path, ENDLESS))
+        assert ended.value.cause == "timeout"
+        assert isinstance(await pool.execute(run(tmp_path, ONE)), Executed)
+
+
+async def test_a_process_that_dies_is_blamed_on_its_call_alone(pool: EnginePool, tmp_path: Path) -> None:
+    call = asyncio.create_task(pool.execute(run(tmp_path, ENDLESS)))
+    os.kill(await busy(pool), signal.SIGSEGV)
+    with pytest.raises(WorkerError, match="SIGSEGV") as died:
+        await call
+    assert died.value.cause == "crash"
+    assert isinstance(await pool.execute(run(tmp_path, ONE)), Executed)
+
+
+async def test_a_process_that_dies_while_idle_is_blamed_on_nobody(pool: EnginePool, tmp_path: Path) -> None:
+    await until(lambda: len(pool.pids()) == LIMITS.workers + 1)
+    for pid in pool.pids():
+        await murdered(pid)
+    assert isinstance(await pool.execute(run(tmp_path, ONE)), Executed)
+
+
+def test_a_kill_from_outside_is_taken_for_the_systems_memory() -> None:
+    assert death_of(-9, "").cause == "memory"
+    assert death_of(-11, "").cause == "crash"
+    assert "ImportError: x" in str(death_of(1, "ImportError: x"))
+
+
+async def test_calls_beyond_the_number_of_processes_wait_in_order(pool: EnginePool, tmp_path: Path) -> None:
+    order: list[int] = []
+
+    async def one(at: int) -> None:
+        await pool.execute(run(tmp_path, f"SELECT {at}::BIGINT AS n"))
+        order.append(at)
+
+    await asyncio.gather(*(one(at) for at in range(12)))
+    assert len(pool.pids()) <= LIMITS.workers + 1
+    # Two work beside each other, so neighbours may change places, no more.
+    assert all(abs(at - place) <= LIMITS.workers for place, at in enumerate(order))
+
+
+async def test_a_waiting_call_that_is_cancelled_costs_no_process(pool: EnginePool, tmp_path: Path) -> None:
+    await pool.execute(run(tmp_path, ONE))
+    await until(lambda: len(pool.pids()) == LIMITS.workers + 1)
+    before = pool.pids()
+    running = [asyncio.create_task(pool.execute(run(tmp_path, ENDLESS))) for _ in range(LIMITS.workers)]
+    await busy(pool)
+    waiting = asyncio.create_task(pool.execute(run(tmp_path, ONE)))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert pool.pids() == before
+    for call in running:
+        call.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+
+
+async def test_a_killed_process_leaves_no_files(pool: EnginePool, tmp_path: Path) -> None:
+    """Caught: without the clean-up, a query that spills leaves its spill directory."""
+    sql = "SELECT count(*) AS n FROM (SELECT i, hash(i)::VARCHAR AS h FROM range(80000000) r(i) ORDER BY h)"
+    call = asyncio.create_task(pool.execute(run(tmp_path, sql)))
+    await until(lambda: any((tmp_path / "tmp").iterdir()))
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+    await until(lambda: not any((tmp_path / "tmp").iterdir()))
+
+
+async def test_closing_ends_everything_within_a_second(tmp_path: Path) -> None:
+    for name in ("objects", "tmp"):
+        (tmp_path / name).mkdir()
+    pool = EnginePool(LIMITS, "UTC", tmp_path / "tmp")
+    async with pool:
+        call = asyncio.create_task(pool.execute(run(tmp_path, ENDLESS)))
+        await busy(pool)
+        processes = [psutil.Process(pid) for pid in pool.pids()]
+        started = time.perf_counter()
+        await pool.close()
+        assert time.perf_counter() - started < 1.0
+        assert not any(process.is_running() for process in processes)
+        with pytest.raises(WorkerError):
+            await call
+    assert pool.pids() == frozenset()
+
+
+async def test_a_publisher_that_is_lost_goes_on_from_the_published_file(pool: EnginePool, tmp_path: Path) -> None:
+    answer = await pool.execute(run(tmp_path, ONE))
+    assert isinstance(answer, Executed)
+    path = str(tmp_path / "objects" / f"{answer.content}.parquet")
+    request = PublishViews(
+        str(tmp_path / "v.duckdb"), str(tmp_path / "tmp"), 1, (ViewDefinition("a", None, (path,)),), (), True
+    )
+    with pytest.raises(WorkerError, match="revision 1"):
+        await pool.publish(replace(request, whole=False))
+    await pool.publish(request)
+    assert pool._publisher is not None
+    await murdered(pool._publisher.pid)
+    await pool.publish(
+        replace(request, revision=2, changed=(ViewDefinition("b", "SELECT n FROM main.a", ()),), whole=False)
+    )
+    assert (tmp_path / "v.duckdb").exists()
+
+
+async def test_a_name_that_is_no_text_is_a_problem(pool: EnginePool, tmp_path: Path) -> None:
+    name = os.fsdecode(bytes(tmp_path / "x") + b"\xff.csv")
+    answer = await pool.intake(Intake("s", name, name, Format.CSV, None, (), "o", "t"))
+    assert isinstance(answer, Problem)
+    assert answer.code is Code.UNREADABLE
+
+
+DAEMON = """
+import asyncio, sys
+from pathlib import Path
+from relspec.core.settings import Limits
+from relspec.edges.engine.pool import EnginePool
+
+async def main():
+    async with EnginePool(Limits(workers=1), "UTC", Path(sys.argv[1])) as pool:
+        while len(pool.pids()) < 2:
+            await asyncio.sleep(0.01)
+        print(*pool.pids(), flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(main())
+assert "duckdb" not in sys.modules
+"""
+
+
+def test_processes_end_with_a_daemon_that_is_killed_and_survive_an_interrupt(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", DAEMON, str(tmp_path)], stdout=subprocess.PIPE, text=True) as daemon:
+        assert daemon.stdout is not None
+        engines = [psutil.Process(int(pid)) for pid in daemon.stdout.readline().split()]
+        assert len(engines) == 2
+        for engine in engines:
+            engine.send_signal(signal.SIGINT)
+        assert all(engine.is_running() and os.getpgid(engine.pid) == engine.pid for engine in engines)
+        daemon.kill()
+        daemon.wait()
+        _, alive = psutil.wait_procs(engines, timeout=5)
+    assert [engine for engine in alive if engine.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def loaded(code: str) -> set[str]:
+    command = [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_the_daemons_side_loads_no_engine() -> None:
+    heavy = {"duckdb", "sqlglot", "pyarrow", "ibis", "numpy", "pandas"}
+    assert loaded("import relspec.edges.engine.pool") & heavy == set()
+
+
+def test_a_warm_process_has_not_loaded_what_it_does_not_need() -> None:
+    """Caught: one statement with a parameter makes DuckDB import pandas and pyarrow."""
+    code = """
+from relspec.edges.engine.serve import Engine
+from relspec.edges.engine.protocol import AskExecute
+from relspec.core.work import Execute
+from relspec.core.schema import schema_of
+import os, tempfile
+place = tempfile.mkdtemp()
+request = Execute("t", "t", 1, "SELECT 1 AS x", (), schema_of({"x": "INTEGER"}), ((),), (), place, place)
+answer = Engine(256, "UTC", place).answer(AskExecute(request))
+assert answer.value.rows == 1
+"""
+    assert loaded(code) & {"pandas", "pyarrow", "ibis", "numpy"} == set()

@@ -1,0 +1,136 @@
+"""Publishing: the file of views is whole at every moment, for other processes, under any name."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from relspec.core.work import Published, PublishViews, ViewDefinition
+from relspec.edges.engine.publish import Publisher, PublishError
+
+READER = """
+import duckdb, sys
+path = sys.argv[1]
+print("ready", flush=True)
+seen = 0
+while seen < 60:
+    connection = duckdb.connect(path, read_only=True)
+    rows = connection.execute("SELECT (SELECT revision FROM relspec_revision), (SELECT max(r) FROM top)").fetchall()
+    connection.close()
+    assert rows[0][0] == rows[0][1] >= seen, rows
+    seen = rows[0][0]
+print(seen)
+"""
+
+
+@pytest.fixture
+def publisher() -> Iterator[Publisher]:
+    publisher = Publisher()
+    yield publisher
+    publisher.close()
+
+
+def part(directory: Path, value: int) -> str:
+    path = directory / f"part[{value}]'.parquet"
+    duckdb.connect().execute(f"COPY (SELECT {value} AS r) TO '{str(path).replace(chr(39), chr(39) * 2)}'")
+    return str(path)
+
+
+def asked(root: Path, revision: int, *changed: ViewDefinition, **named) -> PublishViews:
+    (root / "tmp").mkdir(exist_ok=True)
+    fields = {"dropped": (), "whole": False} | named
+    return PublishViews(str(root / "relspec.duckdb"), str(root / "tmp"), revision, changed, **fields)
+
+
+def rows(path: Path, query: str) -> list[tuple]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def stored(name: str, *paths: str) -> ViewDefinition:
+    return ViewDefinition(name, None, paths)
+
+
+TOP = ViewDefinition("top", 'SELECT max(r) AS r FROM "main"."da""ta"', ())
+
+
+def test_views_over_parts_and_over_views_are_there_under_any_name(tmp_path: Path, publisher: Publisher) -> None:
+    parts = [part(tmp_path, 1), part(tmp_path, 2)]
+    request = asked(tmp_path, 7, stored('da"ta', *parts), TOP, whole=True)
+    assert publisher.publish(request) == Published(7)
+    shutil.copy(tmp_path / "relspec.duckdb", tmp_path / "other name.duckdb")
+    for name in ("relspec.duckdb", "other name.duckdb"):
+        assert rows(tmp_path / name, "SELECT * FROM top") == [(2,)]
+        assert rows(tmp_path / name, "SELECT revision FROM relspec_revision") == [(7,)]
+
+
+def test_only_what_changed_is_given(tmp_path: Path, publisher: Publisher) -> None:
+    one, two = part(tmp_path, 1), part(tmp_path, 2)
+    publisher.publish(asked(tmp_path, 1, stored("a", one), stored("b", one), stored("c", one), whole=True))
+    publisher.publish(asked(tmp_path, 2, stored("b", two), dropped=("c", "never there")))
+    names = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1"
+    assert rows(tmp_path / "relspec.duckdb", names) == [("a",), ("b",), ("relspec_revision",)]
+    assert rows(tmp_path / "relspec.duckdb", "SELECT a.r, b.r FROM a, b") == [(1, 2)]
+
+
+def test_a_new_publisher_goes_on_from_the_file_that_is_there(tmp_path: Path, publisher: Publisher) -> None:
+    publisher.publish(asked(tmp_path, 1, stored("a", part(tmp_path, 1)), whole=True))
+    other = Publisher()
+    other.publish(asked(tmp_path, 2, stored("b", part(tmp_path, 2))))
+    other.close()
+    assert rows(tmp_path / "relspec.duckdb", "SELECT a.r, b.r FROM a, b") == [(1, 2)]
+
+
+def test_whole_starts_from_nothing(tmp_path: Path, publisher: Publisher) -> None:
+    publisher.publish(asked(tmp_path, 1, stored("a", part(tmp_path, 1)), whole=True))
+    publisher.publish(asked(tmp_path, 2, stored("b", part(tmp_path, 2)), whole=True))
+    names = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1"
+    assert rows(tmp_path / "relspec.duckdb", names) == [("b",), ("relspec_revision",)]
+
+
+def test_without_a_file_to_go_on_from_the_whole_is_asked_for(tmp_path: Path, publisher: Publisher) -> None:
+    with pytest.raises(PublishError):
+        publisher.publish(asked(tmp_path, 1, stored("a", part(tmp_path, 1))))
+
+
+def test_what_fails_changes_nothing_and_the_next_goes_on(tmp_path: Path, publisher: Publisher) -> None:
+    publisher.publish(asked(tmp_path, 1, stored("a", part(tmp_path, 1)), whole=True))
+    before = (tmp_path / "relspec.duckdb").read_bytes()
+    with pytest.raises(PublishError, match="gone"):
+        publisher.publish(
+            asked(tmp_path, 2, stored("b", part(tmp_path, 2)), stored("c", str(tmp_path / "gone.parquet")))
+        )
+    assert (tmp_path / "relspec.duckdb").read_bytes() == before
+    publisher.publish(asked(tmp_path, 3, stored("d", part(tmp_path, 3))))
+    names = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1"
+    assert rows(tmp_path / "relspec.duckdb", names) == [("a",), ("d",), ("relspec_revision",)]
+
+
+def test_a_reader_sees_whole_revisions_while_the_file_is_replaced(tmp_path: Path, publisher: Publisher) -> None:
+    paths = [part(tmp_path, value) for value in range(1, 61)]
+    publisher.publish(asked(tmp_path, 1, stored('da"ta', paths[0]), TOP, whole=True))
+    command = [sys.executable, "-c", READER, str(tmp_path / "relspec.duckdb")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "ready\n"
+        for revision, path in enumerate(paths, start=1):
+            publisher.publish(asked(tmp_path, revision, stored('da"ta', path), TOP))
+        assert reader.stdout.read() == "60\n"
+    assert reader.returncode == 0
+
+
+def test_the_file_and_its_directory_do_not_grow_with_publishing(tmp_path: Path, publisher: Publisher) -> None:
+    paths = [part(tmp_path, value) for value in (1, 2)]
+    publisher.publish(asked(tmp_path, 0, stored("a", paths[0]), whole=True))
+    sizes = set()
+    for revision in range(1, 80):
+        publisher.publish(asked(tmp_path, revision, stored("a", paths[revision % 2])))
+        sizes.add((tmp_path / "relspec.duckdb").stat().st_size)
+    assert max(sizes) <= 2 * min(sizes)
+    publisher.close()
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".parquet") == ["relspec.duckdb", "tmp"]
+    assert list((tmp_path / "tmp").iterdir()) == []
