@@ -6,9 +6,10 @@ than before makes its readers stale in turn; one that comes out the same stops t
 """
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
-from relspec.app.compile_task import TaskCompiler, cycle_problem, upstream_problem
+from relspec.app.compile_task import TaskCompiler, upstream_problem
 from relspec.app.world import World
 from relspec.core.plan import CompileRecord, PlanArtifact
 from relspec.core.problem import Code, Problem
@@ -19,7 +20,10 @@ from relspec.core.waits import cycles
 
 @dataclass
 class Compilation:
-    """One pass of compiling, after `touched` paths changed. `recompiled` tasks went through the compiler; of those `moved` have another plan."""
+    """One pass of compiling, after `touched` paths changed.
+
+    `recompiled` tasks went through the compiler; of those `moved` have another plan.
+    """
 
     world: World
     compiler: TaskCompiler
@@ -31,7 +35,8 @@ class Compilation:
 
     async def run(self, candidates: frozenset[str]) -> None:
         """Compile those of `candidates` that are stale, and all that becomes stale by it."""
-        waiting = {t for t in candidates if self._must_compile(t)}
+        # Whether a cycle is gone shows only when its tasks are compiled again.
+        waiting = {t for t in candidates if self._must_compile(t) or self._is_sound(t, self.world.cycles)}
         self.world.cycles.clear()
         running: dict[asyncio.Task[None], str] = {}
         try:
@@ -58,13 +63,16 @@ class Compilation:
                 unfinished.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
+    def _is_sound(self, task: str, tasks: Collection[str]) -> bool:
+        return task in tasks and task in self.world.catalog.by_name and self.world.module_problem(task) is None
+
     def _must_compile(self, task: str) -> bool:
         world = self.world
         world.edge_failures.pop(task, None)
         if task not in world.catalog.by_name or world.module_problem(task) is not None:
             return False
         spec, record = world.catalog.by_name[task], world.records.get(task)
-        if record is None or replace(record.spec, line=spec.line) != spec or task in world.cycles:
+        if record is None or replace(record.spec, line=spec.line) != spec:
             return True
         if record.spec.line != spec.line:
             world.put_record(task, replace(record, spec=spec))
@@ -136,10 +144,7 @@ class Compilation:
         world.put_record(task, record)
         if plan is None:
             return
-        cycle = world.put_plan(plan)
-        for member in cycle:
-            world.cycles[member] = cycle_problem(world, member, cycle)
-            world.unsettled.add(member)
+        world.put_plan(plan)
         first = self.before[task]
         if first is None or first.fingerprint != plan.fingerprint:
             self.moved.add(task)
@@ -156,7 +161,7 @@ class Compilation:
             self.recompiled.add(task)
             self.world.unsettled.add(task)
             if task in found:
-                problem = cycle_problem(self.world, task, found[task])
+                problem = self.world.cycle_problem(task, found[task])
             else:
                 blocking = sorted(waits[task] & waiting)
                 problem = upstream_problem(spec, blocking[0] if blocking else task)

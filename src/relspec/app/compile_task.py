@@ -159,7 +159,7 @@ class TaskCompiler:
         world, name = self.world, named.name
         producer = world.producer(name)
         if producer is not None and producer.name == spec.name:
-            return cycle_problem(world, spec.name, (spec.name,))
+            return world.cycle_problem(spec.name, (spec.name,))
         if world.schema(name) is not None:
             return None
         if producer is not None:
@@ -201,15 +201,6 @@ class TaskCompiler:
         code = {"timeout": Code.TIMEOUT, "memory": Code.MEMORY}.get(error.cause, Code.CRASH)
         message = f"compiling {spec.name} ended its process: {error}"
         return Problem(code, spec.name, spec.builder.path, spec.line, 1, message, None)
-
-
-def cycle_problem(world: World, task: str, cycle: tuple[str, ...]) -> Problem:
-    """Say that `task` is part of a cycle, naming every task on it."""
-    spec = world.catalog.by_name[task]
-    start = cycle.index(task) if task in cycle else 0
-    walk = " -> ".join([*cycle[start:], *cycle[:start], cycle[start]])
-    hint = "break the circle: let one of them read something else"
-    return Problem(Code.CYCLE, task, spec.builder.path, spec.line, 1, f"these tasks need each other: {walk}", hint)
 
 
 def upstream_problem(spec: TaskSpec, upstream: str) -> Problem:

@@ -95,7 +95,7 @@ class World:
             self.put_record(task, record)
         self._declare()
         for plan in self.plans.values():
-            self.graph.put(plan.task, plan.output, plan.deps)
+            self._connect(plan)
         for task in self.plans:
             self._remember_form(task)
         if saved.engine != engine:
@@ -212,11 +212,11 @@ class World:
                 self._used_by.setdefault(use.path, set()).add(task)
         self.notes.records.add(task)
 
-    def put_plan(self, plan: PlanArtifact) -> tuple[str, ...]:
-        """Set the plan of a task and its edges; the tasks of a cycle that this would close, `()` when all is well."""
+    def put_plan(self, plan: PlanArtifact) -> None:
+        """Set the plan of a task and its edges; a cycle that this would close becomes a problem of every task on it."""
         self.plans[plan.task] = plan
         self.notes.plans.add(plan.task)
-        return self.graph.put(plan.task, plan.output, plan.deps)
+        self._connect(plan)
 
     def put_output(self, name: str, output: Output | None) -> None:
         """Set the current object of an output; `None` when the output is gone."""
@@ -335,10 +335,25 @@ class World:
         unique = {(p.code, p.task, p.path, p.line, p.column, p.message): p for p in found}
         return tuple(sorted(unique.values(), key=_by_place))
 
+    def cycle_problem(self, task: str, cycle: tuple[str, ...]) -> Problem:
+        """Say that `task` is part of a cycle, naming every task on it."""
+        spec = self.catalog.by_name[task]
+        start = cycle.index(task)
+        walk = " -> ".join([*cycle[start:], *cycle[:start], task])
+        hint = "break the circle: let one of them read something else"
+        return Problem(Code.CYCLE, task, spec.builder.path, spec.line, 1, f"these tasks need each other: {walk}", hint)
+
     def module_problem(self, task: str) -> Problem | None:
         """Why the file that declares `task` does not load; `None` when it does."""
         module = self.modules.get(self.catalog.by_name[task].builder.path)
         return module.problem if isinstance(module, LoadFailed) else None
+
+    def _connect(self, plan: PlanArtifact) -> None:
+        cycle = self.graph.put(plan.task, plan.output, plan.deps)
+        for member in cycle:
+            if member in self.catalog.by_name:
+                self.cycles[member] = self.cycle_problem(member, cycle)
+                self.unsettled.add(member)
 
     def _form(self, task: str) -> tuple[str, Kind, str] | None:
         """What of a task decides how its output is published."""
