@@ -6,7 +6,7 @@ moved meanwhile makes the answer worthless, whatever it was. This module does no
 Python functions of the user calls it too.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,8 +63,9 @@ def _attempt(connection: duckdb.DuckDBPyConnection, request: Execute) -> Execute
         for dataset in request.inputs:
             connection.execute(_offer(dataset))
         connection.execute(f"CREATE TEMP TABLE {_RESULT} AS {request.sql}")
-        mismatch = _mismatch(connection, request)
-        return mismatch or _store(connection, request)
+        described = connection.execute(f"DESCRIBE {_RESULT}").fetchall()
+        found = [Column(row[0], row[1]) for row in described]
+        return _mismatch(request, found) or _store(connection, request, found)
     except duckdb.Error as error:
         return failure(request, error)
 
@@ -76,17 +77,17 @@ def _offer(dataset: Dataset) -> str:
     return f"CREATE VIEW main.{identifier(dataset.name)} AS {selection(dataset.schema.columns, source)}"
 
 
-def _mismatch(connection: duckdb.DuckDBPyConnection, request: Execute) -> Problem | None:
-    found = [row[0] for row in connection.execute(f"DESCRIBE {_RESULT}").fetchall()]
+def _mismatch(request: Execute, found: Sequence[Column]) -> Problem | None:
+    there = [column.name for column in found]
     expected = [column.name for column in request.schema.columns]
-    if [name.lower() for name in found] == [name.lower() for name in expected]:
+    if [name.lower() for name in there] == [name.lower() for name in expected]:
         return None
-    message = f"the query gave the columns {', '.join(found)} where {', '.join(expected)} were compiled"
+    message = f"the query gave the columns {', '.join(there)} where {', '.join(expected)} were compiled"
     return _problem(request, Code.EXECUTION, message, None)
 
 
-def _store(connection: duckdb.DuckDBPyConnection, request: Execute) -> Executed | Problem:
-    query = _as_stored(connection, request)
+def _store(connection: duckdb.DuckDBPyConnection, request: Execute, found: Sequence[Column]) -> Executed | Problem:
+    query = _as_stored(request, found)
     with _temporary(request.temporary) as path:
         rows = write_parquet(connection, query, path)
         lost = _lost(connection, request, query, path)
@@ -97,10 +98,9 @@ def _store(connection: duckdb.DuckDBPyConnection, request: Execute) -> Executed 
     return Executed(content, rows, size, bags)
 
 
-def _as_stored(connection: duckdb.DuckDBPyConnection, request: Execute) -> str:
-    found = [row[1] for row in connection.execute(f"DESCRIBE {_RESULT}").fetchall()]
-    same = all(canonical_type(f) == canonical_type(c.type) for f, c in zip(found, request.schema.columns, strict=True))
-    if same:
+def _as_stored(request: Execute, found: Sequence[Column]) -> str:
+    pairs = zip(found, request.schema.columns, strict=True)
+    if all(have.name == want.name and canonical_type(have.type) == canonical_type(want.type) for have, want in pairs):
         return f"SELECT * FROM {_RESULT}"
     return selection(request.schema.columns, _RESULT)
 
