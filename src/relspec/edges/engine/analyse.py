@@ -240,8 +240,9 @@ def _promised(
     if all(canonical_type(p.type) == canonical_type(n.type) for p, n in zip(promised, native, strict=True)):
         return inference.sql, Schema(native)
     cast = _cast(inference.sql, native, promised)
+    whole = {name: _schema(name, known).columns for name, _ in inference.inputs}
     try:
-        columns = _describe(connection, cast, _tables(inference.inputs, known))
+        columns = _describe(connection, cast, whole)
     except duckdb.Error as error:
         message = f"the builder promises types that the query does not give: {sentence(complaint_of(error).message)}"
         raise _AnsweredError(problem_here(request, Code.TYPE, message, None)) from error
