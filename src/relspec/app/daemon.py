@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from relspec.app.answers import Answers
@@ -174,6 +175,7 @@ class Daemon:
             return
         found = self._workspace.look(gathered.hints)
         self._watch_held()
+        self._watch_scope()
         if found:
             self._tell(ChangeDetected(found.paths))
             self._changes = self._changes.merged(found)
@@ -185,6 +187,12 @@ class Daemon:
         self._held_since = None if not held else self._held_since or now
         if held:
             asyncio.get_running_loop().call_later(AGAIN_S, self._events.put_nowait, Hinted(held))
+
+    def _watch_scope(self) -> None:
+        workspace = self._workspace
+        if workspace.scope_moved:
+            workspace.scope_moved = False
+            self._watcher.refresh(workspace.world.settings.watch)
 
     def _is_held(self) -> bool:
         return self._held_since is not None and time.monotonic() - self._held_since < HELD_S
@@ -224,6 +232,7 @@ class Daemon:
             return
         if build.cancelled():
             return
+        self._watch_scope()
         self._first_done = True
         self._building = _NO_CHANGES
         self._records = [*self._records, build.result().record][-_UNREPORTED_MAX:]
@@ -252,7 +261,10 @@ async def _ended(task: "asyncio.Task[object]") -> None:
 
 
 async def _serve(layout: Layout, tell: Callable[[Progress], None]) -> int:
-    async with open_workspace(layout, tell) as workspace, FileWatcher(layout, workspace.world.settings) as watcher:
+    async with AsyncExitStack() as stack:
+        workspace = await stack.enter_async_context(open_workspace(layout, tell))
+        settings = workspace.world.settings.watch
+        watcher = await stack.enter_async_context(FileWatcher(layout, settings, workspace.files.directories))
         daemon = Daemon(workspace, watcher, tell)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -7,7 +7,7 @@ import asyncio
 import importlib.metadata
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -49,6 +49,7 @@ class Workspace:
     store: Store
     tools: Tools = field(init=False)
     held: frozenset[str] = frozenset()
+    scope_moved: bool = False
 
     def look(self, hints: frozenset[str] | None) -> ChangeSet:
         """Scan what `hints` name, everything with `None`, and say what changed since the last look."""
@@ -62,6 +63,16 @@ class Workspace:
         if "watch.toml" in {*changes.added, *changes.changed, *changes.removed}:
             return self._reconfigure(changes)
         return changes
+
+    def extend(self, globs: Iterable[str], files: Iterable[str], modules: Iterable[str] = ()) -> bool:
+        """Widen the scope of the scan to what tasks turned out to need; whether it moved."""
+        moved = self.files.extend(globs, files, modules)
+        self.scope_moved |= moved
+        return moved
+
+    def read_code(self, path: str) -> tuple[str, bytes] | Problem:
+        """Read one code file: the hash of its bytes, and these bytes."""
+        return self.files.read_code(path)
 
     async def look_all(self) -> ChangeSet:
         """Look at everything, and again at files that are still being written or too young to be trusted.
@@ -108,7 +119,7 @@ class Workspace:
             world.loose_problems["config"] = (Problem(Code.CONFIG, None, "watch.toml", None, None, str(error), None),)
             return changes
         world.loose_problems.pop("config", None)
-        self.files.configure(world.settings)
+        self.scope_moved |= self.files.configure(world.settings)
         scan = self.files.scan(None, world.tree)
         more = changes_between(world.tree, scan.tree)
         world.tree = dict(scan.tree)
@@ -134,9 +145,9 @@ async def open_workspace(layout: Layout, tell: Callable[[Progress], None]) -> As
         engines = await stack.enter_async_context(EnginePool(settings.limits, settings.timezone, layout.temporary))
         loader = await stack.enter_async_context(ForkingLoader(layout, settings))
         files = Files(layout, settings)
-        files.extend(*needs_of(world))
         workspace = Workspace(world, loader, files, store)
-        workspace.tools = Tools(engines, store, objects, files, Executions(), workspace.look, tell)
+        workspace.extend(*needs_of(world))
+        workspace.tools = Tools(engines, store, objects, workspace, Executions(), workspace.look, tell)
         yield workspace
 
 

@@ -1,0 +1,50 @@
+"""The loader's warm parent as a program: `python -P -m relspec.app.loader_process FD`. The daemon starts it.
+
+Here the loader gets to know the engine, which is imported by those children only that execute something: neither
+DuckDB nor pyarrow may have threads in the process that forks.
+"""
+
+import gc
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from relspec.core.problem import Problem
+from relspec.core.work import Execute, Executed
+from relspec.edges.loader.child import die_with_parent
+from relspec.edges.loader.parent import Parent
+from relspec.edges.loader.session import Runner
+from relspec.edges.loader.warming import warm_up
+
+
+def open_engine(memory_mb: int, timezone: str, spill: str) -> Runner:
+    """Open DuckDB in this process."""
+    # The warm parent must not load DuckDB: a child that closes what it inherited would die.
+    from relspec.edges.engine.connection import open_connection  # noqa: PLC0415
+    from relspec.edges.engine.execute import execute  # noqa: PLC0415
+
+    connection = open_connection(memory_mb, timezone, spill)
+
+    def run(request: Execute, functions: Mapping[str, Any]) -> Executed | Problem:
+        return execute(connection, request, functions)
+
+    return run
+
+
+def main(arguments: list[str]) -> None:
+    """Fork sessions for whoever holds the other end of the inherited socket."""
+    # An interrupt at the terminal goes to the whole foreground group; ending us is the daemon's business alone.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    die_with_parent()
+    warm_up()
+    # What is there now stays: children need not look at it, and do not copy its pages by looking.
+    gc.collect()
+    gc.freeze()
+    with socket.socket(fileno=int(arguments[0])) as control:
+        Parent(control, open_engine).run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
