@@ -52,6 +52,20 @@ def local(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Reply]], N
     return put
 
 
+@pytest.fixture
+def reading(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], list[tuple[Any, ...]]]:
+    """Put a document in the place of what reads published tables."""
+
+    def put(document: dict[str, Any]) -> list[tuple[Any, ...]]:
+        asked: list[tuple[Any, ...]] = []
+        module = types.ModuleType("relspec.app.reading")
+        module.show = module.path = lambda *given: asked.append(given) or document  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "relspec.app.reading", module)
+        return asked
+
+    return put
+
+
 def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "relspec.ui.cli", *words]
 
@@ -69,8 +83,6 @@ def command(*words: str) -> list[str]:
         (["why", "a"], ("why", {"task": "a"})),
         (["explain", "a"], ("explain", {"task": "a"})),
         (["graph", "--format", "dot"], ("graph", {})),
-        (["show", "a", "-n", "3"], ("show", {"output": "a", "n": 3})),
-        (["path", "a"], ("path", {"output": "a"})),
     ],
 )
 def test_a_command_reaches_the_daemon_and_its_document_and_exit_code_come_out(
@@ -93,8 +105,9 @@ def test_options_stand_before_and_after_the_command(
         assert json.loads(capsys.readouterr().out) == EMPTY_BUILD
 
 
-def test_text_is_what_the_document_says(serving: Any, capsys: Capture) -> None:
-    with serving({"build": (0, EMPTY_BUILD), "status": (0, EMPTY_STATUS), "path": (0, {"path": "/x y/é.parquet"})}):
+def test_text_is_what_the_document_says(serving: Any, reading: Any, capsys: Capture) -> None:
+    reading({"path": "/x y/é.parquet"})
+    with serving({"build": (0, EMPTY_BUILD), "status": (0, EMPTY_STATUS)}):
         assert [main([word]) for word in ("build", "status")] == [0, 0]
         assert main(["path", "x"]) == 0
     assert capsys.readouterr().out == (
@@ -194,12 +207,15 @@ def test_every_listed_command_can_be_called() -> None:
         assert callable(parse([name, *words]).command.run)
 
 
-def test_a_number_that_json_does_not_have_is_null(serving: Any, capsys: Capture) -> None:
+def test_tables_are_read_here_and_a_number_that_json_does_not_have_is_null(
+    layout: Layout, reading: Any, capsys: Capture
+) -> None:
     rows = {"output": "a", "columns": [], "rows": [[float("nan"), float("inf"), 1.5]], "n_rows": 1}
-    with serving({"show": (0, rows)}):
-        assert main(["show", "a", "--json"]) == 0
-    out = capsys.readouterr().out
+    asked = reading(rows)
+    assert [main(["show", "a", "-n", "3", "--json"]), main(["show", "a"])] == [0, 0]
+    out = capsys.readouterr().out.splitlines()[0]
     assert json.loads(out, parse_constant=pytest.fail)["rows"] == [[None, None, 1.5]]
+    assert asked == [(layout, "a", 3), (layout, "a", 20)]
 
 
 def test_the_project_is_the_nearest_folder_upwards_that_looks_like_one(tmp_path: Path) -> None:
@@ -260,26 +276,32 @@ def test_an_interrupt_ends_with_130_and_no_traceback(words: list[str], serving: 
         assert json.loads(out)["error"]["code"] == "interrupted"
 
 
+def buffered() -> dict[str, str]:
+    """Give the environment in which Python keeps output back until it ends, as it does for users."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+
+
 def test_a_reader_that_leaves_is_nobodys_error(serving: Any) -> None:
-    rows = {"output": "a", "columns": [{"name": "x", "type": "T"}], "rows": [["y" * 30]] * 50_000, "n_rows": 50_000}
-    script = f"{' '.join(command('show', 'a'))} | head -n 1; echo ${{PIPESTATUS[0]}}"
-    with serving({"show": (1, rows)}):
-        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("x\n1\n", "")
+    graph = {"nodes": ["y" * 30] * 50_000, "edges": []}
+    script = f"{' '.join(command('graph'))} | head -n 1; echo ${{PIPESTATUS[0]}}"
+    with serving({"graph": (1, graph)}):
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, env=buffered())
+    assert (done.stdout, done.stderr) == ("{\n1\n", "")
 
 
-@pytest.mark.parametrize("words", [["path", "a"], ["--help"]])
+@pytest.mark.parametrize("words", [["status"], ["--help"]])
 def test_a_reader_that_was_never_there_is_nobodys_error(words: list[str], serving: Any) -> None:
     read, write = os.pipe()
     os.close(read)
-    with serving({"path": (0, {"path": "/x"})}):
-        done = subprocess.run(command(*words), stdout=write, stderr=subprocess.PIPE, check=False)
+    with serving({"status": (0, EMPTY_STATUS)}):
+        done = subprocess.run(command(*words), stdout=write, stderr=subprocess.PIPE, check=False, env=buffered())
     os.close(write)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_terminal_without_the_letters_gets_their_codes(serving: Any) -> None:
     env = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    with serving({"path": (0, {"path": "/é"})}):
-        done = subprocess.run(command("path", "a"), capture_output=True, env=env, check=True)
-    assert done.stdout == b"/\\xe9\n"
+    never = {"task": "é", "state": "stale", "action": "never", "run": None, "at": None, "reasons": [], "chain": []}
+    with serving({"why": (0, never)}):
+        done = subprocess.run(command("why", "é"), capture_output=True, env=env, check=True)
+    assert done.stdout == b"\\xe9 is stale: it has never run\n"

@@ -222,23 +222,27 @@ def test_why_shows_the_rules_and_the_chain_step_by_step() -> None:
         "state": "fresh",
         "action": "executed",
         "run": 12,
-        "at": "10:00",
+        "at": 1_793_613_600.25,
         "reasons": [
             {"rule": "input-data", "because": "daily.revenue moved", "upstream": "daily", "columns": ["revenue"]},
             {"rule": "other", "because": "b", "upstream": None, "columns": []},
         ],
-        "chain": ["data/orders.csv", {"kind": "task", "name": "daily", "columns": ["day", "revenue"]}, "top"],
+        "chain": [
+            {"kind": "file", "name": "data/orders.csv", "action": "modified", "because": None},
+            {"kind": "dataset", "name": "orders", "columns": ["day", "amount"], "because": "its rows moved"},
+            {"kind": "task", "name": "top"},
+        ],
     }
     assert (
         shown(why_lines(document, PAPER))
         == """\
-top is fresh: it executed in run 12 at 10:00
+top is fresh: it executed in run 12 at 2026-11-02 10:00:00+00:00
   input-data: daily.revenue moved
     from daily (revenue)
   other: b
-  data/orders.csv
-     └─ task daily day, revenue
-        └─ top
+  file data/orders.csv: modified
+     └─ dataset orders (day, amount): its rows moved
+        └─ task top
 """
     )
 
@@ -281,6 +285,28 @@ sql
       n from daily
 """
     )
+
+
+def test_explain_of_a_task_that_does_not_compile_says_why() -> None:
+    document = {
+        "task": "a",
+        "output": "a",
+        "kind": "view",
+        "sql": None,
+        "problems": [problem(line=None, column=None, hint=None)],
+    }
+    assert explain_lines(document, PAPER) == [
+        "a -> a (view)",
+        "not compiled",
+        "tasks/revenue.py: error unknown-column: orders has no column 'amout'",
+    ]
+
+
+def test_explain_names_views_that_were_read_through_and_says_where_lineage_is_coarse() -> None:
+    document = EXPLAIN | {"views": {"v": {"x": "T"}}, "coarse": "pivot"}
+    lines = explain_lines(document, PAPER)
+    assert "reads whole tables: pivot" in lines
+    assert lines[lines.index("through views") :][:3] == ["through views", "  v", "    x  T"]
 
 
 ROWS: dict[str, Any] = {
@@ -400,7 +426,7 @@ WHY = {
     "run": 1,
     "at": "10:00",
     "reasons": [{"rule": "r", "because": "b", "upstream": "u", "columns": ["c"]}],
-    "chain": ["x", {"n": "y"}],
+    "chain": [{"kind": "file", "name": "x", "columns": ["c"], "because": "y"}],
 }
 EXPLAIN = {
     "task": "t",

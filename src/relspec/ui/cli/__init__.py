@@ -35,6 +35,7 @@ def _run(words: list[str], as_json: bool) -> int:
         as_json = call.json
         outcome = call.command.run(call)
     except SystemExit as leaving:  # argparse has printed the help or the version that was asked for.
+        sys.stdout.flush()
         return int(leaving.code or 0)
     except (RelspecError, UsageError) as error:
         outcome = error_of(error.exit_code, error.code, str(error), error.hint)

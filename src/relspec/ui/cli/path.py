@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser
 
-from relspec.ui.cli.call import Call, Outcome, answered, outcome_of
+from relspec.ui.cli.call import Call, Outcome, outcome_of
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -12,6 +12,8 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(call: Call) -> Outcome:
     """Print the path as it is: it is meant for `$(...)`, where an escaped name would be another file's."""
+    # Start-up time: this imports duckdb, and the parser must be able to refuse without it.
+    from relspec.app.reading import path  # noqa: PLC0415
+
     layout = call.layout()
-    reply = answered(layout, "path", {"output": call.options.output})
-    return outcome_of(layout, reply, lambda document, _: [document["path"]])
+    return outcome_of(layout, (0, path(layout, call.options.output)), lambda document, _: [document["path"]])

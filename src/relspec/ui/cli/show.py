@@ -1,8 +1,11 @@
-"""`show`: the first rows of a table."""
+"""`show`: the first rows of a table.
+
+Reads what is published, in this process: no daemon is asked, so a big table costs nobody else anything.
+"""
 
 from argparse import ArgumentParser, ArgumentTypeError
 
-from relspec.ui.cli.call import Call, Outcome, answered, outcome_of
+from relspec.ui.cli.call import Call, Outcome, outcome_of
 from relspec.ui.render.rows import rows_lines
 
 ROWS_MAX = 10_000
@@ -22,6 +25,8 @@ def _count(text: str) -> int:
 
 def run(call: Call) -> Outcome:
     """Read rows of the current revision."""
+    # Start-up time: this imports duckdb, and the parser must be able to refuse without it.
+    from relspec.app.reading import show  # noqa: PLC0415
+
     layout = call.layout()
-    wanted = {"output": call.options.output, "n": call.options.n}
-    return outcome_of(layout, answered(layout, "show", wanted), rows_lines)
+    return outcome_of(layout, (0, show(layout, call.options.output, call.options.n)), rows_lines)

@@ -1,9 +1,11 @@
 """One task: why it ran or did not (a chain from the file down to it), and what it is made of."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from relspec.ui.render.page import Page
+from relspec.ui.render.problems import problem_lines
 from relspec.ui.render.text import cells, escape, escaped_lines, pad
 
 _DID = {
@@ -20,11 +22,17 @@ def why_lines(document: Mapping[str, Any], page: Page) -> list[str]:
     """Show the last decision on a task: the rules that fired, and the chain with one step a line."""
     name, action = page.paint(escape(document["task"]), "bold"), document["action"]
     run = "" if document["run"] is None else f" in run {escape(str(document['run']))}"
-    at = "" if document["at"] is None else f" at {escape(str(document['at']))}"
+    at = "" if document["at"] is None else f" at {_moment(document['at'])}"
     lines = [f"{name} is {escape(document['state'])}: it {_DID.get(action, escape(action))}{run}{at}"]
     lines += [line for reason in document["reasons"] for line in _reason(reason, page)]
     steps = [_step(step) for step in document["chain"]]
     return lines + [f"  {'   ' * depth}{'└─ ' if depth else ''}{step}" for depth, step in enumerate(steps)]
+
+
+def _moment(at: float | str) -> str:
+    if isinstance(at, str):
+        return escape(at)
+    return datetime.fromtimestamp(at, UTC).isoformat(" ", timespec="seconds")
 
 
 def _reason(reason: Mapping[str, Any], page: Page) -> list[str]:
@@ -35,28 +43,40 @@ def _reason(reason: Mapping[str, Any], page: Page) -> list[str]:
     return lines
 
 
-def _step(step: Any) -> str:
-    """Show one step: text, or an object whose values are its words (`{"kind": "file", "name": "a.sql"}`)."""
-    if isinstance(step, Mapping):
-        return " ".join(_step(value) for value in step.values() if value not in (None, [], ""))
-    if isinstance(step, Sequence) and not isinstance(step, str):
-        return ", ".join(_step(value) for value in step)
-    return escape(str(step))
+def _step(step: Mapping[str, Any]) -> str:
+    """Show one link: its kind and name, the columns that carried the change, and what was recorded of it."""
+    columns = ", ".join(escape(column) for column in step.get("columns") or ())
+    because = step.get("because") or step.get("action")
+    place = f"{escape(step['kind'])} {escape(step['name'])}" + (f" ({columns})" if columns else "")
+    return f"{place}: {escape(because)}" if because else place
 
 
 def explain_lines(document: Mapping[str, Any], page: Page) -> list[str]:
-    """Show what a task is made of: inputs, schema with lineage, fingerprint and the SQL that executes."""
+    """Show what a task is made of: inputs, schema with lineage, fingerprint and the SQL that executes.
+
+    A task that does not compile has no SQL and no fingerprint: then its problems say why.
+    """
     head = (
         f"{page.paint(escape(document['task']), 'bold')} -> {escape(document['output'])} ({escape(document['kind'])})"
     )
-    lines = [head, f"fingerprint {escape(document['fingerprint'])}", "", page.paint("inputs", "cyan")]
-    for dataset, columns in document["inputs"].items():
-        lines += [f"  {escape(dataset)}", *_typed(columns, {}, "    ", "(only the number of rows)")]
-    if not document["inputs"]:
-        lines.append("  (none)")
+    problems = problem_lines(document.get("problems", ()), page)
+    if document["sql"] is None:
+        return [head, "not compiled", *problems]
+    lines = [*problems, head, f"fingerprint {escape(document['fingerprint'])}"]
+    if document.get("coarse"):
+        lines.append(f"reads whole tables: {escape(document['coarse'])}")
+    lines += _inputs("inputs", document["inputs"], page) or ["", page.paint("inputs", "cyan"), "  (none)"]
+    lines += _inputs("through views", document.get("views", {}), page)
     lines += ["", page.paint("columns", "cyan"), *_typed(document["schema"], document["lineage"], "  ", "(none)")]
     sql = [f"  {line}".rstrip() for line in escaped_lines(document["sql"].rstrip())]
     return [*lines, "", page.paint("sql", "cyan"), *sql]
+
+
+def _inputs(title: str, inputs: Mapping[str, Mapping[str, str]], page: Page) -> list[str]:
+    lines = ["", page.paint(title, "cyan")]
+    for dataset, columns in inputs.items():
+        lines += [f"  {escape(dataset)}", *_typed(columns, {}, "    ", "(only the number of rows)")]
+    return lines if inputs else []
 
 
 def _typed(columns: Mapping[str, str], lineage: Mapping[str, Any], indent: str, empty: str) -> list[str]:
