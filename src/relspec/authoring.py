@@ -1,17 +1,39 @@
 """What users write: the `@task` and `@extract` decorators.
 
-A decorator only marks the function; what is declared is read by the loader. Nothing here imports ibis, and a marked
-function stays an ordinary function.
+A decorator notes the function and gives it back unchanged, so a task stays an ordinary function. Options are not
+judged here but where the file is loaded, so that a mistake is a problem with a place. Nothing here imports ibis.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, TypeVar, overload
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-#: Attributes that carry a declaration on the marked function.
-TASK_MARK = "__relspec_task__"
-EXTRACT_MARK = "__relspec_extract__"
+
+class Role(StrEnum):
+    """What a decorated function is declared to be."""
+
+    TASK = "task"
+    EXTRACTOR = "extractor"
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One use of a decorator."""
+
+    role: Role
+    function: Callable[..., Any]
+    options: dict[str, Any]
+
+
+_declared: list[Declaration] = []
+
+
+def declarations() -> tuple[Declaration, ...]:
+    """All decorators that were used in this process, in that order."""
+    return tuple(_declared)
 
 
 @overload
@@ -22,21 +44,22 @@ def task(function: Any = None, /, **options: Any) -> Any:
     """Declare a function `(ctx) -> ibis.Table` as a task.
 
     Options: `name`, `output`, `kind` (view, compute, materialization), `cache_policy` (none, session, persistent),
-    `priority`. They are checked where the file is loaded, so that a mistake is a problem with a place.
+    `priority`. With other decorators, `@task` goes on top.
     """
-
-    def mark(marked: Function) -> Function:
-        setattr(marked, TASK_MARK, options)
-        return marked
-
-    return mark if function is None else mark(function)
+    if function is None:
+        return lambda decorated: _declare(Role.TASK, decorated, options)
+    return _declare(Role.TASK, function, options)
 
 
-def extract(**options: Any) -> Callable[[Function], Function]:
+def extract(function: Any = None, /, **options: Any) -> Callable[[Function], Function]:
     """Declare a function `(file) -> dict[str, pyarrow.Table]` as an extractor over `files`, a glob from the project."""
+    if function is not None:
+        raise TypeError('@extract needs to know its files: write @extract(files="src/**/*.py")')
+    return lambda decorated: _declare(Role.EXTRACTOR, decorated, options)
 
-    def mark(marked: Function) -> Function:
-        setattr(marked, EXTRACT_MARK, options)
-        return marked
 
-    return mark
+def _declare(role: Role, function: Any, options: dict[str, Any]) -> Any:
+    if not callable(function) or isinstance(function, type):
+        raise TypeError(f"@{role} decorates functions, not {function!r}; options are given by name")
+    _declared.append(Declaration(role, function, options))
+    return function

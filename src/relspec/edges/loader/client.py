@@ -1,0 +1,251 @@
+"""The loader as the application knows it: sessions, each with a child that is forked when it is first needed.
+
+A call that runs past its limit, is cancelled, or loses its child costs the child its life, at once; the next call of
+the session gets a fresh child, which loads again what it needs. Nothing here retries: whoever asked decides.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from relspec.core.errors import InputMovedError, WorkerError
+from relspec.core.layout import Layout
+from relspec.core.problem import Problem
+from relspec.core.schema import Schema
+from relspec.core.settings import Settings
+from relspec.core.spec import TaskSpec
+from relspec.core.work import (
+    BuildFailed,
+    Built,
+    Execute,
+    Executed,
+    Extract,
+    Extracted,
+    Loaded,
+    LoadFailed,
+    Needs,
+)
+from relspec.edges.loader.messages import (
+    Answer,
+    Configure,
+    DoBuild,
+    DoExecute,
+    DoExtract,
+    DoLoad,
+    Fault,
+    GaveBuildFailed,
+    GaveBuilt,
+    GaveExecuted,
+    GaveExtracted,
+    GaveLoaded,
+    GaveLoadFailed,
+    GaveNeeds,
+    GaveProblem,
+    InputMoved,
+    Request,
+)
+from relspec.edges.loader.warm import WarmParent
+from relspec.edges.wire import AsyncChannel, WireError
+
+#: How long the news of a child's end may take after its connection closed, or after it was killed.
+_GOODBYE_S = 1.0
+#: An answer that was sent before the child ended may be read after the news of its end.
+_LATE_S = 0.2
+
+
+class ForkingLoader:
+    """Runs the warm parent while it is open as an async context manager; implements `app.ports.Loader`.
+
+    `module` is the parent's program. It is named rather than imported: it puts loader and engine together.
+    """
+
+    def __init__(self, layout: Layout, settings: Settings, module: str = "relspec.app.loader_process") -> None:
+        self._limits = settings.limits
+        self._timezone = settings.timezone
+        self._module = module
+        folders = tuple(str(layout.root / folder) for folder in settings.tasks)
+        self._project = Configure(
+            root=str(layout.root),
+            folders=folders,
+            state=str(layout.state),
+            timezone=settings.timezone,
+            memory_mb=settings.limits.memory_mb,
+            spill=str(layout.temporary / "loader.spill"),
+        )
+        self._parent: WarmParent | None = None
+        self._children: set[_Child] = set()
+
+    async def __aenter__(self) -> Self:
+        """Start the parent, which becomes warm in the background."""
+        self._parent = WarmParent.start(self._module, self._timezone)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the parent and all children."""
+        await self.close()
+
+    async def close(self) -> None:
+        """End the parent and all children; sessions that are still open are dead afterwards."""
+        for child in list(self._children):
+            child.channel.close()
+        self._children.clear()
+        if self._parent is not None:
+            parent, self._parent = self._parent, None
+            await parent.end()
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator["Session"]:
+        """Open a session; nothing is forked before its first call."""
+        session = Session(self)
+        try:
+            yield session
+        finally:
+            await session.end()
+
+    async def fork(self) -> "_Child":
+        """Fork a child and tell it about the project; raises WorkerError."""
+        if self._parent is None or not self._parent.alive:
+            if self._parent is not None:
+                await self._parent.end()
+            self._parent = WarmParent.start(self._module, self._timezone)
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                ticket, exited = await self._parent.fork(theirs)
+            channel: AsyncChannel[Answer, Request] = await AsyncChannel.over(ours, Answer)
+        except BaseException:
+            ours.close()
+            raise
+        child = _Child(self._parent, ticket, exited, channel)
+        self._children.add(child)
+        exited.add_done_callback(lambda _: self._children.discard(child))
+        # Should it be dead already, the first request finds out.
+        with suppress(WireError):
+            await channel.send(self._project)
+        return child
+
+    def limit_of(self, request: Request) -> float:
+        """Give the seconds that a request may take."""
+        match request:
+            case DoBuild():
+                return self._limits.build_s
+            case DoExecute():
+                return self._limits.query_s
+        return self._limits.load_s
+
+
+@dataclass(frozen=True, eq=False)
+class _Child:
+    parent: WarmParent
+    ticket: int
+    exited: "asyncio.Future[int]"
+    channel: AsyncChannel[Answer, Request]
+
+    async def ask(self, request: Request) -> Answer:
+        """Send a request and wait for its answer; raises WorkerError when the child ends instead."""
+        receiving = asyncio.ensure_future(self._exchange(request))
+        either: set[asyncio.Future[Any]] = {receiving, self.exited}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not receiving.done():
+                await asyncio.wait({receiving}, timeout=_LATE_S)
+            if receiving.done() and receiving.exception() is None:
+                return receiving.result()
+            await asyncio.wait({self.exited}, timeout=_GOODBYE_S)
+            raise death_of(self.exited.result() if self.exited.done() else None)
+        finally:
+            receiving.cancel()
+
+    async def end(self) -> None:
+        """Kill the child and wait until it was reaped."""
+        self.parent.kill(self.ticket)
+        self.channel.close()
+        await asyncio.wait({self.exited}, timeout=_GOODBYE_S)
+
+    async def _exchange(self, request: Request) -> Answer:
+        await self.channel.send(request)
+        return await self.channel.receive()
+
+
+class Session:
+    """The calls of one build; implements `app.ports.LoaderSession`. Calls wait for each other."""
+
+    def __init__(self, loader: ForkingLoader) -> None:
+        self._loader = loader
+        self._child: _Child | None = None
+        self._turn = asyncio.Lock()
+
+    async def load(self, path: str) -> Loaded | LoadFailed:
+        """Load a Python source by its path as the user knows it."""
+        answer = await self._ask(DoLoad(path))
+        assert isinstance(answer, (GaveLoaded, GaveLoadFailed))
+        return answer.value
+
+    async def build(self, spec: TaskSpec, schemas: Mapping[str, Schema]) -> Built | Needs | BuildFailed:
+        """Run the builder of a task; `schemas` are those of datasets, by name without regard to case."""
+        answer = await self._ask(DoBuild(spec, tuple(schemas.items())))
+        assert isinstance(answer, (GaveBuilt, GaveNeeds, GaveBuildFailed))
+        return answer.value
+
+    async def extract(self, request: Extract) -> Extracted | Problem:
+        """Run an extractor on one file."""
+        answer = await self._ask(DoExtract(request))
+        assert isinstance(answer, (GaveExtracted, GaveProblem))
+        return answer.value
+
+    async def execute(self, request: Execute) -> Executed | Problem:
+        """Run a query that calls Python functions of the user."""
+        answer = await self._ask(DoExecute(request))
+        assert isinstance(answer, (GaveExecuted, GaveProblem))
+        return answer.value
+
+    async def end(self) -> None:
+        """End the child, if there is one."""
+        child, self._child = self._child, None
+        if child is not None:
+            await child.end()
+
+    async def _ask(self, request: Request) -> Answer:
+        async with self._turn:
+            if self._child is None or self._child.exited.done():
+                await self.end()
+                self._child = await self._loader.fork()
+            limit = self._loader.limit_of(request)
+            try:
+                async with asyncio.timeout(limit):
+                    answer = await self._child.ask(request)
+            except TimeoutError as error:
+                await self.end()
+                raise WorkerError("timeout", f"it did not end within {limit:g} s") from error
+            except BaseException:
+                await self.end()
+                raise
+            return await self._sound(answer)
+
+    async def _sound(self, answer: Answer) -> Answer:
+        if isinstance(answer, InputMoved):
+            raise InputMovedError(answer.path)
+        if isinstance(answer, Fault):
+            await self.end()
+            raise WorkerError("memory" if answer.memory else "crash", answer.message)
+        return answer
+
+
+def death_of(status: int | None) -> WorkerError:
+    """Say how a child ended that was not meant to, by its wait status."""
+    if status is None:
+        return WorkerError("crash", "its process closed its connection")
+    if not os.WIFSIGNALED(status):
+        return WorkerError("crash", f"its process ended with exit status {os.waitstatus_to_exitcode(status)}")
+    number = os.WTERMSIG(status)
+    if number == signal.SIGKILL:
+        return WorkerError("memory", "its process was killed from outside, as a system does that runs out of memory")
+    return WorkerError("crash", f"its process ended by {signal.Signals(number).name}")

@@ -1,0 +1,111 @@
+"""What a loaded file declares: tasks and extractors, and the declarations that are wrong.
+
+A function counts where it was defined: a task that another file imports is not declared twice. A wrong declaration is
+a problem of its own and takes nothing else of the file with it. The line of a task is that of its first decorator.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import FunctionType, ModuleType
+from typing import Any
+
+from relspec.authoring import Declaration, Role, declarations
+from relspec.core.declaration import Fault, declare
+from relspec.core.problem import Code, Problem
+from relspec.core.spec import Builder, Language, TaskSpec
+from relspec.core.suggest import closest
+from relspec.core.work import ExtractorSpec
+
+UserFunction = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The declarations of one file, each with its function. Extractors have no digest yet."""
+
+    tasks: tuple[tuple[TaskSpec, UserFunction], ...]
+    extractors: tuple[tuple[ExtractorSpec, UserFunction], ...]
+    problems: tuple[Problem, ...]
+
+    def task(self, spec: TaskSpec) -> UserFunction | None:
+        """Find the builder of a task."""
+        return next((function for known, function in self.tasks if known.name == spec.name), None)
+
+
+def declared(module: ModuleType, path: str, shown: str) -> Declared:
+    """Collect what the file at `path`, loaded as `module`, declares; `shown` is how the user knows it."""
+    tasks: list[tuple[TaskSpec, UserFunction]] = []
+    extractors: list[tuple[ExtractorSpec, UserFunction]] = []
+    problems: list[Problem] = []
+    for declaration in declarations():
+        origin = _origin(declaration.function)
+        if origin is None or origin.__code__.co_filename != path or declaration.function.__module__ != module.__name__:
+            continue
+        line, name = origin.__code__.co_firstlineno, declaration.function.__name__
+        found = _judged(declaration, shown, line)
+        if isinstance(found, Fault):
+            problems.append(Problem(Code.DECLARATION, name, shown, line, 1, found.message, found.hint))
+        elif isinstance(found, TaskSpec):
+            tasks.append((found, _outermost(module, declaration)))
+        else:
+            extractors.append((found, _outermost(module, declaration)))
+    return Declared(tuple(tasks), tuple(extractors), tuple(problems))
+
+
+def with_digest(spec: ExtractorSpec, digest: str) -> ExtractorSpec:
+    """Complete the spec of an extractor."""
+    return replace(spec, digest=digest)
+
+
+def _judged(declaration: Declaration, shown: str, line: int) -> TaskSpec | ExtractorSpec | Fault:
+    function, options = declaration.function, declaration.options
+    takes = "ctx" if declaration.role is Role.TASK else "file"
+    fault = _wrong_shape(function, takes)
+    if fault is not None:
+        return fault
+    if declaration.role is Role.TASK:
+        return declare(options, function.__name__, Builder(Language.PYTHON, shown, function.__qualname__), line)
+    fault = _wrong_extractor(options)
+    if fault is not None:
+        return fault
+    return ExtractorSpec(function.__name__, options["files"], shown, function.__qualname__, line, "")
+
+
+def _wrong_shape(function: UserFunction, takes: str) -> Fault | None:
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+        return Fault("", f"{function.__name__} is a coroutine or a generator", "make it an ordinary function")
+    parameters = inspect.signature(function).parameters.values()
+    required = [p for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if len(required) > 1 or any(p.kind is p.KEYWORD_ONLY for p in required):
+        names = ", ".join(p.name for p in required)
+        return Fault("", f"{function.__name__} takes ({names}); it is called with one argument", f"take ({takes}) only")
+    return None
+
+
+def _wrong_extractor(options: dict[str, Any]) -> Fault | None:
+    wrong = next((option for option in options if option != "files"), None)
+    if wrong is not None:
+        hint = "did you mean 'files'?" if closest(wrong, ["files"]) else "the only option is files"
+        return Fault(wrong, f"an extractor has no option {wrong!r}", hint)
+    files = options.get("files")
+    if isinstance(files, str) and files and not files.startswith(("/", "..")):
+        return None
+    return Fault("files", f"files must be a glob from the project, not {files!r}", 'write files="src/**/*.py"')
+
+
+def _origin(function: UserFunction) -> FunctionType | None:
+    found = inspect.unwrap(function)
+    return found if isinstance(found, FunctionType) else None
+
+
+def _outermost(module: ModuleType, declaration: Declaration) -> UserFunction:
+    """Prefer what other decorators made of the function, where the module holds that under its name."""
+    function = declaration.function
+    held: UserFunction | None = vars(module).get(function.__name__)
+    chain: Any = held
+    while held is not None and chain is not None:
+        if chain is function:
+            return held
+        chain = getattr(chain, "__wrapped__", None)
+    return function

@@ -1,0 +1,167 @@
+"""What the daemon says to the warm parent, and to the child of a session, and what it hears back.
+
+To the parent: one message a datagram; the child's end of its connection travels with `Fork` as a descriptor.
+To a child: `Configure` first, which has no answer, then one request at a time, each with one answer.
+"""
+
+import msgspec
+
+from relspec.core.problem import Problem
+from relspec.core.schema import Schema
+from relspec.core.spec import TaskSpec
+from relspec.core.work import (
+    BuildFailed,
+    Built,
+    Execute,
+    Executed,
+    Extract,
+    Extracted,
+    Loaded,
+    LoadFailed,
+    Needs,
+)
+
+#: A control message is a few numbers; the longest datagram that is read.
+CONTROL_BYTES_MAX = 4096
+
+
+class Fork(msgspec.Struct, tag="fork", frozen=True):
+    """Fork a child that serves the connection that comes with this; `ticket` names it from now on."""
+
+    ticket: int
+
+
+class Kill(msgspec.Struct, tag="kill", frozen=True):
+    """End a child and all processes of its group, now; of no effect when it is gone."""
+
+    ticket: int
+
+
+class Forked(msgspec.Struct, tag="forked", frozen=True):
+    """A child runs."""
+
+    ticket: int
+    pid: int
+
+
+class Exited(msgspec.Struct, tag="exited", frozen=True):
+    """A child ended and was reaped; `status` is that of `waitpid`."""
+
+    ticket: int
+    status: int
+
+
+Order = Fork | Kill
+Report = Forked | Exited
+
+
+class Configure(msgspec.Struct, tag="configure", frozen=True):
+    """The project: absolute paths of its root, task folders and state, and what an execution may cost."""
+
+    root: str
+    folders: tuple[str, ...]
+    state: str
+    timezone: str
+    memory_mb: int
+    spill: str
+
+
+class DoLoad(msgspec.Struct, tag="load", frozen=True):
+    """Load a file."""
+
+    path: str
+
+
+class DoBuild(msgspec.Struct, tag="build", frozen=True):
+    """Run the builder of a task."""
+
+    spec: TaskSpec
+    schemas: tuple[tuple[str, Schema], ...]
+
+
+class DoExtract(msgspec.Struct, tag="extract", frozen=True):
+    """Run an extractor on a file."""
+
+    request: Extract
+
+
+class DoExecute(msgspec.Struct, tag="execute", frozen=True):
+    """Run a query that calls Python functions."""
+
+    request: Execute
+
+
+class GaveLoaded(msgspec.Struct, tag="loaded", frozen=True):
+    """A file was loaded."""
+
+    value: Loaded
+
+
+class GaveLoadFailed(msgspec.Struct, tag="load-failed", frozen=True):
+    """A file does not load."""
+
+    value: LoadFailed
+
+
+class GaveBuilt(msgspec.Struct, tag="built", frozen=True):
+    """A builder gave a query."""
+
+    value: Built
+
+
+class GaveNeeds(msgspec.Struct, tag="needs", frozen=True):
+    """A builder needs the schemas of further datasets."""
+
+    value: Needs
+
+
+class GaveBuildFailed(msgspec.Struct, tag="build-failed", frozen=True):
+    """A builder gave no query."""
+
+    value: BuildFailed
+
+
+class GaveExtracted(msgspec.Struct, tag="extracted", frozen=True):
+    """An extractor gave tables."""
+
+    value: Extracted
+
+
+class GaveExecuted(msgspec.Struct, tag="executed", frozen=True):
+    """A query was run."""
+
+    value: Executed
+
+
+class GaveProblem(msgspec.Struct, tag="problem", frozen=True):
+    """Something is wrong in the user's files."""
+
+    value: Problem
+
+
+class InputMoved(msgspec.Struct, tag="input-moved", frozen=True):
+    """An input changed while it was read."""
+
+    path: str
+
+
+class Fault(msgspec.Struct, tag="fault", frozen=True):
+    """We met an error of our own; the child ends after this."""
+
+    message: str
+    memory: bool
+
+
+Request = Configure | DoLoad | DoBuild | DoExtract | DoExecute
+Answer = (
+    GaveLoaded
+    | GaveLoadFailed
+    | GaveBuilt
+    | GaveNeeds
+    | GaveBuildFailed
+    | GaveExtracted
+    | GaveExecuted
+    | GaveProblem
+    | InputMoved
+    | Fault
+)
