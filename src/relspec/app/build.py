@@ -80,7 +80,7 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
     candidates |= {s.name for s in world.catalog.by_name.values() if s.builder.path in loaded} if loaded else set()
     candidates |= {t for path in touched for t in world.used_by(path)}
     candidates |= {t for name in {*world.moved, *removed, *_outputs(world, came)} for t in world.asked_by(name)}
-    world.unsettled |= came
+    world.unsettled |= came | _unloadable(world, loaded)
     compilation = Compilation(world, TaskCompiler(world, tools.engines, session, tools.code), frozenset(touched))
     await compilation.run(frozenset(candidates & world.catalog.by_name.keys()))
     world.unsettled &= world.catalog.by_name.keys()
@@ -92,6 +92,12 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
 
 def _outputs(world: World, tasks: frozenset[str]) -> set[str]:
     return {world.catalog.by_name[t].output for t in tasks}
+
+
+def _unloadable(world: World, loaded: frozenset[str]) -> set[str]:
+    """The tasks of files that were tried to load and do not."""
+    own = {s.name for s in world.catalog.by_name.values() if s.builder.path in loaded} if loaded else set()
+    return {task for task in own if world.module_problem(task) is not None}
 
 
 def _rests(world: World, task: str) -> bool:
@@ -138,6 +144,7 @@ async def build(
     if first or shown:
         await publish(world, tools.engines, tools.objects, None if first else shown)
         world.published_revision = world.revision
+        tools.memory.set_published(world.revision)
     problems = world.problems()
     tools.tell(ProblemsFound(problems))
     record = replace(record, ms=(time.monotonic() - started) * 1000)

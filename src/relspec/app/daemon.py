@@ -267,14 +267,16 @@ async def _serve(layout: Layout, tell: Callable[[Progress], None]) -> int:
         watcher = await stack.enter_async_context(FileWatcher(layout, settings, workspace.files.directories))
         daemon = Daemon(workspace, watcher, tell)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        interrupted = asyncio.Event()
+        loop.add_signal_handler(signal.SIGINT, lambda: (interrupted.set(), daemon.stop()))
+        for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, daemon.stop)
         answers = Answers(workspace, pid=os.getpid(), sync=daemon.sync, stop=daemon.stop)
         async with serve(layout, answers.answer):
             await daemon.run()
-    return 0
+    return 130 if interrupted.is_set() else 0
 
 
 def run(layout: Layout, listener: Callable[[Progress], None]) -> int:
-    """Run the daemon in this process until it is stopped; the exit code."""
+    """Run the daemon in this process until it is stopped; the exit code: 130 after Ctrl-C, else 0."""
     return asyncio.run(_serve(layout, listener))

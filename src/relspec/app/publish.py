@@ -4,7 +4,7 @@ Both are switched atomically, and both can be made again from the store at any t
 publication costs a repetition at the next start.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from relspec.app.ports import Engines, ObjectStore
 from relspec.app.world import World
@@ -18,7 +18,7 @@ from relspec.core.work import PublishViews, ViewDefinition
 async def publish(world: World, engines: Engines, objects: ObjectStore, names: Iterable[str] | None) -> None:
     """Show what changed: the datasets `names` in any case, or everything with `None`."""
     whole = names is None
-    wanted = set(all_names(world)) if names is None else {n.lower() for n in names}
+    wanted = {name.lower(): name for name in (all_names(world) if names is None else names)}
     _tables(world, objects, wanted, whole=whole)
     changed, dropped = _definitions(world, wanted)
     request = PublishViews(
@@ -37,27 +37,38 @@ async def publish(world: World, engines: Engines, objects: ObjectStore, names: I
         world.loose_problems["publish"] = (Problem(Code.CRASH, None, None, None, None, message, None),)
 
 
+def is_shown(world: World, objects: ObjectStore) -> bool:
+    """Whether every table lies where users open it: what a start has to repair otherwise. Cost: two stats a table."""
+    published = [o for n, o in world.outputs.items() if _is_published(world, n)]
+    return world.layout.views.exists() and all(objects.shows(o.output, o.content) for o in published)
+
+
+def _is_published(world: World, name: str) -> bool:
+    spec = world.producer(name)
+    return spec is not None and spec.kind is Kind.MATERIALIZATION
+
+
 def all_names(world: World) -> tuple[str, ...]:
     """The names of everything that a reader can open, in lower case, sorted."""
     views = (s.output for s in world.catalog.by_output.values() if s.kind is Kind.VIEW)
     return tuple(sorted({*(n.lower() for n in world.sources), *world.outputs, *(v.lower() for v in views)}))
 
 
-def _tables(world: World, objects: ObjectStore, wanted: set[str], *, whole: bool) -> None:
+def _tables(world: World, objects: ObjectStore, wanted: Mapping[str, str], *, whole: bool) -> None:
     shown: set[str] = set()
     for name in sorted(wanted):
         spec, output = world.producer(name), world.outputs.get(name)
-        if spec is not None and output is not None and spec.kind is Kind.MATERIALIZATION:
+        if output is not None and _is_published(world, name):
             objects.show(output.output, output.content)
             shown.add(output.output)
         elif not whole:
-            objects.hide(name if spec is None else spec.output)
+            objects.hide(wanted[name] if spec is None else spec.output)
     if whole:
         for name in objects.shown() - shown:
             objects.hide(name)
 
 
-def _definitions(world: World, wanted: set[str]) -> tuple[tuple[ViewDefinition, ...], tuple[str, ...]]:
+def _definitions(world: World, wanted: Iterable[str]) -> tuple[tuple[ViewDefinition, ...], tuple[str, ...]]:
     """Definitions in an order in which each comes after what it reads, and the names that are gone."""
     stored: list[ViewDefinition] = []
     views: dict[str, ViewDefinition] = {}

@@ -16,6 +16,7 @@ from relspec.app.digests import Digests
 from relspec.app.executions import Executions
 from relspec.app.load import needs_of
 from relspec.app.ports import Loader
+from relspec.app.publish import is_shown
 from relspec.app.run import Run, Workshop
 from relspec.app.world import World
 from relspec.core.errors import ConfigError
@@ -142,6 +143,8 @@ async def open_workspace(layout: Layout, tell: Callable[[Progress], None]) -> As
         store.set_engine(engine)
         objects = Objects(layout)
         _find_unsettled(world, objects)
+        if store.published() == world.revision and is_shown(world, objects):
+            world.published_revision = world.revision
         engines = await stack.enter_async_context(EnginePool(settings.limits, settings.timezone, layout.temporary))
         loader = await stack.enter_async_context(ForkingLoader(layout, settings))
         files = Files(layout, settings)

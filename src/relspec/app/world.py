@@ -281,7 +281,7 @@ class World:
         return bool(self._noted_names())
 
     def notes_shown(self) -> frozenset[str]:
-        """The names of committed datasets that wait to be published; asking takes them."""
+        """The names of committed datasets that wait to be published, as they were spelled; asking takes them."""
         shown, self._shown = frozenset(self._shown), set()
         return shown
 
@@ -313,11 +313,11 @@ class World:
 
     def _noted_names(self) -> set[str]:
         """Datasets whose published form the notes touch: outputs, sources, views, and outputs that changed kind."""
-        names = {n.lower() for n in (*self.notes.outputs, *self.notes.sources)}
+        names = {*self.notes.outputs, *self.notes.sources}
         for task in self.notes.plans | self.notes.records:
             form, before = self._form(task), self._forms.get(task)
             if form != before:
-                names |= {f[0].lower() for f in (form, before) if f is not None}
+                names |= {f[0] for f in (form, before) if f is not None}
         return names
 
     def problems(self) -> tuple[Problem, ...]:

@@ -51,6 +51,10 @@ class Objects:
         except OSError as error:
             raise StateError(f"cannot publish {target}: {error.strerror}; check permissions and free space") from error
 
+    def shows(self, name: str, content: str) -> bool:
+        """Whether `tables/<name>.parquet` is this object."""
+        return _is_same(self._table(name), self._layout.object(content))
+
     def hide(self, name: str) -> None:
         """Take `tables/<name>.parquet` away; readers that have it open keep it."""
         self._table(name).unlink(missing_ok=True)

@@ -60,11 +60,21 @@ class Store:
         """Remember which engine made what is current."""
         self._connection.execute("insert or replace into setting values ('engine', ?)", (identity,))
 
+    def set_published(self, revision: int) -> None:
+        """Remember the revision that readers see, so that the next start need not show it again."""
+        self._connection.execute("insert or replace into setting values ('published', ?)", (str(revision),))
+
+    def published(self) -> int | None:
+        """The revision that readers saw last; `None` when nothing was ever shown."""
+        row = self._connection.execute("select value from setting where name = 'published'").fetchone()
+        return None if row is None else int(row[0])
+
     def forget_sessions(self) -> None:
-        """Drop what other sessions remembered with the policy `session`."""
-        self._connection.execute(
-            "delete from memo where policy = ? and session <> ?", (CachePolicy.SESSION, self._session)
-        )
+        """Drop what other sessions remembered with the policy `session`, except what is current: this session's now."""
+        mine = "update memo set session = ? where key in (select key from output)"
+        rest = "delete from memo where policy = ? and session <> ?"
+        self._connection.execute(mine, (self._session,))
+        self._connection.execute(rest, (CachePolicy.SESSION, self._session))
 
     def remembered(self, key: str) -> MemoRow | None:
         """Look an execution up by its key."""
