@@ -1,0 +1,346 @@
+"""The watch on the real system: after the hints have settled, what was scanned is what is there."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from relspec.core.layout import Layout
+from relspec.core.settings import Settings, WatchSettings
+from relspec.core.tree import Tree
+from relspec.edges import watch
+from relspec.edges.files import Files
+from relspec.edges.watch import FileWatcher
+
+#: Far longer than anything here takes; an audit in between would hide what the events missed.
+DEADLINE_S = 20.0
+QUIET = WatchSettings(audit_s=3_600)
+
+Hints = frozenset[str] | None
+
+
+@dataclass
+class Desk:
+    """A watcher with a consumer that scans on every hint, as the daemon does."""
+
+    root: Path
+    files: Files
+    watcher: FileWatcher
+    tree: Tree = field(default_factory=dict)
+    held: frozenset[str] = frozenset()
+    hints: list[Hints] = field(default_factory=list)
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def consume(self) -> None:
+        async for hints in self.watcher.hints():
+            self.look(hints)
+
+    def look(self, hints: Hints) -> None:
+        self.hints.append(hints)
+        found = self.files.scan(hints, self.tree)
+        self.tree, self.held = found.tree, found.held
+        self.moved.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while not condition():
+                self.moved.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.moved.wait(), 0.05)
+                if self.held:
+                    self.look(frozenset(str(self.root / path) for path in self.held))
+
+    def is_true(self) -> bool:
+        """Whether the tree is what a new look at everything finds."""
+        truth = Files(Layout(self.root), Settings()).scan(None, {})
+        return not truth.held and self.tree == truth.tree
+
+    async def settle(self) -> None:
+        """Take in every event so far, by the barrier alone, and what was held."""
+        await self.watcher.barrier()
+        await self.until(lambda: not self.held)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for folder in ("tasks", "data", "state"):
+        (tmp_path / folder).mkdir()
+    return tmp_path
+
+
+@contextlib.asynccontextmanager
+async def opened(root: Path, settings: WatchSettings = QUIET) -> AsyncIterator[Desk]:
+    layout = Layout(root)
+    files = Files(layout, Settings())
+    async with FileWatcher(layout, settings, files.directories) as watcher:
+        desk = Desk(root, files, watcher)
+        consumer = asyncio.create_task(desk.consume())
+        try:
+            await desk.until(lambda: bool(desk.hints))
+            yield desk
+            assert not consumer.done() or consumer.result() is None
+        finally:
+            consumer.cancel()
+            await asyncio.gather(consumer, return_exceptions=True)
+
+
+@pytest.fixture
+async def desk(root: Path) -> AsyncIterator[Desk]:
+    (root / "tasks/a.sql").write_text("select 1")
+    async with opened(root) as desk:
+        assert desk.hints == [None]
+        assert desk.watcher.polling is None
+        yield desk
+
+
+def in_place(file: Path) -> None:
+    file.write_text("select 2")
+
+
+def by_rename(file: Path) -> None:
+    (file.parent / ".a.sql.tmp").write_text("select 2")
+    (file.parent / ".a.sql.tmp").rename(file)
+
+
+def delete_and_recreate(file: Path) -> None:
+    file.unlink()
+    file.write_text("select 2")
+
+
+def as_vim_does(file: Path) -> None:
+    probe = file.parent / "4913"
+    probe.touch()
+    probe.unlink()
+    file.rename(file.with_name("a.sql~"))
+    file.write_text("select 2")
+    file.with_name("a.sql~").unlink()
+
+
+def as_emacs_does(file: Path) -> None:
+    (file.parent / ".#a.sql").symlink_to("me@host.1:2")
+    shutil.copy2(file, file.with_name("a.sql~"))
+    file.write_text("select 2")
+    (file.parent / ".#a.sql").unlink()
+
+
+@pytest.mark.parametrize("save", [in_place, by_rename, delete_and_recreate, as_vim_does, as_emacs_does])
+async def test_every_way_of_saving_is_seen_and_looks_at_the_file_alone(
+    desk: Desk, save: Callable[[Path], None]
+) -> None:
+    content = desk.tree["tasks/a.sql"].content
+    save(desk.root / "tasks/a.sql")
+    await desk.until(lambda: desk.is_true() and desk.tree["tasks/a.sql"].content != content)
+    assert None not in desk.hints[1:], "one save made the whole project be looked at"
+    assert list(desk.tree) == ["tasks/a.sql"]
+
+
+async def test_a_hint_comes_soon(desk: Desk) -> None:
+    delays = []
+    for n in range(15):
+        start, seen = time.perf_counter(), len(desk.hints)
+        (desk.root / "tasks/a.sql").write_text(f"select {n}")
+        await desk.until(lambda seen=seen: len(desk.hints) > seen)
+        delays.append(time.perf_counter() - start)
+    assert sorted(delays)[7] < 0.04
+
+
+def copy_of_2000_files(source: Path, target: Path) -> None:
+    for n in range(40):
+        (source / f"d{n}/e").mkdir(parents=True)
+        for m in range(50):
+            (source / f"d{n}/e/f{m}.sql").write_text(f"select {n}, {m}")
+    subprocess.run(["cp", "-r", str(source), str(target)], check=True)
+
+
+async def test_a_burst_of_files_in_new_folders_is_found_whole(desk: Desk, tmp_path: Path) -> None:
+    copy_of_2000_files(tmp_path / "aside", desk.root / "tasks/new")
+    await desk.until(lambda: len(desk.tree) == 2_001)
+    assert desk.is_true()
+    shutil.rmtree(desk.root / "tasks/new")
+    await desk.until(lambda: len(desk.tree) == 1)
+
+
+async def test_a_file_in_a_chain_of_new_folders_is_found_by_the_barrier(desk: Desk) -> None:
+    for n in range(30):
+        file = desk.root / f"tasks/p{n}/q/r/s.sql"
+        file.parent.mkdir(parents=True)
+        file.write_text("select 1")
+        await desk.settle()
+        assert f"tasks/p{n}/q/r/s.sql" in desk.tree
+
+
+async def test_the_barrier_shows_every_write_before_it(desk: Desk) -> None:
+    """Caught the break "return at once"."""
+    file = desk.root / "tasks/a.sql"
+    for n in range(60):
+        file.write_text(f"select {n:03}")
+        await desk.watcher.barrier()
+        content = desk.tree["tasks/a.sql"].content
+        truth = desk.files.read_code("tasks/a.sql")
+        assert isinstance(truth, tuple)
+        assert content == truth[0]
+    assert None not in desk.hints[1:], "the barrier fell back to looking at everything"
+    assert list((desk.root / "state/cookies").iterdir()) == []
+
+
+async def test_barriers_at_the_same_time_all_return(desk: Desk) -> None:
+    (desk.root / "tasks/b.sql").write_text("select 1")
+    await asyncio.gather(*(desk.watcher.barrier() for _ in range(20)))
+    assert "tasks/b.sql" in desk.tree
+
+
+async def test_a_barrier_without_its_cookie_asks_for_a_whole_look(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "_write", lambda cookie: False)
+    await desk.watcher.barrier()
+    assert desk.hints[-1] is None
+    # A cookie that nobody tells of: the time limit decides.
+    monkeypatch.setattr(watch, "_write", lambda cookie: True)
+    before = len(desk.hints)
+    await desk.watcher.barrier()
+    assert desk.hints[before:] == [None]
+
+
+async def test_cookies_and_our_own_state_never_wake_anybody(desk: Desk) -> None:
+    for n in range(5):
+        (desk.root / f"state/{n}.parquet").write_text("x")
+        await desk.watcher.barrier()
+    assert desk.hints == [None]
+
+
+async def test_a_refresh_watches_what_is_new_in_the_scope(desk: Desk) -> None:
+    (desk.root / "lib").mkdir()
+    await desk.settle()
+    desk.files.extend([], ["lib/x.py"])
+    desk.watcher.refresh()
+    await desk.watcher.barrier()
+    seen = len(desk.hints)
+    (desk.root / "lib/x.py").write_text("1")
+    await desk.until(lambda: "lib/x.py" in desk.tree)
+    assert desk.hints[seen:] == [frozenset({str(desk.root / "lib/x.py")})]
+
+
+async def test_a_root_that_is_swapped_is_noticed(root: Path) -> None:
+    project = root / "project"
+    (project / "tasks").mkdir(parents=True)
+    async with opened(project) as desk:
+        for n in range(2):
+            other = root / f"other{n}"
+            (other / "tasks").mkdir(parents=True)
+            (other / f"tasks/{n}.sql").write_text("select 1")
+            project.rename(root / f"aside{n}")
+            other.rename(project)
+            await desk.until(lambda n=n: list(desk.tree) == [f"tasks/{n}.sql"])
+        (project / "tasks/later.sql").write_text("select 1")
+        await desk.until(lambda: "tasks/later.sql" in desk.tree)
+
+
+async def test_a_root_that_is_deleted_and_made_again_is_watched_again(root: Path) -> None:
+    project = root / "project"
+    (project / "tasks").mkdir(parents=True)
+    async with opened(project) as desk:
+        shutil.rmtree(project)
+        (project / "tasks").mkdir(parents=True)
+        (project / "tasks/a.sql").write_text("select 1")
+        await desk.until(lambda: "tasks/a.sql" in desk.tree)
+
+
+async def test_a_folder_of_the_scope_may_come_later(root: Path) -> None:
+    (root / "tasks").rmdir()
+    async with opened(root) as desk:
+        (root / "tasks/deep").mkdir(parents=True)
+        (root / "tasks/deep/a.sql").write_text("select 1")
+        await desk.until(lambda: "tasks/deep/a.sql" in desk.tree)
+        (root / "tasks/deep/b.sql").write_text("select 1")
+        await desk.until(lambda: "tasks/deep/b.sql" in desk.tree)
+
+
+async def test_state_that_is_deleted_does_not_stop_the_watch(desk: Desk) -> None:
+    shutil.rmtree(desk.root / "state")
+    (desk.root / "tasks/b.sql").write_text("select 1")
+    await desk.watcher.barrier()
+    assert "tasks/b.sql" in desk.tree
+
+
+async def test_a_name_that_is_not_utf8_does_not_stop_the_watch(desk: Desk) -> None:
+    Path(os.fsdecode(os.fsencode(desk.root) + b"/tasks/\xff.sql")).touch()
+    for name in ("b", "c"):
+        (desk.root / f"tasks/{name}.sql").write_text("select 1")
+        await desk.until(lambda name=name: f"tasks/{name}.sql" in desk.tree)
+    await desk.watcher.barrier()
+    assert desk.is_true()
+
+
+async def test_a_folder_known_by_two_names_is_looked_at_by_both(root: Path, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    for name in ("one", "two"):
+        (root / "tasks" / name).symlink_to(shared)
+    async with opened(root) as desk:
+        (shared / "a.sql").write_text("select 1")
+        await desk.until(lambda: sorted(desk.tree) == ["tasks/one/a.sql", "tasks/two/a.sql"])
+
+
+async def test_a_large_batch_makes_everything_be_looked_at(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "BATCH_MAX", 3)
+    for n in range(3):
+        (desk.root / f"tasks/{n}.sql").write_text("select 1")
+    await desk.watcher.barrier()
+    assert desk.hints[-1] is None
+    assert desk.is_true()
+
+
+async def test_the_audit_finds_what_no_event_told(root: Path, tmp_path: Path) -> None:
+    target = tmp_path / "target.sql"
+    target.write_text("select 1")
+    (tmp_path / "target.d").mkdir()
+    target = target.rename(tmp_path / "target.d/target.sql")
+    (root / "tasks/link.sql").symlink_to(target)
+    async with opened(root, WatchSettings(audit_s=0.3)) as desk:
+        content = desk.tree["tasks/link.sql"].content
+        target.write_text("select 2")
+        await desk.until(lambda: desk.tree["tasks/link.sql"].content != content)
+
+
+async def test_a_refused_watch_polls_and_says_why(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("OS file watch limit reached.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watch, "RustNotify", refuse)
+        patch.setattr(watch, "TICK_S", 0.05)
+        patch.setattr(watch, "RETRY_S", 0.2)
+        async with opened(root) as desk:
+            assert desk.watcher.polling == "the system refused to watch: OS file watch limit reached."
+            (root / "tasks/a.sql").write_text("select 1")
+            await desk.until(lambda: "tasks/a.sql" in desk.tree)
+            await desk.watcher.barrier()
+            patch.undo()
+            patch.setattr(watch, "RETRY_S", 0.2)
+            await desk.until(lambda: desk.watcher.polling is None)
+
+
+async def test_a_silent_file_system_is_polled(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "silent_type", lambda mountinfo, path: "nfs4")
+    monkeypatch.setattr(watch, "TICK_S", 0.05)
+    async with opened(root) as desk:
+        assert desk.watcher.polling is not None
+        assert "of type nfs4, which does not tell" in desk.watcher.polling
+        await desk.until(lambda: desk.hints[:3] == [None, None, None])
+
+
+async def test_the_end_cancels_who_waits_and_leaves_no_thread(root: Path) -> None:
+    async with opened(root) as desk:
+        pass
+    watcher = FileWatcher(Layout(root), QUIET, desk.files.directories)
+    async with watcher:
+        waiting = asyncio.create_task(watcher.barrier())
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
