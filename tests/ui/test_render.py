@@ -154,9 +154,9 @@ def status_task(name: str, state: str, **changed: Any) -> dict[str, Any]:
         "state": state,
         "rows": 1234567,
         "fingerprint": "f",
-        "executed_at": "2026-11-02 10:00:00",
+        "executed_at": "2026-11-02T10:00:00.125+00:00",
         "ms": 3.2,
-        "reason": None,
+        "reason": "why it ran last",
     } | changed
 
 
@@ -175,7 +175,7 @@ def test_status_is_an_aligned_table_and_a_sum() -> None:
     assert (
         shown(status_lines(STATUS, PAPER))
         == """\
-TASK             STATE         ROWS  TIME  EXECUTED             REASON
+TASK             STATE         ROWS  TIME  EXECUTED (UTC)       REASON
 daily            fresh    1,234,567  3 ms  2026-11-02 10:00:00
 top -> top_days  blocked          -     -  -                    no daily.x
 1 fresh, 1 blocked; revision 9; daemon runs (pid 42)
@@ -228,7 +228,7 @@ def test_why_shows_the_rules_and_the_chain_step_by_step() -> None:
             {"rule": "other", "because": "b", "upstream": None, "columns": []},
         ],
         "chain": [
-            {"kind": "file", "name": "data/orders.csv", "action": "modified", "because": None},
+            {"kind": "file", "name": "data/orders.csv", "action": "modified", "because": "data/orders.csv modified"},
             {"kind": "dataset", "name": "orders", "columns": ["day", "amount"], "because": "its rows moved"},
             {"kind": "task", "name": "top"},
         ],

@@ -8,7 +8,7 @@ from relspec.ui.render.problems import problem_lines
 from relspec.ui.render.text import GAP, clip, counted, duration, escape, pad, widths_of
 
 _COLOURS = {"fresh": "green", "stale": "yellow", "running": "blue", "blocked": "yellow", "failed": "red"}
-_HEAD = ("TASK", "STATE", "ROWS", "TIME", "EXECUTED", "REASON")
+_HEAD = ("TASK", "STATE", "ROWS", "TIME", "EXECUTED (UTC)", "REASON")
 _RIGHT = frozenset({"ROWS", "TIME"})
 
 
@@ -31,9 +31,15 @@ def _row(task: Mapping[str, Any]) -> tuple[str, ...]:
         escape(task["state"]),
         "-" if task["rows"] is None else f"{task['rows']:,}",
         "-" if task["ms"] is None else duration(task["ms"]),
-        "-" if task["executed_at"] is None else escape(str(task["executed_at"])),
-        escape(task["reason"] or ""),
+        "-" if task["executed_at"] is None else _moment(task["executed_at"]),
+        # Of a fresh task it is why it ran last, which would read as if something were wrong with it.
+        "" if task["state"] == "fresh" else escape(task["reason"] or ""),
     )
+
+
+def _moment(at: str) -> str:
+    """Shorten an ISO moment in UTC, as documents have it, to the second."""
+    return escape(at.partition(".")[0].removesuffix("+00:00").replace("T", " "))
 
 
 def _line(row: tuple[str, ...], widths: list[int], state: str | None, page: Page) -> str:

@@ -46,7 +46,7 @@ def _reason(reason: Mapping[str, Any], page: Page) -> list[str]:
 def _step(step: Mapping[str, Any]) -> str:
     """Show one link: its kind and name, the columns that carried the change, and what was recorded of it."""
     columns = ", ".join(escape(column) for column in step.get("columns") or ())
-    because = step.get("because") or step.get("action")
+    because = step.get("action" if step["kind"] == "file" else "because")
     place = f"{escape(step['kind'])} {escape(step['name'])}" + (f" ({columns})" if columns else "")
     return f"{place}: {escape(because)}" if because else place
 
