@@ -23,6 +23,8 @@ from tests.bench.project import cone, dag, query, save, targets, write_data, wri
 
 #: Idle time before each save, for the daemon and for the floor alike.
 GAP_S = 0.08
+#: An edit moves the values by so much that no rounding below it hides the move.
+STEP = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,8 @@ def bench(n_tasks: int, rounds: int, place: Path) -> None:
         for step, name in chosen.items():
             path, names = root / "tasks" / f"{name}.sql", cone(nodes, name)
             few = rounds if len(names) < 50 else max(3, rounds // 3)
-            edits = lambda i, path=path, name=name: save(path, query(by_name[name], i + 1))  # noqa: E731
-            below = measure(floor, names, few, GAP_S)
+            edits = lambda i, path=path, name=name: save(path, query(by_name[name], (i + 1) * STEP))  # noqa: E731
+            below = measure(floor, names, few, (GAP_S, STEP))
             print(_measured(daemon, step, edits, few, below).line(), flush=True)
         print(f"{'status':<12}{statistics.median(status_ms(root) for _ in range(rounds)):9.1f}   (a whole process)")
         print(f"peak memory of the daemon and its children: {daemon.peak_mb:.0f} MB")

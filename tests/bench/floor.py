@@ -41,12 +41,13 @@ class Floor:
         aside.rename(target)
 
 
-def measure(floor: Floor, names: tuple[str, ...], rounds: int, gap_s: float) -> float:
-    """The median of some rebuilds of a cone, each after the same idle gap that the daemon gets."""
+def measure(floor: Floor, names: tuple[str, ...], rounds: int, manner: tuple[float, int]) -> float:
+    """The median of some rebuilds of a cone, each after the same idle gap and with the same edits as the daemon's."""
+    gap_s, step = manner
     times = []
     for i in range(rounds):
         time.sleep(gap_s)  # An idle gap is part of what is measured: caches and clocks cool down.
-        times.append(floor.rebuild_ms(names, i + 1))
+        times.append(floor.rebuild_ms(names, (i + 1) * step))
     return statistics.median(times)
 
 

@@ -51,7 +51,7 @@ def _stale(connection: sqlite3.Connection, root: Path) -> dict[str, str]:
         for (task,) in _rows(connection, "select task from plan_file where path = ?", path):
             stale.setdefault(task, path)
         datasets += [(name, path) for (name,) in _rows(connection, _SOURCES_OF_FILE, path)]
-    queue = [(task, path) for task, path in stale.items()]
+    queue = list(stale.items())
     while queue or datasets:
         while datasets:
             dataset, path = datasets.pop()
