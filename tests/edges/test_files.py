@@ -257,11 +257,13 @@ def test_state_is_never_entered_or_opened_however_it_is_reached(root: Path, monk
     (root / "data/tables").symlink_to(root / "state/tables")
     (root / "data/db.csv").symlink_to(database)
     (root / "data/hard.csv").hardlink_to(database)
+    (root / "data/other.csv").symlink_to(root / "state/tables/t.parquet")
     opened: list[str] = []
     real = os.open
     monkeypatch.setattr(os, "open", lambda path, *more, **even: opened.append(str(path)) or real(path, *more, **even))
     files = Files(Layout(root), Settings(data=("data", "moved")))
     (root / "moved").symlink_to(root / "state")
+    files.extend(["**/*.sql"], [])
     reached = ("tasks/link/secret.sql", "data/tables/t.parquet", "data/db.csv", "data/hard.csv", "state/secret.sql")
     tree = files.scan(None, {}).tree
     assert files.scan(hint(*(root / path for path in reached)), tree).tree == {}
@@ -317,6 +319,15 @@ def test_a_folder_that_cannot_be_listed_is_a_problem(root: Path, monkeypatch: py
         found = whole(root)
     assert paths(found) == ["tasks/b.sql"]
     assert [problem.path for problem in found.problems] == ["tasks/in"]
+
+
+def test_a_whole_scan_forgets_problems_that_are_gone(root: Path) -> None:
+    bad = root / "tasks" / os.fsdecode(b"\xff.sql")
+    bad.touch()
+    files = Files(Layout(root), Settings())
+    assert len(files.scan(None, {}).problems) == 1
+    bad.unlink()
+    assert files.scan(None, {}).problems == ()
 
 
 def test_a_shortage_of_descriptors_loses_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

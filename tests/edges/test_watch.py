@@ -241,6 +241,17 @@ async def test_a_root_that_is_swapped_is_noticed(root: Path) -> None:
         await desk.until(lambda: "tasks/later.sql" in desk.tree)
 
 
+async def test_a_root_below_a_swapped_folder_is_noticed(root: Path) -> None:
+    """No event tells of this; caught the break "trust the watch of a root that is another folder now"."""
+    project = root / "box/project"
+    (project / "tasks").mkdir(parents=True)
+    async with opened(project) as desk:
+        (root / "box").rename(root / "aside")
+        (project / "tasks").mkdir(parents=True)
+        (project / "tasks/a.sql").write_text("select 1")
+        await desk.until(lambda: list(desk.tree) == ["tasks/a.sql"])
+
+
 async def test_a_root_that_is_deleted_and_made_again_is_watched_again(root: Path) -> None:
     project = root / "project"
     (project / "tasks").mkdir(parents=True)
@@ -269,7 +280,7 @@ async def test_state_that_is_deleted_does_not_stop_the_watch(desk: Desk) -> None
 
 
 async def test_a_name_that_is_not_utf8_does_not_stop_the_watch(desk: Desk) -> None:
-    Path(os.fsdecode(os.fsencode(desk.root) + b"/tasks/\xff.sql")).touch()
+    (desk.root / "tasks" / os.fsdecode(b"\xff.sql")).touch()
     for name in ("b", "c"):
         (desk.root / f"tasks/{name}.sql").write_text("select 1")
         await desk.until(lambda name=name: f"tasks/{name}.sql" in desk.tree)
