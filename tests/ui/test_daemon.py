@@ -135,7 +135,7 @@ def test_a_daemon_that_never_answers_is_ended(
     layout: Layout, stand_in: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     stand_in("silent")
-    monkeypatch.setattr(daemon, "START_S", 1.0)
+    monkeypatch.setattr(daemon, "START_S", 2.0)
     assert main(["daemon", "--detach", "--json"]) == 1
     error = json.loads(capsys.readouterr().out)["error"]
     assert (error["code"], error["message"]) == ("no-start", "the daemon did not start:\nwaiting for nothing")
