@@ -127,7 +127,7 @@ async def build(
     """
     started_at, started = time.time(), time.monotonic()
     compiled = await compile_changes(world, tools, session, changes)
-    await tools.executions.end(lambda task: task in compiled.cone or task not in world.catalog.by_name)
+    await tools.executions.end(lambda task: _is_obsolete(world, compiled, task))
     mark_stale(world, compiled.cone)
     workshop = Workshop(tools.engines, session, tools.memory, tools.objects, tools.executions, tools.tell)
     digests = Digests(tools.engines, tools.memory, world.graph)
@@ -135,6 +135,8 @@ async def build(
     try:
         await run.go(_wished(world, compiled.cone, wish))
         world.moved.clear()
+        # What still runs was not taken over by this run: nobody will ask for it.
+        await tools.executions.end(lambda _: True)
     finally:
         world.carry(run.memo, digests.rows(), compiled.extractions, run.made)
     record = _record(world, compiled, run, changes, (started_at, (time.monotonic() - started) * 1000))
@@ -154,6 +156,15 @@ async def build(
 
 def _wished(world: World, cone: frozenset[str], wish: Wish) -> frozenset[str]:
     return cone if wish.only is None else cone & world.graph.with_upstream(wish.only)
+
+
+def _is_obsolete(world: World, compiled: Compiled, task: str) -> bool:
+    """Whether a query that still runs for an earlier run can no longer be what this one wants."""
+    if task not in world.catalog.by_name or task in compiled.compilation.moved or task not in world.plans:
+        return True
+    moved = {name.lower() for name in world.moved}
+    reads = {need.dataset.lower() for need in world.plans[task].deps.inputs}
+    return not moved.isdisjoint(reads) or any(up in compiled.cone for up in world.graph.upstream(task))
 
 
 def mark_stale(world: World, cone: frozenset[str]) -> None:

@@ -233,9 +233,11 @@ class Daemon:
         if build.cancelled():
             return
         self._watch_scope()
+        # What the first build did is in the daemon's own report, unless somebody waits for it already.
+        if self._first_done or self._waiting:
+            self._records = [*self._records, build.result().record][-_UNREPORTED_MAX:]
         self._first_done = True
         self._building = _NO_CHANGES
-        self._records = [*self._records, build.result().record][-_UNREPORTED_MAX:]
         moved = {str(self._workspace.world.layout.root / p) for p in self._workspace.world.look_again}
         if moved:
             asyncio.get_running_loop().call_later(AGAIN_S, self._again, frozenset(moved))

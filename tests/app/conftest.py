@@ -1,0 +1,111 @@
+"""A project in a temporary folder, the installed command run on it, and conditions that are waited for."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psutil
+import pytest
+
+COMMAND = [str(Path(sys.executable).with_name("relspec-watch"))]
+DEADLINE_S = 30.0
+
+
+class Project:
+    """A project folder with the installed command."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.daemon: subprocess.Popen[str] | None = None
+        self.log = root.parent / "daemon.log"
+
+    def save(self, name: str, text: str) -> None:
+        """Save as most editors do: a new file, renamed into place."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}.new")
+        aside.write_text(text)
+        aside.replace(path)
+
+    def data(self, name: str, query: str) -> None:
+        """Write a Parquet file from a query."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}.new")
+        with duckdb.connect() as connection:
+            connection.execute(f"copy ({query}) to '{aside}' (format parquet)")
+        aside.replace(path)
+
+    def run(self, *words: str) -> tuple[int, dict[str, Any]]:
+        """Run a command with --json: its exit code and its document."""
+        done = subprocess.run(
+            [*COMMAND, *words, "--project", str(self.root), "--json"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, json.loads(done.stdout)
+
+    def start(self) -> None:
+        """Start the daemon and wait until all is ready for the first time."""
+        with self.log.open("w") as log:
+            command = [*COMMAND, "daemon", "--project", str(self.root)]
+            self.daemon = subprocess.Popen(command, stdout=log, stderr=log, text=True)
+        self.wait(lambda: "ready: " in self.log.read_text(), "the daemon to be ready")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send the daemon a signal; its exit code."""
+        assert self.daemon is not None
+        self.daemon.send_signal(number)
+        code = self.daemon.wait(DEADLINE_S)
+        self.daemon = None
+        return code
+
+    def children(self) -> list[psutil.Process]:
+        """The daemon and all processes below it."""
+        assert self.daemon is not None
+        own = psutil.Process(self.daemon.pid)
+        return [own, *own.children(recursive=True)]
+
+    def wait(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait for a condition, with a deadline."""
+        deadline = time.monotonic() + DEADLINE_S
+        while not condition():
+            alive = self.daemon is None or self.daemon.poll() is None
+            log = self.log.read_text() if self.log.exists() else ""
+            assert alive, f"the daemon ended: {log}"
+            assert time.monotonic() < deadline, f"waited in vain for {what}: {log}"
+            os.sched_yield()
+
+    def table(self, name: str) -> list[tuple[Any, ...]]:
+        """All rows of a table, read by another process from the published file of views."""
+        script = "import duckdb, json, sys; c = duckdb.connect(sys.argv[1], read_only=True)"
+        script += (
+            "; print(json.dumps(c.execute(f'select * from \"{sys.argv[2]}\" order by all').fetchall(), default=str))"
+        )
+        command = [sys.executable, "-c", script, str(self.root / "state" / "relspec.duckdb"), name]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        return [tuple(row) for row in json.loads(done.stdout)]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    (tmp_path / "project").mkdir()
+    made = Project(tmp_path / "project")
+    made.data(
+        "data/orders.parquet", "select i as id, i % 2 as day, i * 10 as amount, 'n' || i as note from range(4) t(i)"
+    )
+    made.save("tasks/daily.sql", "select day, sum(amount) as revenue, count(*) as n from orders group by day\n")
+    made.save("tasks/total.sql", "select sum(revenue) as total from daily\n")
+    yield made
+    if made.daemon is not None:
+        made.daemon.kill()
+        made.daemon.wait(DEADLINE_S)
