@@ -53,6 +53,13 @@ def test_an_empty_file_says_so(place, format_: Format) -> None:
     assert (problem.code, problem.message) == (Code.UNREADABLE, "this file is empty")
 
 
+def test_the_name_of_a_folder_adds_no_column(place) -> None:
+    """Caught: DuckDB takes `day=1` for a partition, and gives the table a column."""
+    (place.root / "day=1").mkdir()
+    taken = place.taken("day=1/t.parquet", parquet(place.root / "w.parquet"), Format.PARQUET)
+    assert taken.schema.types() == {"id": "BIGINT", "s": "VARCHAR"}
+
+
 def arrow_file(table: pa.Table, path: Path) -> None:
     with pa.ipc.new_file(path, table.schema) as writer:
         writer.write_table(table)
@@ -97,11 +104,15 @@ def test_a_missing_file_has_moved_and_a_directory_is_unreadable(place) -> None:
     assert answer.code is Code.UNREADABLE
 
 
-@pytest.mark.parametrize("how", ["rewrite", "replace", "remove", "same stamp"])
+@pytest.mark.parametrize("how", ["rewrite", "replace", "remove", "same stamp", "link"])
 def test_a_file_that_changes_while_it_is_taken_in_has_moved(place, how: str, monkeypatch) -> None:
     """Caught: without the second look each of these is an answer about bytes that are gone."""
     request = place.asked("t.csv", "a\n1\n")
     path = place.root / "t.csv"
+    if how == "link":
+        path.rename(place.root / "first")
+        path.symlink_to(place.root / "first")
+        (place.root / "second").write_text("a\n4\n")
     real = module._OPEN[Format.CSV]
 
     def meddled(connection, inner):
@@ -115,6 +126,8 @@ def test_a_file_that_changes_while_it_is_taken_in_has_moved(place, how: str, mon
             (place.root / "new").rename(path)
         else:
             path.unlink()
+        if how == "link":
+            path.symlink_to(place.root / "second")
         return real(connection, inner)
 
     monkeypatch.setitem(module._OPEN, Format.CSV, meddled)
