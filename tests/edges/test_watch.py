@@ -307,6 +307,24 @@ async def test_a_large_batch_makes_everything_be_looked_at(desk: Desk, monkeypat
     assert desk.is_true()
 
 
+async def test_a_pause_makes_everything_be_looked_at(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = watch._lived_s
+    monkeypatch.setattr(watch, "_lived_s", lambda: real() + 60)
+    await desk.until(lambda: desk.hints == [None, None])
+
+
+async def test_a_stream_of_events_does_not_keep_the_audit_from_happening(root: Path) -> None:
+    async def write_for_ever() -> None:
+        while True:
+            (root / "tasks/a.sql").write_text(f"select {time.monotonic_ns()}")
+            await asyncio.sleep(0.002)
+
+    async with opened(root, WatchSettings(audit_s=0.2)) as desk:
+        stream = asyncio.create_task(write_for_ever())
+        await desk.until(lambda: desk.hints.count(None) >= 4)
+        stream.cancel()
+
+
 async def test_the_audit_finds_what_no_event_told(root: Path, tmp_path: Path) -> None:
     target = tmp_path / "target.sql"
     target.write_text("select 1")

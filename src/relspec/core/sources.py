@@ -52,7 +52,7 @@ def assign(settings: Settings, paths: Iterable[str]) -> tuple[dict[str, SourceFi
 
 
 def _is_conventional(settings: Settings, path: str) -> bool:
-    in_data = any(path.startswith(f"{folder.strip('/')}/") for folder in settings.data)
+    in_data = any(path.startswith(f"{folder.rstrip('/')}/") for folder in settings.data)
     return in_data and PurePosixPath(path).suffix.lower() in SUFFIXES
 
 

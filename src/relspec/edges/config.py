@@ -176,6 +176,10 @@ class _Document:
             self._refuse((key,), f"{key}: {folder!r} is a pattern; name a folder")
         if not path:
             self._refuse((key,), f"{key}: {folder!r} is the project itself; name a folder in it")
+        if key == "tasks" and path.startswith("/"):
+            self._refuse((key,), f"tasks: {folder!r} lies outside of the project; name a folder in it")
+        if path == "/":
+            self._refuse((key,), f"{key}: the whole file system is too much to watch; name a folder")
         return path
 
     def _source(self, name: str, value: Any) -> SourceSpec:
@@ -191,6 +195,9 @@ class _Document:
         pattern = self._path((*place, "files"), found.files)
         if not pattern:
             self._refuse((*place, "files"), f"source {name!r}: {found.files!r} names no file; name a file or a glob")
+        if re.match(r"/[^/]*[*?\[][^/]*/", pattern):
+            message = f"source {name!r}: {found.files!r} needs the whole file system watched; name its first folder"
+            self._refuse((*place, "files"), message)
         return SourceSpec(name, pattern, self._format(place, found), tuple(found.types.items()), self._line(place))
 
     def _format(self, place: tuple[str, ...], source: _Source) -> Format | None:

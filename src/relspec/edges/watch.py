@@ -6,9 +6,9 @@ subscribed to. When a folder comes or goes, the watch is made anew over folders 
 "look at everything", follows each new watch, for events of the time between are lost.
 
 `None` also follows a large batch (the system's queue may have overflowed, which it does not say), an error of the
-watch, another folder in place of a watched one, a late cookie, a sleep of the machine, and `audit_s` without a look at
-everything. Where events do not come, on network file systems and when the machine's limit of watches is reached, it
-comes every second, and `polling` says why.
+watch, another folder in place of a watched one, a late cookie, a pause of the machine or of this process, and `audit_s`
+without a look at everything. Where events do not come, on network file systems and when the machine's limit of watches
+is reached, it comes every second, and `polling` says why.
 
 The barrier writes a cookie into `state/cookies`, which the same watch holds. Events of one watch keep their order, so
 when a cookie's event was yielded, so was every earlier one. Never decides what changed, never opens a user's file.
@@ -45,8 +45,8 @@ TICK_S = 1.0
 RETRY_S = 10.0
 #: While folders come and go faster than they can be listed, the watch takes what there is and is made anew at once.
 TRIES_MAX = 5
-#: The clock that counts sleep may run ahead of the other by so much before it counts as a sleep.
-SLEEP_S = 2.0
+#: After a pause of so long, asleep or stopped, the system's queue of events may have overflowed.
+STILL_S = 2.0
 
 _Identity = tuple[int, int]
 _Listing = dict[str, _Identity]
@@ -77,8 +77,8 @@ class FileWatcher:
         self._is_suspicious = True
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._n_cookies = 0
-        self._looked_at = self._retry_at = time.monotonic()
-        self._slept_s = _slept_s()
+        self._looked_at = self._retry_at = self._checked_at = time.monotonic()
+        self._lived_s = _lived_s()
         #: Why changes are found by looking every second instead of by events; `None` where events come.
         self.polling: str | None = None
 
@@ -139,6 +139,8 @@ class FileWatcher:
     async def _next(self) -> _Hint:
         """Wait for something to look at."""
         while True:
+            # First, and each time: a stream of events must not keep the checks from happening.
+            self._check()
             if self._is_stale:
                 await self._subscribe()
             if self._is_suspicious:
@@ -149,7 +151,6 @@ class FileWatcher:
                 self._is_stale = True
             elif events and (hint := await self._read(events)) is not None:
                 return hint
-            self._check()
 
     async def _events(self) -> frozenset[str]:
         """Wait for paths with events, until something else is due; then there are none."""
@@ -185,17 +186,19 @@ class FileWatcher:
         return _Hint(frozenset(known for path in paths for known in subscription.names(path)), cookies)
 
     def _check(self) -> None:
-        """Once in a while: are the watched folders still the same, did the machine sleep, is a whole look due?"""
-        now, slept_s = time.monotonic(), _slept_s()
+        """Are the watched folders still the same, did the machine or the process stand still, is a whole look due?"""
+        now, lived_s = time.monotonic(), _lived_s()
+        audit_s = self._settings.audit_s if self.polling is None else TICK_S
+        stood_still = lived_s > self._lived_s + TICK_S + STILL_S
+        self._lived_s = lived_s
+        if stood_still or now >= self._looked_at + audit_s:
+            self._is_suspicious = True
         if self._subscription is None:
             self._is_stale |= now >= self._retry_at
-        else:
+        elif now >= self._checked_at + TICK_S:
+            self._checked_at = now
             tops = self._subscription.tops
             self._is_stale |= any(_identity(path) != tops.get(path) for path in (self._root, *tops))
-        audit_s = self._settings.audit_s if self.polling is None else TICK_S
-        if now >= self._looked_at + audit_s or slept_s > self._slept_s + SLEEP_S:
-            self._is_suspicious = True
-        self._slept_s = slept_s
 
     async def _subscribe(self) -> None:
         """Watch all folders anew; a look at everything has to follow."""
@@ -319,8 +322,9 @@ def _is_folder(path: str) -> bool:
     return os.path.isdir(path)
 
 
-def _slept_s() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
+def _lived_s() -> float:
+    """A clock that goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _write(cookie: Path) -> bool:
