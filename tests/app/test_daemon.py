@@ -167,7 +167,7 @@ def test_an_edit_elsewhere_does_not_restart_a_long_query(project: Project) -> No
     slow = "select count(*) as n from range(60000) a, range(40000) b where a.range + b.range = -1\n"
     project.save("tasks/slow.sql", slow)
     project.wait(lambda: running(project) == ["slow"], "the long query to run")
-    (busy,) = [p for p in project.children() if p.cpu_percent(0.1) > 50]
+    busy = max(project.children(), key=lambda p: p.cpu_percent(0.2))
     project.save("tasks/total.sql", "select sum(revenue) + 7 as total from daily\n")
     code, document = project.run("build")
     assert (code, document["executed"]) == (0, ["slow", "total"])

@@ -7,10 +7,9 @@ from relspec.app import documents
 from relspec.app.documents import Document
 from relspec.app.why import why_document
 from relspec.app.workspace import Workspace
-from relspec.core.errors import ConfigError
+from relspec.core.errors import UnknownNameError
 from relspec.core.problem import Problem
 from relspec.core.state import RunRecord, TaskState
-from relspec.core.suggest import closest
 
 
 class Sync(Protocol):
@@ -29,7 +28,7 @@ class Answers:
         self._stop = stop
 
     async def answer(self, command: str, arguments: dict[str, Any]) -> tuple[int, Document]:
-        """Answer one command: its exit code and its document; raises ConfigError for names that do not exist."""
+        """Answer one command: its exit code and its document; raises UnknownNameError for names that do not exist."""
         methods = {
             "build": self._build,
             "status": self._status,
@@ -41,7 +40,7 @@ class Answers:
             "stop": self._stopped,
         }
         if command not in methods:
-            raise ConfigError(f"no command {command!r}; there are: {', '.join(methods)}")
+            raise UnknownNameError("command", command, methods)
         document = await methods[command](arguments)
         return exit_code(document), document
 
@@ -86,7 +85,7 @@ class Answers:
         return {"stopping": True, "pid": self._pid}
 
     def _named(self, tasks: Sequence[str]) -> tuple[str, ...]:
-        """Find tasks by name, or by output; raises ConfigError with the nearest name."""
+        """Find tasks by name, or by output; raises UnknownNameError."""
         return named_tasks(self._workspace, tasks)
 
     def _scope(self, arguments: dict[str, Any]) -> frozenset[str] | None:
@@ -105,17 +104,14 @@ def exit_code(document: Document) -> int:
 
 
 def named_tasks(workspace: Workspace, tasks: Sequence[str]) -> tuple[str, ...]:
-    """Find tasks by name, or by output; raises ConfigError with the nearest name."""
+    """Find tasks by name, or by output; raises UnknownNameError."""
     catalog = workspace.world.catalog
     found = []
     for name in tasks:
         spec = catalog.by_name.get(name) or catalog.by_output.get(name.lower())
         if spec is None:
-            near = closest(name, [*catalog.by_name, *(s.output for s in catalog.by_output.values())])
-            hint = (
-                f"did you mean {near!r}?" if near else f"there are: {', '.join(sorted(catalog.by_name)[:20]) or 'none'}"
-            )
-            raise ConfigError(f"no task {name!r}; {hint}")
+            known = [*catalog.by_name, *(s.output for s in catalog.by_output.values())]
+            raise UnknownNameError("task", name, known)
         found.append(spec.name)
     return tuple(found)
 

@@ -26,7 +26,7 @@ from relspec.core.problem import Problem
 from relspec.core.progress import Action, AllReady, ProblemsFound, Progress
 from relspec.core.reason import Rule
 from relspec.core.settle import ChangeSet
-from relspec.core.state import ExtractionRow, RunRecord, RunTask, TaskState
+from relspec.core.state import RunRecord, RunTask, TaskState
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,11 @@ class Compiled:
     cone: frozenset[str]
     recompiled: frozenset[str]
     compilation: Compilation
-    extractions: tuple[ExtractionRow, ...]
 
 
 async def compile_changes(world: World, tools: Tools, session: LoaderSession, changes: ChangeSet) -> Compiled:
     """Bring sources, declarations and plans up to date; executes no query."""
+    tools.objects.discard(world.drop_lost())
     loaded = await load(world, changes, session, tools.code)
     while any(path.endswith(".py") for path in loaded) and tools.code.extend(*needs_of(world)):
         # What was loaded needs files that were not watched before: extractors' files, helpers in other folders.
@@ -69,8 +69,7 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
         changes = changes.merged(found)
         loaded |= await load(world, found, session, tools.code)
     world.moved |= await take_in(world, tools.engines)
-    extracted, extractions = await extract(world, session, tools.memory)
-    world.moved |= extracted
+    world.moved |= await extract(world, session, tools.memory, tools.objects)
     came, gone = world.declare()
     removed = {world.plans[t].output for t in gone if t in world.plans}
     for task in sorted(gone):
@@ -87,7 +86,7 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
     quiet = compilation.recompiled - compilation.moved
     seeds = world.unsettled - {t for t in quiet if _rests(world, t)}
     cone = world.graph.cone(seeds, world.moved) | world.unsettled
-    return Compiled(frozenset(cone), frozenset(compilation.recompiled), compilation, extractions)
+    return Compiled(frozenset(cone), frozenset(compilation.recompiled), compilation)
 
 
 def _outputs(world: World, tasks: frozenset[str]) -> set[str]:
@@ -138,7 +137,7 @@ async def build(
         # What still runs was not taken over by this run: nobody will ask for it.
         await tools.executions.end(lambda _: True)
     finally:
-        world.carry(run.memo, digests.rows(), compiled.extractions, run.made)
+        world.carry(run.memo, digests.rows(), run.made)
     record = _record(world, compiled, run, changes, (started_at, (time.monotonic() - started) * 1000))
     first = world.published_revision is None
     await _commit(world, tools, record)

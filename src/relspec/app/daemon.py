@@ -108,6 +108,11 @@ class Daemon:
         """Ask the loop to end."""
         self._events.put_nowait(StopRequested())
 
+    def interrupt(self, noted: asyncio.Event) -> None:
+        """End the loop because of Ctrl-C, and note that."""
+        noted.set()
+        self.stop()
+
     async def sync(self, *, retry: bool) -> tuple[RunRecord, ...]:
         """Wait until every save before this call is taken in and built; the runs since the last one who asked.
 
@@ -270,7 +275,7 @@ async def _serve(layout: Layout, tell: Callable[[Progress], None]) -> int:
         daemon = Daemon(workspace, watcher, tell)
         loop = asyncio.get_running_loop()
         interrupted = asyncio.Event()
-        loop.add_signal_handler(signal.SIGINT, lambda: (interrupted.set(), daemon.stop()))
+        loop.add_signal_handler(signal.SIGINT, daemon.interrupt, interrupted)
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, daemon.stop)
         answers = Answers(workspace, pid=os.getpid(), sync=daemon.sync, stop=daemon.stop)

@@ -4,7 +4,7 @@ An extractor's tables are sources whose parts are objects. A file that fails giv
 rows; a deleted file loses its rows.
 """
 
-from relspec.app.ports import LoaderSession, Memory
+from relspec.app.ports import LoaderSession, Memory, ObjectStore
 from relspec.app.world import World
 from relspec.core.errors import WorkerError
 from relspec.core.globs import matches
@@ -14,17 +14,14 @@ from relspec.core.tree import FileEntry
 from relspec.core.work import Extract, Extracted, ExtractorSpec, Intaken
 
 
-async def extract(
-    world: World, session: LoaderSession, memory: Memory
-) -> tuple[frozenset[str], tuple[ExtractionRow, ...]]:
-    """Bring all extractors' tables up to date: the datasets that moved, and what is to be remembered."""
+async def extract(world: World, session: LoaderSession, memory: Memory, objects: ObjectStore) -> frozenset[str]:
+    """Bring all extractors' tables up to date; the datasets that moved. What is new is carried to the next commit."""
     problems: list[Problem] = []
-    fresh: list[ExtractionRow] = []
     tables: dict[str, list[SourceFile]] = {}
     makers: dict[str, ExtractorSpec] = {}
     for spec in world.extractors():
         for path in sorted(p for p in world.tree if matches(spec.files, p)):
-            answer = await _extract_one(world, session, memory, spec, path, fresh)
+            answer = await _extract_one(world, session, (memory, objects), spec, path)
             if isinstance(answer, Problem):
                 problems.append(answer)
                 continue
@@ -35,23 +32,25 @@ async def extract(
                 taken = Intaken(answer.content, part, schema, None)
                 tables.setdefault(name, []).append(SourceFile(path, world.tree[path].stamp, taken, None))
     world.loose_problems["extract"] = tuple(problems)
-    return _put(world, tables), tuple(fresh)
+    return _put(world, tables)
 
 
 async def _extract_one(
     world: World,
     session: LoaderSession,
-    memory: Memory,
+    remembered: tuple[Memory, ObjectStore],
     spec: ExtractorSpec,
     path: str,
-    fresh: list[ExtractionRow],
 ) -> Extracted | Problem:
     version = version_of(world.tree[path])
     key = (spec.digest, path, version)
-    known = world.extractions.get(key) or memory.extraction(*key)
+    known = world.extractions.get(key)
     if known is not None:
-        world.extractions[key] = known
         return known
+    stored = remembered[0].extraction(*key)
+    if stored is not None and all(remembered[1].has(part.content) for _, _, part in stored.tables):
+        world.extractions[key] = stored
+        return stored
     layout = world.layout
     request = Extract(spec, str(layout.root / path), path, str(layout.objects), str(layout.temporary))
     try:
@@ -61,7 +60,7 @@ async def _extract_one(
         return Problem(code, None, path, None, None, f"extractor {spec.name} on {path}: {error}", None)
     world.extractions[key] = answer
     if isinstance(answer, Extracted):
-        fresh.append(ExtractionRow(spec.digest, path, version, answer))
+        world.carried.extractions.append(ExtractionRow(spec.digest, path, version, answer))
     return answer
 
 

@@ -6,9 +6,8 @@ What changed on disk since then is shown as stale. New files are not seen; `stat
 from datetime import UTC, datetime
 from typing import Any
 
-from relspec.core.errors import ConfigError
+from relspec.core.errors import UnknownNameError
 from relspec.core.layout import Layout
-from relspec.core.suggest import closest
 from relspec.edges.store.glance import glance
 
 Document = dict[str, Any]
@@ -17,13 +16,12 @@ _PROBLEM_KEYS = ("code", "task", "path", "line", "column", "message", "hint")
 
 
 def status(layout: Layout, tasks: list[str]) -> tuple[int, Document]:
-    """The exit code and the document of `status`; raises ConfigError for a task that is not known."""
+    """The exit code and the document of `status`; raises UnknownNameError."""
     seen = glance(layout.database, layout.root)
     names = {row["name"] for row in seen.statuses} | {row["output"] for row in seen.statuses}
     for task in tasks:
         if task not in names:
-            near = closest(task, names)
-            raise ConfigError(f"no task {task!r}" + (f"; did you mean {near!r}?" if near else " in the last build"))
+            raise UnknownNameError("task", task, names)
     rows = [r for r in seen.statuses if not tasks or r["name"] in tasks or r["output"] in tasks]
     problems = [{k: p[k] for k in _PROBLEM_KEYS} for p in seen.problems if not tasks or p["task"] in tasks]
     lines = [_line(row, seen.stale.get(row["name"])) for row in rows]

@@ -8,15 +8,14 @@ from collections.abc import Iterable, Mapping
 
 from relspec.app.ports import Engines, ObjectStore
 from relspec.app.world import World
-from relspec.core.errors import WorkerError
-from relspec.core.problem import Code, Problem
+from relspec.core.errors import StateError, WorkerError
 from relspec.core.schedule import schedule
 from relspec.core.spec import Kind
 from relspec.core.work import PublishViews, ViewDefinition
 
 
 async def publish(world: World, engines: Engines, objects: ObjectStore, names: Iterable[str] | None) -> None:
-    """Show what changed: the datasets `names` in any case, or everything with `None`."""
+    """Show what changed: the datasets `names` in any case, or everything with `None`. Raises StateError."""
     whole = names is None
     wanted = {name.lower(): name for name in (all_names(world) if names is None else names)}
     _tables(world, objects, wanted, whole=whole)
@@ -31,10 +30,11 @@ async def publish(world: World, engines: Engines, objects: ObjectStore, names: I
     )
     try:
         await engines.publish(request)
-        world.loose_problems.pop("publish", None)
     except WorkerError as error:
-        message = f"{world.layout.views.name} could not be brought to revision {world.revision}: {error}"
-        world.loose_problems["publish"] = (Problem(Code.CRASH, None, None, None, None, message, None),)
+        if whole:
+            raise StateError(f"cannot publish revision {world.revision} in {world.layout.views}: {error}") from error
+        # Whatever went wrong with the change, the whole can be made from nothing.
+        await publish(world, engines, objects, None)
 
 
 def is_shown(world: World, objects: ObjectStore) -> bool:

@@ -5,9 +5,8 @@ from typing import Any
 
 import duckdb
 
-from relspec.core.errors import ConfigError
+from relspec.core.errors import ConfigError, UnknownNameError
 from relspec.core.layout import Layout
-from relspec.core.suggest import closest
 
 Document = dict[str, Any]
 
@@ -25,13 +24,11 @@ def connect(layout: Layout) -> duckdb.DuckDBPyConnection:
 
 
 def known_name(connection: duckdb.DuckDBPyConnection, name: str) -> str:
-    """Find a published relation by name; raises ConfigError with the nearest one."""
+    """Find a published relation by name; raises UnknownNameError."""
     found = connection.execute("select view_name from duckdb_views() where not internal").fetchall()
     names = {row[0].lower(): row[0] for row in found}
     if name.lower() not in names:
-        near = closest(name, names.values())
-        hint = f"did you mean {near!r}?" if near else f"there are: {', '.join(sorted(names.values())[:20])}"
-        raise ConfigError(f"no table {name!r}; {hint}")
+        raise UnknownNameError("table", name, names.values())
     return str(names[name.lower()])
 
 

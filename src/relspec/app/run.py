@@ -234,7 +234,7 @@ class Run:
         """Leave a task stale: an input moved while it was read, or its digest could not be had."""
         world = self.world
         if isinstance(error, InputMovedError):
-            world.look_again.add(world.shown_path(error.path))
+            world.note_moved(error.path)
         if not self.dry:
             world.unsettled.add(spec.name)
             world.put_status(spec.name, status_of(world, spec, TaskState.STALE, str(error)))

@@ -5,8 +5,9 @@ look-ups of datasets go by lower-case name, as DuckDB's do.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
+from relspec.app.notes import Carried, Notes
 from relspec.core.dataset import Dataset
 from relspec.core.digest import digest_of
 from relspec.core.graph import TaskGraph
@@ -20,7 +21,6 @@ from relspec.core.spec import Kind, TaskCatalog, TaskSpec, catalog_of
 from relspec.core.state import (
     Delta,
     DigestRow,
-    ExtractionRow,
     MemoRow,
     Output,
     RunRecord,
@@ -30,29 +30,6 @@ from relspec.core.state import (
 )
 from relspec.core.tree import FileEntry
 from relspec.core.work import Extracted, ExtractorSpec, Loaded, LoadFailed
-
-
-@dataclass
-class Carried:
-    """What work that was done has to leave in the store, also when the run it belonged to was superseded."""
-
-    memo: list[MemoRow] = field(default_factory=list)
-    digests: list[DigestRow] = field(default_factory=list)
-    extractions: list[ExtractionRow] = field(default_factory=list)
-    objects: set[str] = field(default_factory=set)
-
-
-@dataclass
-class Notes:
-    """Names of what changed since the last commit."""
-
-    files: set[str] = field(default_factory=set)
-    modules: set[str] = field(default_factory=set)
-    sources: set[str] = field(default_factory=set)
-    records: set[str] = field(default_factory=set)
-    plans: set[str] = field(default_factory=set)
-    outputs: set[str] = field(default_factory=set)
-    statuses: set[str] = field(default_factory=set)
 
 
 class World:
@@ -81,6 +58,7 @@ class World:
         self.unsettled: set[str] = set()
         self.moved: set[str] = set()
         self.look_again: set[str] = set()
+        self.lost_objects: set[str] = set()
         self.notes = Notes()
         self.carried = Carried()
         self.published_revision: int | None = None
@@ -166,6 +144,25 @@ class World:
         """The content hash of a code file as last scanned."""
         entry = self.tree.get(path)
         return None if entry is None else entry.content
+
+    def note_moved(self, path: str) -> None:
+        """Note a file that moved, vanished or went bad while it was read: the next build looks at it again."""
+        self.look_again.add(self.shown_path(path))
+        if path.startswith(f"{self.layout.objects}/"):
+            self.lost_objects.add(path)
+
+    def drop_lost(self) -> frozenset[str]:
+        """Forget what rests on lost objects, so that it is made again; their contents."""
+        lost, self.lost_objects = self.lost_objects, set()
+        self.look_again -= {self.shown_path(path) for path in lost}
+        contents = frozenset(path.rpartition("/")[2].removesuffix(".parquet") for path in lost)
+        self.unsettled |= {o.task for o in self.outputs.values() if o.content in contents} & self.catalog.by_name.keys()
+        for source in self.sources.values() if lost else ():
+            parts = {f.path for f in source.files if f.taken is not None and f.taken.part.path in lost}
+            self.look_again |= parts
+            if source.extracted and parts:
+                self.extractions.clear()
+        return contents
 
     def shown_path(self, path: str) -> str:
         """A path as the tree knows it: relative to the project where it lies in there."""
@@ -261,13 +258,10 @@ class World:
         if plan is not None and self.producer(plan.output) is None:
             self.put_output(plan.output, None)
 
-    def carry(
-        self, memo: list[MemoRow], digests: Iterable[DigestRow], extractions: Iterable[ExtractionRow], made: set[str]
-    ) -> None:
+    def carry(self, memo: list[MemoRow], digests: Iterable[DigestRow], made: set[str]) -> None:
         """Keep what was done for the next commit."""
         self.carried.memo += memo
         self.carried.digests += digests
-        self.carried.extractions += extractions
         self.carried.objects |= made
 
     def taken_objects(self) -> frozenset[str]:
@@ -360,7 +354,7 @@ class World:
         spec, plan = self.catalog.by_name.get(task), self.plans.get(task)
         if spec is None or plan is None:
             return None
-        return (spec.output, spec.kind, plan.sql if spec.kind is Kind.VIEW else "")
+        return (spec.output, spec.kind, plan.sql + plan.fingerprint if spec.kind is Kind.VIEW else "")
 
     def _remember_form(self, task: str) -> None:
         form = self._form(task)

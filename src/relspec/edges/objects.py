@@ -24,6 +24,11 @@ class Objects:
         """Whether an object is there. Cost: one stat."""
         return self._layout.object(content).exists()
 
+    def discard(self, contents: Iterable[str]) -> None:
+        """Take objects that turned out bad out of the store; who needs them makes them again."""
+        for content in contents:
+            self._layout.object(content).unlink(missing_ok=True)
+
     def sync(self, contents: Iterable[str]) -> None:
         """Make objects durable: one fsync each, then one for the folder. To be called before the commit names them."""
         wanted = sorted(set(contents))

@@ -10,8 +10,6 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from relspec.core.digest import BagDigest
 from relspec.core.errors import StateError
 from relspec.core.reason import Reason
@@ -20,6 +18,7 @@ from relspec.core.state import Delta, MemoRow, RunTask, Saved
 from relspec.core.work import Extracted
 from relspec.edges.store import read, write
 from relspec.edges.store.migrations import SCHEMA_VERSION, migrations
+from relspec.edges.store.tables import Database
 
 
 class Store:

@@ -3,7 +3,7 @@
 Everything that people query has real columns in STRICT tables. `body` columns hold what only the next start reads.
 """
 
-from sqlite_utils import Database, Migrations
+from relspec.edges.store.tables import Database, Migrations
 
 migrations = Migrations("relspec")
 

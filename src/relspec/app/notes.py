@@ -1,0 +1,28 @@
+"""What has changed in a world since its last commit: names, and work that was done and must not be lost."""
+
+from dataclasses import dataclass, field
+
+from relspec.core.state import DigestRow, ExtractionRow, MemoRow
+
+
+@dataclass
+class Carried:
+    """What work that was done has to leave in the store, also when the run it belonged to was superseded."""
+
+    memo: list[MemoRow] = field(default_factory=list)
+    digests: list[DigestRow] = field(default_factory=list)
+    extractions: list[ExtractionRow] = field(default_factory=list)
+    objects: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Notes:
+    """Names of what changed since the last commit."""
+
+    files: set[str] = field(default_factory=set)
+    modules: set[str] = field(default_factory=set)
+    sources: set[str] = field(default_factory=set)
+    records: set[str] = field(default_factory=set)
+    plans: set[str] = field(default_factory=set)
+    outputs: set[str] = field(default_factory=set)
+    statuses: set[str] = field(default_factory=set)

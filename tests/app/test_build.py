@@ -1,0 +1,155 @@
+"""Builds without a daemon: what a restart keeps, what heals, what is published."""
+
+from pathlib import Path
+
+import duckdb
+from tests.app.conftest import Project
+
+
+def lists(document: dict[str, object]) -> dict[str, object]:
+    return {key: document[key] for key in ("recompiled", "executed", "restored", "failed", "blocked")}
+
+
+NOTHING = {"recompiled": [], "executed": [], "restored": [], "failed": [], "blocked": []}
+
+
+def test_a_restart_compiles_and_executes_nothing(project: Project) -> None:
+    assert project.run("build")[1]["executed"] == ["daily", "total"]
+    assert lists(project.run("build")[1]) == NOTHING
+
+
+def test_a_change_while_nobody_watched_is_found(project: Project) -> None:
+    project.run("build")
+    project.save("tasks/total.sql", "select sum(revenue) * 2 as total from daily\n")
+    assert lists(project.run("build")[1]) == {**NOTHING, "recompiled": ["total"], "executed": ["total"]}
+    assert project.table("total") == [("120",)]
+
+
+def test_an_undo_after_a_restart_is_restored(project: Project) -> None:
+    text = (project.root / "tasks" / "total.sql").read_text()
+    project.run("build")
+    project.save("tasks/total.sql", "select sum(revenue) * 2 as total from daily\n")
+    project.run("build")
+    project.save("tasks/total.sql", text)
+    assert lists(project.run("build")[1]) == {**NOTHING, "recompiled": ["total"], "restored": ["total"]}
+    assert project.table("total") == [("60",)]
+
+
+def test_a_lost_object_is_made_again(project: Project) -> None:
+    project.run("build")
+    for path in (project.root / "state" / "objects").iterdir():
+        path.unlink()
+    assert project.run("build")[1]["executed"] == ["daily", "total"]
+
+
+def test_a_rotten_object_is_found_when_it_is_read_and_made_again(project: Project) -> None:
+    project.run("build")
+    published = project.root / "state" / "tables" / "daily.parquet"
+    published.chmod(0o600)
+    data = bytearray(published.read_bytes())
+    data[: len(data)] = b"x" * len(data)
+    published.write_bytes(bytes(data))
+    project.save("tasks/extra.sql", "select max(n) as n from daily\n")
+    code, document = project.run("build")
+    assert (code, document["executed"]) == (0, ["daily", "extra"])
+    assert project.table("extra") == [(2,)]
+
+
+def test_a_table_that_somebody_removed_is_shown_again(project: Project) -> None:
+    project.run("build")
+    (project.root / "state" / "tables" / "total.parquet").unlink()
+    (project.root / "state" / "relspec.duckdb").unlink()
+    assert lists(project.run("build")[1]) == NOTHING
+    assert (project.root / "state" / "tables" / "total.parquet").exists()
+    assert project.table("total") == [("60",)]
+
+
+def test_kinds_decide_where_a_table_is_seen(project: Project) -> None:
+    project.save("tasks/a_view.sql", "-- relspec: kind=view\nselect id from orders\n")
+    project.save("tasks/stored.sql", "-- relspec: kind=compute\nselect id from a_view\n")
+    project.run("build")
+    shown = {p.stem for p in (project.root / "state" / "tables").iterdir()}
+    assert shown == {"daily", "total"}
+    assert project.table("a_view") == project.table("stored") == [(0,), (1,), (2,), (3,)]
+
+
+def test_a_task_that_changes_its_kind_moves_without_executing(project: Project) -> None:
+    project.run("build")
+    text = (project.root / "tasks" / "total.sql").read_text()
+    project.save("tasks/total.sql", "-- relspec: kind=compute\n" + text)
+    assert lists(project.run("build")[1]) == {**NOTHING, "recompiled": ["total"]}
+    assert not (project.root / "state" / "tables" / "total.parquet").exists()
+    assert project.table("total") == [("60",)]
+
+
+def test_the_policy_none_forgets_and_executes_an_undo(project: Project) -> None:
+    versions = [f"-- relspec: cache_policy=none\nselect sum(revenue) * {n} as total from daily\n" for n in (1, 2)]
+    for version in (*versions, versions[0]):
+        project.save("tasks/total.sql", version)
+        document = project.run("build")[1]
+        assert "total" in document["executed"]
+    assert document["restored"] == []
+
+
+def test_a_build_of_one_task_leaves_the_others_stale(project: Project) -> None:
+    project.save("tasks/other.sql", "select count(*) as n from orders\n")
+    assert project.run("build", "total")[1]["executed"] == ["daily", "total"]
+    states = {t["name"]: t["state"] for t in project.run("status")[1]["tasks"]}
+    assert states == {"daily": "fresh", "other": "stale", "total": "fresh"}
+    assert project.run("build")[1]["executed"] == ["other"]
+
+
+def test_what_plan_says_is_what_build_does(project: Project) -> None:
+    project.run("build")
+    project.save("tasks/daily.sql", "select day, sum(amount) + 1 as revenue, count(*) as n from orders group by day\n")
+    plan = project.run("plan")[1]
+    assert [t["task"] for t in plan["execute"]] == ["daily"]
+    assert [t["task"] for t in plan["may_execute"]] == ["total"]
+    assert project.table("total") == [("60",)], "a plan executes nothing"
+    assert project.run("build")[1]["executed"] == ["daily", "total"]
+
+
+def test_why_names_the_file_that_set_things_off(project: Project) -> None:
+    project.run("build")
+    project.save("tasks/daily.sql", "select day, sum(amount) + 1 as revenue, count(*) as n from orders group by day\n")
+    project.run("build")
+    why = project.run("why", "total")[1]
+    assert (why["action"], why["reasons"][0]["rule"], why["reasons"][0]["columns"]) == (
+        "executed",
+        "input-moved",
+        ["revenue"],
+    )
+    assert [(link["kind"], link["name"]) for link in why["chain"]] == [
+        ("file", "tasks/daily.sql"),
+        ("task", "daily"),
+        ("dataset", "daily"),
+        ("task", "total"),
+    ]
+
+
+def test_explain_gives_what_a_bare_duckdb_needs(project: Project) -> None:
+    explain = project.run("explain", "daily")[1]
+    assert explain["inputs"] == {"orders": {"day": "BIGINT", "amount": "BIGINT"}}
+    assert explain["lineage"]["revenue"] == [["orders", "amount"]]
+    with duckdb.connect() as connection:
+        source = project.root / "data" / "orders.parquet"
+        connection.execute(f"create table orders as select day, amount from '{source}'")
+        assert sorted(connection.execute(explain["sql"]).fetchall()) == [(0, 20, 2), (1, 40, 2)]
+
+
+def test_an_empty_project_and_one_without_settings_are_well(tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    empty = Project(tmp_path / "project")
+    code, document = empty.run("build")
+    assert (code, document["ok"], document["executed"]) == (0, True, [])
+    assert empty.run("status") == (
+        0,
+        {"daemon": {"running": False, "pid": None}, "revision": 0, "tasks": [], "problems": []},
+    )
+
+
+def test_broken_settings_are_a_usage_error_that_names_the_line(project: Project) -> None:
+    project.save("watch.toml", "[limits]\nquery_s = -1\n")
+    code, document = project.run("build")
+    assert code == 2
+    assert "watch.toml:2" in document["error"]["message"]
