@@ -7,19 +7,22 @@ can be broken.
 import linecache
 import re
 from types import CodeType, FrameType, TracebackType
-from typing import Any
+
+import ibis.expr.types as ir
+from ibis.common.exceptions import IbisTypeError
 
 from relspec.core.problem import Code, Problem
 from relspec.core.suggest import closest
 from relspec.edges.loader.snapshot import Snapshot
 
+_MISSING_COLUMN = re.compile(r"Column '(.+?)' is not found in table\. Existing columns: (.*)", re.DOTALL)
 #: A message is a sentence, not a listing.
 _MESSAGE_LENGTH_MAX = 600
 
 
 def problem_of(error: BaseException, code: Code, snapshot: Snapshot, default: tuple[str, int]) -> Problem:
     """Say what went wrong and where; `default` is the absolute path and line to name when no user frame shows."""
-    if isinstance(error, SyntaxError) and snapshot.is_code(error.filename):
+    if isinstance(error, SyntaxError) and isinstance(error.filename, str) and snapshot.is_code(error.filename):
         return _syntax(error, snapshot)
     path, line, column = _place(error.__traceback__, snapshot) or (*default, 1)
     code, message, hint = _words(error, code)
@@ -54,7 +57,7 @@ def _syntax(error: SyntaxError, snapshot: Snapshot) -> Problem:
 def _words(error: BaseException, code: Code) -> tuple[Code, str, str | None]:
     if isinstance(error, SystemExit):
         hint = 'a task file only declares; put what is run by hand below `if __name__ == "__main__":`'
-        return code, f"sys.exit({error.code if error.code is not None else ''}) was called", hint
+        return code, f"sys.exit({error.code if isinstance(error.code, int) else ''}) was called", hint
     if isinstance(error, MemoryError):
         return Code.MEMORY, text_of(error), "use less memory, or raise memory_mb under [limits] in watch.toml"
     unknown = _unknown_column(error)
@@ -80,13 +83,12 @@ def _hint(error: BaseException, code: Code) -> str | None:
 
 def _unknown_column(error: BaseException) -> tuple[str, tuple[str, ...]] | None:
     """Find the missing column and those that are there, in what Ibis raises for either way of naming one."""
-    if isinstance(error, AttributeError) and hasattr(error.obj, "columns") and hasattr(error.obj, "schema"):
-        table: Any = error.obj
-        return str(error.name), tuple(map(str, table.columns))
-    found = re.match(r"Column '(.+?)' is not found in table\. Existing columns: (.*?)\.?$", str(error), re.DOTALL)
-    if found is None or type(error).__name__ != "IbisTypeError":
+    if isinstance(error, AttributeError) and isinstance(error.obj, ir.Table):
+        return str(error.name), tuple(error.obj.columns)
+    if not isinstance(error, IbisTypeError):
         return None
-    return found[1], tuple(re.findall(r"'([^']*)'", found[2]))
+    found = _MISSING_COLUMN.search(str(error))
+    return None if found is None else (found[1], tuple(re.findall(r"'([^']*)'", found[2])))
 
 
 def _place(traceback: TracebackType | None, snapshot: Snapshot) -> tuple[str, int, int] | None:

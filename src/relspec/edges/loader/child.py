@@ -6,6 +6,7 @@ the parent dies, and always without running what user code may have left for the
 
 import contextlib
 import ctypes
+import io
 import os
 import resource
 import signal
@@ -49,6 +50,10 @@ def _serve(channel: Channel[Request, Answer], open_engine: OpenEngine) -> None:
     assert isinstance(project, Configure)
     limit = (2 * project.memory_mb + _PYTHON_MB) * _MEGABYTE
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    # What is printed before a sudden end is worth reading.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
     session = Session(project, open_engine)
     while True:
         request = channel.receive()

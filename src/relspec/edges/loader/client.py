@@ -50,7 +50,7 @@ from relspec.edges.loader.messages import (
     InputMoved,
     Request,
 )
-from relspec.edges.loader.warm import WarmParent
+from relspec.edges.loader.warm import PARENT_GONE, WarmParent
 from relspec.edges.wire import AsyncChannel, WireError
 
 #: How long the news of a child's end may take after its connection closed, or after it was killed.
@@ -70,7 +70,8 @@ class ForkingLoader:
         self._timezone = settings.timezone
         self._module = module
         folders = tuple(str(layout.root / folder) for folder in settings.tasks)
-        self._project = Configure(
+        #: What each child is told first.
+        self.project = Configure(
             root=str(layout.root),
             folders=folders,
             state=str(layout.state),
@@ -91,6 +92,11 @@ class ForkingLoader:
     ) -> None:
         """End the parent and all children."""
         await self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The parent's process id, while there is one."""
+        return self._parent.pid if self._parent is not None and self._parent.alive else None
 
     async def close(self) -> None:
         """End the parent and all children; sessions that are still open are dead afterwards."""
@@ -129,7 +135,7 @@ class ForkingLoader:
         exited.add_done_callback(lambda _: self._children.discard(child))
         # Should it be dead already, the first request finds out.
         with suppress(WireError):
-            await channel.send(self._project)
+            await channel.send(self.project)
         return child
 
     def limit_of(self, request: Request) -> float:
@@ -243,6 +249,8 @@ def death_of(status: int | None) -> WorkerError:
     """Say how a child ended that was not meant to, by its wait status."""
     if status is None:
         return WorkerError("crash", "its process closed its connection")
+    if status == PARENT_GONE:
+        return WorkerError("crash", "the process that all task code is forked from ended; the next call starts another")
     if not os.WIFSIGNALED(status):
         return WorkerError("crash", f"its process ended with exit status {os.waitstatus_to_exitcode(status)}")
     number = os.WTERMSIG(status)

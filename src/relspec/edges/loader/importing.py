@@ -18,7 +18,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from relspec.core.digest import digest_of
@@ -37,13 +37,7 @@ class CodeLoader(Loader):
         snapshot, path = self._snapshot, self._path
         user = snapshot.user_of(sys._getframe(1))  # noqa: SLF001 - there is no public way to the stack.
         snapshot.uses(user, path)
-        data = snapshot.code(path)
-        try:
-            text = importlib.util.decode_source(data)
-            linecache.cache[path] = (len(data), None, text.splitlines(keepends=True), path)
-            code = compile(data, path, "exec", dont_inherit=True)
-        except (UnicodeDecodeError, ValueError) as error:
-            raise SyntaxError(str(error), (path, 1, 1, None)) from error
+        code = _compiled(snapshot.code(path), path)
         exec(code, module.__dict__)  # noqa: S102 - running the user's file is what we are here for.
 
     def get_source(self, _fullname: str) -> str:
@@ -145,8 +139,8 @@ class Imports:
         try:
             spec = importlib.util.find_spec(name)
         except ModuleNotFoundError as error:
-            # An installed package bears the name of one of the file's folders.
-            if name.startswith(f"{error.name}."):
+            # One of the file's folders has the name of an installed package, or of a file of the project.
+            if f"{name}.".startswith(f"{error.name}."):
                 return False
             raise
         return spec is not None and spec.origin == path
@@ -223,6 +217,20 @@ class Imports:
             if self._snapshot.is_code(file):
                 assert isinstance(file, str)
                 yield file
+
+
+def _compiled(data: bytes, path: str) -> CodeType:
+    try:
+        text = importlib.util.decode_source(data)
+        linecache.cache[path] = (len(data), None, text.splitlines(keepends=True), path)
+        return compile(data, path, "exec", dont_inherit=True)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise SyntaxError(f"byte {data[error.start]:#04x} is no {error.encoding}", (path, line, 1, None)) from error
+    except (SyntaxError, ValueError) as error:
+        if isinstance(error, SyntaxError) and error.filename == path:
+            raise
+        raise SyntaxError(str(error), (path, 1, 1, None)) from error
 
 
 def _resolved(name: str, package: str) -> str:

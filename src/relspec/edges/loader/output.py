@@ -21,6 +21,7 @@ class Output:
         self.descriptor = descriptor
         self._log = log
         self._left = SHOWN_BYTES_MAX
+        self._line_starts = True
 
     def pump(self) -> bool:
         """Pass on one chunk; false when there is none, and there will be none unless the descriptor is ready again."""
@@ -33,8 +34,12 @@ class Output:
         if self._left > 0:
             shown = data[: self._left]
             self._left -= len(data)
-            lines = b"".join(_PREFIX + line + b"\n" for line in shown.splitlines())
-            self._write(lines if self._left > 0 else lines + _PREFIX + b"(what it prints from here on is not shown)\n")
+            lines = b"".join(_PREFIX + line for line in shown.splitlines(keepends=True))
+            # A line can come in pieces.
+            self._write(lines if self._line_starts else lines.removeprefix(_PREFIX))
+            self._line_starts = shown.endswith(b"\n")
+            if self._left <= 0:
+                self._write(b"\n" + _PREFIX + b"(what it prints from here on is not shown)\n")
         return True
 
     def close(self) -> None:

@@ -23,6 +23,9 @@ START_S = 60.0
 #: An end that takes longer is made.
 END_S = 0.5
 
+#: Stands for the wait status of a child whose parent ended first.
+PARENT_GONE = -1
+
 #: One thread, so that forking is safe; one seed, so that what is emitted in set order is the same in every process.
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -140,7 +143,7 @@ class WarmParent:
             if not forked.done():
                 forked.set_exception(WorkerError("crash", "the loader's process ended; the next build starts another"))
         for exited in self._exited.values():
-            _settle(exited, int(signal.SIGKILL))
+            _settle(exited, PARENT_GONE)
         self._exited.clear()
 
 
