@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from relspec.app import documents
 from relspec.app.documents import Document
+from relspec.app.trouble import problems_of
 from relspec.app.why import why_document
 from relspec.app.workspace import Workspace
 from relspec.core.errors import UnknownNameError
@@ -134,7 +135,7 @@ def scoped_problems(
     workspace: Workspace, scope: frozenset[str] | None, arguments: dict[str, Any]
 ) -> tuple[Problem, ...]:
     """The problems that a request is about."""
-    problems = workspace.world.problems()
+    problems = problems_of(workspace.world)
     if scope is None:
         return problems
     shown = workspace.world.shown_path(str(arguments.get("file") or ""))

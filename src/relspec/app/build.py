@@ -20,6 +20,7 @@ from relspec.app.ports import CodeFiles, Engines, LoaderSession, Memory, ObjectS
 from relspec.app.publish import publish
 from relspec.app.run import Run, Workshop, status_of
 from relspec.app.take_in import take_in
+from relspec.app.trouble import problems_of
 from relspec.app.world import World
 from relspec.core.diff import what_moved
 from relspec.core.problem import Problem
@@ -68,7 +69,7 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
         found = tools.look(None)
         changes = changes.merged(found)
         loaded |= await load(world, found, session, tools.code)
-    world.moved |= await take_in(world, tools.engines)
+    world.moved |= await take_in(world, tools.engines, frozenset(changes.paths))
     world.moved |= await extract(world, session, tools.memory, tools.objects)
     came, gone = world.declare()
     removed = {world.plans[t].output for t in gone if t in world.plans}
@@ -76,10 +77,10 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
         world.remove_task(task)
     touched = {*changes.added, *changes.changed, *changes.removed}
     candidates = world.unsettled | world.cycles.keys() | came
-    candidates |= {s.name for s in world.catalog.by_name.values() if s.builder.path in loaded} if loaded else set()
+    candidates |= world.tasks_of(loaded)
     candidates |= {t for path in touched for t in world.used_by(path)}
     candidates |= {t for name in {*world.moved, *removed, *_outputs(world, came)} for t in world.asked_by(name)}
-    world.unsettled |= came | _unloadable(world, loaded)
+    world.unsettled |= came | {t for t in world.tasks_of(loaded) if world.module_problem(t) is not None}
     compilation = Compilation(world, TaskCompiler(world, tools.engines, session, tools.code), frozenset(touched))
     await compilation.run(frozenset(candidates & world.catalog.by_name.keys()))
     world.unsettled &= world.catalog.by_name.keys()
@@ -91,12 +92,6 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
 
 def _outputs(world: World, tasks: frozenset[str]) -> set[str]:
     return {world.catalog.by_name[t].output for t in tasks}
-
-
-def _unloadable(world: World, loaded: frozenset[str]) -> set[str]:
-    """The tasks of files that were tried to load and do not."""
-    own = {s.name for s in world.catalog.by_name.values() if s.builder.path in loaded} if loaded else set()
-    return {task for task in own if world.module_problem(task) is not None}
 
 
 def _rests(world: World, task: str) -> bool:
@@ -146,7 +141,7 @@ async def build(
         await publish(world, tools.engines, tools.objects, None if first else shown)
         world.published_revision = world.revision
         tools.memory.set_published(world.revision)
-    problems = world.problems()
+    problems = problems_of(world)
     tools.tell(ProblemsFound(problems))
     record = replace(record, ms=(time.monotonic() - started) * 1000)
     tools.tell(_ready(record, len(problems)))
@@ -207,7 +202,7 @@ def _explained(compilation: Compilation, result: RunTask) -> RunTask:
 async def _commit(world: World, tools: Tools, record: RunRecord) -> None:
     """Make everything durable: first the objects, then the state that names them."""
     await asyncio.to_thread(tools.objects.sync, world.carried.objects | world.taken_objects())
-    tools.memory.commit(world.delta(record, world.problems()))
+    tools.memory.commit(world.delta(record, problems_of(world)))
     world.committed()
 
 

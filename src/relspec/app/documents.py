@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from relspec.app.run import Run
+from relspec.app.trouble import problems_of
 from relspec.app.world import World
 from relspec.core.graph import EVIDENCE, REQUIRES, TASK
 from relspec.core.problem import Problem
@@ -82,7 +83,7 @@ def status_document(world: World, pid: int | None, tasks: Sequence[str]) -> Docu
         "daemon": {"running": pid is not None, "pid": pid},
         "revision": world.revision,
         "tasks": [_status_line(world, world.catalog.by_name[name]) for name in names],
-        "problems": [problem_document(p) for p in world.problems() if not tasks or p.task in tasks],
+        "problems": [problem_document(p) for p in problems_of(world) if not tasks or p.task in tasks],
     }
 
 
@@ -125,7 +126,7 @@ def plan_document(world: World, run: Run, scope: frozenset[str] | None) -> Docum
         "restore": by_action[Action.RESTORED],
         "cut_off": by_action[Action.CUT_OFF],
         "blocked": by_action[Action.BLOCKED] + by_action[Action.FAILED],
-        "problems": [problem_document(p) for p in world.problems()],
+        "problems": [problem_document(p) for p in problems_of(world)],
     }
 
 
@@ -136,7 +137,7 @@ def _planned(task: str, reason: Reason) -> Document:
 def explain_document(world: World, task: str) -> Document:
     """A compiled task: its query, what it requires, what it gives, and where its columns come from."""
     spec, plan = world.catalog.by_name[task], world.plans.get(task)
-    problems = [problem_document(p) for p in world.problems() if p.task == task]
+    problems = [problem_document(p) for p in problems_of(world) if p.task == task]
     head: Document = {"task": task, "output": spec.output, "kind": str(spec.kind)}
     place: Document = {"path": spec.builder.path, "line": spec.line, "problems": problems}
     if plan is None:
@@ -183,7 +184,7 @@ def graph_document(world: World) -> Document:
 
 def check_document(world: World, recompiled: Iterable[str], scope: frozenset[str] | None) -> Document:
     """The outcome of compiling everything without executing anything."""
-    problems = [p for p in world.problems() if scope is None or p.task in scope]
+    problems = [p for p in problems_of(world) if scope is None or p.task in scope]
     return {
         "ok": not problems,
         "tasks": len(world.catalog.by_name),

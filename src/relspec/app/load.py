@@ -5,7 +5,7 @@ a module name that it tried to import. A file that does not load keeps the tasks
 """
 
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from relspec.app.ports import CodeReader, LoaderSession
 from relspec.app.world import World
@@ -30,16 +30,15 @@ async def load(world: World, changes: ChangeSet, session: LoaderSession, code: C
 def stale_modules(world: World, changes: ChangeSet) -> tuple[frozenset[str], frozenset[str]]:
     """Which task files have to be loaded anew, and which are gone."""
     touched = {*changes.added, *changes.changed, *changes.removed}
-    names = {name for path in changes.added for name in _module_names(path)}
     stale = {path for path in touched if path in world.tree and is_task_file(world, path)}
-    code_moved = any(path.endswith(".py") for path in touched)
-    for path, module in world.modules.items():
-        uses = any(use.path in touched for use in module.files)
-        shadowed = not names.isdisjoint(module.imports)
-        retried = isinstance(module, LoadFailed) and code_moved
-        if path in world.tree and path.endswith(".py") and (uses or shadowed or retried):
-            stale.add(path)
-    gone = {path for path in world.modules if path not in world.tree and not Path(path).is_absolute()}
+    users = {module for path in touched for module in world.modules_of(path)}
+    names = {name for path in changes.added for name in _module_names(path)}
+    if names:
+        users |= {path for path, module in world.modules.items() if not names.isdisjoint(module.imports)}
+    if any(path.endswith(".py") for path in touched):
+        users |= {path for path in world.troubled_modules if isinstance(world.modules[path], LoadFailed)}
+    stale |= {path for path in users if path.endswith(".py") and path in world.tree}
+    gone = {path for path in changes.removed if path in world.modules}
     return frozenset(stale), frozenset(gone)
 
 

@@ -15,12 +15,15 @@ from relspec.core.problem import Code, Problem
 from relspec.core.schema import Schema
 from relspec.core.sources import SourceFiles, assign
 from relspec.core.state import SourceFile, SourceState
-from relspec.core.tree import FileEntry
+from relspec.core.tree import CONFIG_NAME, FileEntry, is_code
 from relspec.core.work import Intake
 
 
-async def take_in(world: World, engines: Engines) -> frozenset[str]:
-    """Bring all sources to what the tree says; the names of the datasets that moved."""
+async def take_in(world: World, engines: Engines, touched: frozenset[str]) -> frozenset[str]:
+    """Bring all sources to what the tree says, after `touched` paths changed; the names of the datasets that moved."""
+    settings = CONFIG_NAME in touched or not world.assigned
+    if not settings and not world.look_again and all(is_code(path) for path in touched):
+        return frozenset()
     data = [path for path, entry in world.tree.items() if entry.content is None]
     assigned, problems = assign(world.settings, data)
     gone = world.assigned.keys() - assigned.keys() if world.assigned else _vanished(world, assigned)

@@ -42,8 +42,10 @@ class World:
         self.revision = saved.revision
         self.run = saved.run
         self.tree: dict[str, FileEntry] = dict(saved.files)
-        self.modules: dict[str, Loaded | LoadFailed] = dict(saved.modules)
-        self.sources: dict[str, SourceState] = dict(saved.sources)
+        self.modules: dict[str, Loaded | LoadFailed] = {}
+        self.troubled_modules: set[str] = set()
+        self.sources: dict[str, SourceState] = {}
+        self.troubled_sources: set[str] = set()
         self.records: dict[str, CompileRecord] = {}
         self.plans: dict[str, PlanArtifact] = dict(saved.plans)
         self.outputs: dict[str, Output] = {o.output.lower(): o for o in saved.outputs.values()}
@@ -66,9 +68,15 @@ class World:
         self._forms: dict[str, tuple[str, Kind, str]] = {}
         self.graph = TaskGraph()
         self.catalog = TaskCatalog({}, {}, ())
-        self._source_names: dict[str, str] = {name.lower(): name for name in self.sources}
+        self._source_names: dict[str, str] = {}
+        self._modules_by_file: dict[str, set[str]] = {}
+        self._must_declare = True
         self._asked_by: dict[str, set[str]] = {}
         self._used_by: dict[str, set[str]] = {}
+        for path, module in saved.modules.items():
+            self.put_module(path, module)
+        for name, source in saved.sources.items():
+            self.put_source(name, source)
         for task, record in saved.records.items():
             self.put_record(task, record)
         self._declare()
@@ -177,20 +185,43 @@ class World:
 
     def put_module(self, path: str, module: Loaded | LoadFailed | None) -> None:
         """Set what a task file declares; `None` when it is gone. Call `declare()` after the last one."""
-        if module is None:
-            self.modules.pop(path, None)
-        else:
+        before = self.modules.pop(path, None)
+        for use in () if before is None else before.files:
+            self._modules_by_file.get(use.path, set()).discard(path)
+        self.troubled_modules.discard(path)
+        if module is not None:
             self.modules[path] = module
+            for use in module.files:
+                self._modules_by_file.setdefault(use.path, set()).add(path)
+            if isinstance(module, LoadFailed) or module.problems:
+                self.troubled_modules.add(path)
+        if not (isinstance(before, Loaded) and isinstance(module, Loaded) and before.tasks == module.tasks):
+            self._must_declare = True
         self.notes.modules.add(path)
+
+    def modules_of(self, path: str) -> frozenset[str]:
+        """The task files that a file went into."""
+        return frozenset(self._modules_by_file.get(path, ()))
+
+    def tasks_of(self, paths: Iterable[str]) -> frozenset[str]:
+        """The tasks that some task files declare, or declared when they last loaded."""
+        loaded = (m for p in paths if isinstance(m := self.modules.get(p), Loaded))
+        declared = {spec.name for module in loaded for spec in module.tasks}
+        failed = {t for p in paths if isinstance(self.modules.get(p), LoadFailed) for t in self.used_by(p)}
+        return frozenset((declared | failed) & self.catalog.by_name.keys())
 
     def put_source(self, name: str, source: SourceState | None) -> None:
         """Set a source; `None` when it is gone."""
+        self.troubled_sources.discard(name)
         if source is None:
-            self.sources.pop(name, None)
+            self._must_declare |= self.sources.pop(name, None) is not None
             self._source_names.pop(name.lower(), None)
         else:
+            self._must_declare |= name not in self.sources
             self.sources[name] = source
             self._source_names[name.lower()] = name
+            if source.problems:
+                self.troubled_sources.add(name)
         self.notes.sources.add(name)
 
     def put_record(self, task: str, record: CompileRecord | None) -> None:
@@ -239,8 +270,11 @@ class World:
 
         A task that only moved within its file neither came nor changed.
         """
+        if not self._must_declare:
+            return frozenset(), frozenset()
         before = self.catalog.by_name
         self._declare()
+        self._must_declare = False
         after = self.catalog.by_name
         came = frozenset(n for n, s in after.items() if n not in before or not _same(before[n], s))
         gone = frozenset(before.keys() - after.keys())
@@ -314,21 +348,6 @@ class World:
                 names |= {f[0] for f in (form, before) if f is not None}
         return names
 
-    def problems(self) -> tuple[Problem, ...]:
-        """Everything that is wrong in the user's files now, ordered by place."""
-        found: list[Problem] = list(self.catalog.problems)
-        found += [p for group in self.loose_problems.values() for p in group]
-        found += [p for s in self.sources.values() for p in s.problems]
-        for module in self.modules.values():
-            found += [module.problem] if isinstance(module, LoadFailed) else module.problems
-        broken = self.unsettled & self.records.keys()
-        found += [p for t in broken if (p := self.records[t].problem) is not None and p.code is not Code.UPSTREAM]
-        found += self.edge_failures.values()
-        found += [self.failures[t][1] for t in sorted(self.failures)]
-        found += [self.cycles[t] for t in sorted(self.cycles)]
-        unique = {(p.code, p.task, p.path, p.line, p.column, p.message): p for p in found}
-        return tuple(sorted(unique.values(), key=_by_place))
-
     def cycle_problem(self, task: str, cycle: tuple[str, ...]) -> Problem:
         """Say that `task` is part of a cycle, naming every task on it."""
         spec = self.catalog.by_name[task]
@@ -376,7 +395,3 @@ class World:
 
 def _same(before: TaskSpec, after: TaskSpec) -> bool:
     return replace(before, line=0) == replace(after, line=0)
-
-
-def _by_place(problem: Problem) -> tuple[str, int, int, str, str]:
-    return (problem.path or "", problem.line or 0, problem.column or 0, problem.code, problem.message)
