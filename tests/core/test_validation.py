@@ -22,10 +22,11 @@ def test_an_unknown_schema_satisfies_nothing() -> None:
 
 
 def test_a_failed_edge_names_missing_columns_wrong_types_missing_metadata_and_what_is_there() -> None:
-    assert check(Schema((Column("amount", "VARCHAR"),), ())) == [
-        "Orders does not offer what totals requires: column 'id' is missing; column 'amount' is VARCHAR, totals requires "
-        "DOUBLE; metadata 'unit' is missing or has another value (there is: amount VARCHAR)"
-    ]
+    (sentence,) = check(Schema((Column("amount", "VARCHAR"),), ()))
+    assert sentence == (
+        "Orders does not offer what totals requires: column 'id' is missing; column 'amount' is VARCHAR, "
+        "totals requires DOUBLE; metadata 'unit' is missing or has another value (there is: amount VARCHAR)"
+    )
 
 
 def test_metadata_of_another_value_fails() -> None:

@@ -14,6 +14,7 @@ from relspec.core.plan import FileUse
 from relspec.core.problem import Code, Problem
 from relspec.core.settle import ChangeSet
 from relspec.core.sqlfile import sql_task
+from relspec.core.tree import CONFIG_NAME
 from relspec.core.work import Loaded, LoadFailed
 
 
@@ -30,7 +31,7 @@ async def load(world: World, changes: ChangeSet, session: LoaderSession, code: C
 def stale_modules(world: World, changes: ChangeSet) -> tuple[frozenset[str], frozenset[str]]:
     """Which task files have to be loaded anew, and which are gone."""
     touched = {*changes.added, *changes.changed, *changes.removed}
-    stale = {path for path in touched if path in world.tree and is_task_file(world, path)}
+    stale = {path for path in touched if path in world.tree and world.registry.holds(path)}
     users = {module for path in touched for module in world.modules_of(path)}
     names = {name for path in changes.added for name in _module_names(path)}
     if names:
@@ -38,25 +39,29 @@ def stale_modules(world: World, changes: ChangeSet) -> tuple[frozenset[str], fro
     if any(path.endswith(".py") for path in touched):
         users |= {path for path in world.troubled_modules if isinstance(world.modules[path], LoadFailed)}
     stale |= {path for path in users if path.endswith(".py") and path in world.tree}
+    stale |= {path for path, content in world.registry.installed.items() if not _is_loaded(world, path, content)}
     gone = {path for path in changes.removed if path in world.modules}
+    if CONFIG_NAME in touched:
+        every = world.registry.discover(world.tree)
+        stale |= every - world.modules.keys()
+        gone |= world.modules.keys() - every
     return frozenset(stale), frozenset(gone)
+
+
+def _is_loaded(world: World, path: str, content: str) -> bool:
+    module = world.modules.get(path)
+    return module is not None and any(use.path == path and use.content == content for use in module.files)
 
 
 def needs_of(world: World) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     """What the loaded files need to be watched besides the settings: globs of extractors, files, names of modules."""
     modules = world.modules.values()
     globs = {spec.files for spec in world.extractors()}
-    files = {use.path for module in modules for use in module.files if not is_task_file(world, use.path)}
+    files = {use.path for module in modules for use in module.files if not world.registry.holds(use.path)}
     files |= {
-        use.path for record in world.records.values() for use in record.files if not is_task_file(world, use.path)
+        use.path for record in world.records.values() for use in record.files if not world.registry.holds(use.path)
     }
     return frozenset(globs), frozenset(files), frozenset(name for module in modules for name in module.imports)
-
-
-def is_task_file(world: World, path: str) -> bool:
-    """Whether `path` lies in a task folder and has a task file's suffix."""
-    folders = (folder.strip("/") + "/" for folder in world.settings.tasks)
-    return path.endswith((".py", ".sql")) and path.startswith(tuple(folders))
 
 
 def _module_names(path: str) -> Iterable[str]:

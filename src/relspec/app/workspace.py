@@ -10,6 +10,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from relspec.app.build import EVERYTHING, BuildReport, Compiled, Tools, Wish, build, compile_changes, mark_stale
 from relspec.app.digests import Digests
@@ -17,8 +18,10 @@ from relspec.app.executions import Executions
 from relspec.app.load import needs_of
 from relspec.app.ports import Loader
 from relspec.app.publish import is_shown
+from relspec.app.registry import registry_of
 from relspec.app.run import Run, Workshop
 from relspec.app.world import World
+from relspec.core.digest import content_of
 from relspec.core.errors import ConfigError
 from relspec.core.layout import Layout
 from relspec.core.problem import Code, Problem
@@ -30,6 +33,7 @@ from relspec.edges.config import read_settings
 from relspec.edges.engine.pool import EnginePool
 from relspec.edges.files import Files
 from relspec.edges.loader.client import ForkingLoader
+from relspec.edges.loader.entry_points import entry_point_files
 from relspec.edges.lock import StateLock, prepare_state
 from relspec.edges.objects import Objects
 from relspec.edges.store.database import Store
@@ -116,6 +120,7 @@ class Workspace:
         world = self.world
         try:
             world.settings = read_settings(world.layout)
+            world.registry = registry_of(world.settings, world.registry.installed)
         except ConfigError as error:
             world.loose_problems["config"] = (Problem(Code.CONFIG, None, "watch.toml", None, None, str(error), None),)
             return changes
@@ -141,6 +146,7 @@ async def open_workspace(layout: Layout, tell: Callable[[Progress], None]) -> As
         engine = engine_identity(settings)
         world = World(layout, settings, store.load(), engine)
         store.set_engine(engine)
+        _register_installed(world)
         objects = Objects(layout)
         _find_unsettled(world, objects)
         if store.published() == world.revision and is_shown(world, objects):
@@ -157,6 +163,15 @@ async def open_workspace(layout: Layout, tell: Callable[[Progress], None]) -> As
 def engine_identity(settings: Settings) -> str:
     """Name what a result depends on besides plan and inputs: the engine's version and its fixed settings."""
     return f"duckdb {importlib.metadata.version('duckdb')}, {settings.timezone}, one thread"
+
+
+def _register_installed(world: World) -> None:
+    """Find the task files of installed packages, and forget those that are no longer there."""
+    paths = [path for _, path in entry_point_files()] if world.settings.entry_points else []
+    installed = {path: content_of(Path(path).read_bytes()) for path in paths}
+    world.registry = registry_of(world.settings, installed)
+    for path in [p for p in world.modules if Path(p).is_absolute() and p not in installed]:
+        world.put_module(path, None)
 
 
 def _find_unsettled(world: World, objects: Objects) -> None:

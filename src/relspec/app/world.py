@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from relspec.app.notes import Carried, Notes
+from relspec.app.registry import registry_of
 from relspec.core.dataset import Dataset
 from relspec.core.digest import digest_of
 from relspec.core.graph import TaskGraph
@@ -38,6 +39,7 @@ class World:
     def __init__(self, layout: Layout, settings: Settings, saved: Saved, engine: str) -> None:
         self.layout = layout
         self.settings = settings
+        self.registry = registry_of(settings, {})
         self.engine = engine
         self.revision = saved.revision
         self.run = saved.run
