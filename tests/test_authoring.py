@@ -1,5 +1,6 @@
 """The decorators: they note a function, give it back as it was, and load nothing heavy."""
 
+import functools
 import subprocess
 import sys
 
@@ -19,15 +20,18 @@ def test_a_decorated_function_stays_what_it_was_and_is_noted() -> None:
     assert task(plain) is plain
     assert task(kind="view", priority=3)(told) is told
     assert extract(files="*.py")(rows) is rows
-    assert declarations()[-3:] == (
+    cached = functools.cache(plain)
+    assert task(cached) is cached
+    assert declarations()[-4:] == (
         Declaration(Role.TASK, plain, {}),
         Declaration(Role.TASK, told, {"kind": "view", "priority": 3}),
         Declaration(Role.EXTRACTOR, rows, {"files": "*.py"}),
+        Declaration(Role.TASK, cached, {}),
     )
     assert vars(plain) == {}
 
 
-@pytest.mark.parametrize("wrong", ["revenue", 3, type("Revenue", (), {})])
+@pytest.mark.parametrize("wrong", ["revenue", 3, type("Revenue", (), {}), functools.partial(print), print])
 def test_what_is_no_function_is_refused_where_it_stands(wrong) -> None:
     before = declarations()
     with pytest.raises(TypeError, match="decorates functions"):

@@ -7,6 +7,7 @@ judged here but where the file is loaded, so that a mistake is a problem with a 
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from types import FunctionType
 from typing import Any, TypeVar, overload
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -59,7 +60,8 @@ def extract(function: Any = None, /, **options: Any) -> Callable[[Function], Fun
 
 
 def _declare(role: Role, function: Any, options: dict[str, Any]) -> Any:
-    if not callable(function) or isinstance(function, type):
+    # What other decorators leave is known by its `__wrapped__`; a partial or an object has no place of its own.
+    if not isinstance(function, FunctionType) and not isinstance(getattr(function, "__wrapped__", None), FunctionType):
         raise TypeError(f"@{role} decorates functions, not {function!r}; options are given by name")
     _declared.append(Declaration(role, function, options))
     return function

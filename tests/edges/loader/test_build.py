@@ -33,8 +33,9 @@ async def test_an_unknown_dataset_is_asked_for_with_the_place_of_the_call(projec
 
 
 @pytest.mark.parametrize("clause", ["except Exception:", "except BaseException:", "except:"])
-async def test_no_except_clause_of_a_builder_swallows_that_a_dataset_is_unknown(project, clause) -> None:
-    lines = ['t = ctx.table("orders")', "try:", '    return ctx.table("rates")', clause, "    return t"]
+@pytest.mark.parametrize("then", ["return t", "raise ValueError"])
+async def test_no_except_clause_of_a_builder_swallows_that_a_dataset_is_unknown(project, clause, then) -> None:
+    lines = ['t = ctx.table("orders")', "try:", '    return ctx.table("rates")', clause, f"    {then}"]
     path = project.write("tasks/revenue.py", _task(*lines))
     assert await project.answer(path, {"orders": schema_of({"id": "BIGINT"})}) == Needs((Named("rates", 8, 16),))
 

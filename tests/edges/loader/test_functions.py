@@ -234,8 +234,8 @@ async def test_a_query_with_a_udf_is_executed_in_another_session(project) -> Non
     assert rows == [(1, "  alpha ", "ALPHA"), (2, "betabetabeta", "BETABE"), (3, None, None)]
 
 
-async def test_a_session_that_built_can_execute_and_again(project) -> None:
-    await _udf(project)
+async def test_a_session_that_built_can_execute_and_again_also_a_function_that_keeps_state(project) -> None:
+    await _udf(project, UDF.replace("    return tidy", "    SEEN.append(x)\n    return tidy") + "SEEN = []\n")
     request = await _execute(project)
     async with project.loader.session() as session:
         loaded = await session.load("tasks/names.py")

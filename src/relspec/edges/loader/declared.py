@@ -33,14 +33,14 @@ class Declared:
         return next((function for known, function in self.tasks if known.name == spec.name), None)
 
 
-def declared(module: ModuleType, path: str, shown: str) -> Declared:
-    """Collect what the file at `path`, loaded as `module`, declares; `shown` is how the user knows it."""
+def declared(module: ModuleType, shown: str) -> Declared:
+    """Collect what a file, loaded as `module`, declares; `shown` is how the user knows it."""
     tasks: list[tuple[TaskSpec, UserFunction]] = []
     extractors: list[tuple[ExtractorSpec, UserFunction]] = []
     problems: list[Problem] = []
     for declaration in declarations():
         origin = _origin(declaration.function)
-        if origin is None or origin.__code__.co_filename != path or declaration.function.__module__ != module.__name__:
+        if origin is None or declaration.function.__module__ != module.__name__:
             continue
         line, name = origin.__code__.co_firstlineno, declaration.function.__name__
         found = _judged(declaration, shown, line)

@@ -165,7 +165,7 @@ class Imports:
         if os.path.isabs(shown) or not shown.endswith(".py"):
             return None
         parts = shown[:-3].split("/")
-        if not all(part.isidentifier() for part in parts) or parts[0] in self._warm or parts[-1] == "__init__":
+        if not all(part.isidentifier() for part in parts) or parts[-1] == "__init__":
             return None
         return ".".join(parts)
 
@@ -204,6 +204,8 @@ class Imports:
             self._snapshot.tried(user, names)
 
     def _note_used(self, names: list[str]) -> None:
+        if names and names[0].partition(".")[0] in self._warm:
+            return
         files = list(self._files_of(names))
         if not files:
             return

@@ -54,7 +54,7 @@ class Modules:
 
     def _load(self, path: str, shown: str) -> Declared | Problem:
         try:
-            found = declared(self._imports.load(path), path, shown)
+            found = declared(self._imports.load(path), shown)
             extractors = tuple((self._digested(spec, function), function) for spec, function in found.extractors)
         except BaseException as error:  # noqa: BLE001 - `sys.exit()` in a file is a problem of that file.
             code = Code.LOAD
