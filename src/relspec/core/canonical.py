@@ -23,10 +23,9 @@ from sqlglot import exp
 
 from relspec.core.digest import digest_of
 from relspec.core.expressions import Expressions, Owner
-from relspec.core.functions import aggregates
 from relspec.core.lineage import Needs, output_position
-from relspec.core.merging import INNER, chooses_only, dissolves, join_kind
-from relspec.core.query import Query
+from relspec.core.merging import INNER, Merging, join_kind
+from relspec.core.query import DUCKDB
 from relspec.core.schema import Schema
 from relspec.core.scopes import Base, CoarseError, Combination, Recursion, Relation, Rows, Scopes, Selection
 from relspec.core.terms import Term, as_set, column, connected, folded
@@ -44,14 +43,14 @@ def canonical_digest(scopes: Scopes, needs: Needs, root: Relation, schemas: Mapp
     return digest_of(CANONICAL_FORMAT, body.digest, *(keys[i].digest for i in range(len(root.names))))
 
 
-def plain_digest(query: Query, schemas: Mapping[str, Schema]) -> str:
+def plain_digest(sql: str, schemas: Mapping[str, Schema]) -> str:
     """Hash a query of which nothing is proved: its tokens, and the ordered columns of all that it reads.
 
     The order of columns counts here, because a star in a set operation goes by position.
     """
     parts = [CANONICAL_FORMAT, "plain"]
-    for token in query.tokens:
-        parts += [token.token_type.name, query.text[token.start : token.end + 1]]
+    for token in DUCKDB.tokenize(sql):
+        parts += [token.token_type.name, sql[token.start : token.end + 1]]
     for name in sorted(schemas):
         parts += ["input", name, *(x for c in schemas[name].columns for x in (c.name, c.type))]
     return digest_of(*parts)
@@ -97,6 +96,7 @@ class _Writer:
     def __init__(self, scopes: Scopes, needs: Needs, schemas: Mapping[str, Schema]) -> None:
         self._scopes = scopes
         self._needs = needs
+        self._merging = Merging(scopes, needs)
         self._types = {name: tuple(c.type for c in schemas[name].columns) for name in scopes.bases}
         self._expressions = Expressions(self._column, self._query)
         self._bound: dict[tuple[int, int], _Slot | Selection] = {}
@@ -118,7 +118,7 @@ class _Writer:
 
     def _fresh(self, relation: Relation, depth: int) -> _Written:
         match relation:
-            case Selection() if chooses_only(self._scopes, self._needs, relation):
+            case Selection() if self._merging.chooses_only(relation):
                 return self._chosen(relation, depth)
             case Selection():
                 return self._selection(relation, depth)
@@ -179,7 +179,7 @@ class _Writer:
             if source.join is not None:
                 on = source.join.args.get("on")
                 kind, condition = join_kind(source.join), None if on is None else _Scoped(on, selection)
-            if isinstance(relation, Selection) and dissolves(self._scopes, self._needs, selection, index):
+            if isinstance(relation, Selection) and self._merging.dissolves(selection, index):
                 self._bound[id(selection), index] = relation
                 self._gather(relation, block, kind, condition)
             else:
@@ -218,11 +218,8 @@ class _Writer:
 
     def _conditions(self, scoped: list[_Scoped], depth: int) -> list[Term]:
         terms = [self._expressions.term(s.expression, s.selection, depth) for s in scoped]
-        whole = connected("And", terms) if terms else None
-        if whole is None:
-            return []
-        parts = [p for p in whole.parts if isinstance(p, Term)] if whole.op == "And" else [whole]
-        return [p for p in parts if p.digest != _TRUE.digest]
+        whole = connected("And", terms)
+        return [p for p in whole.parts if isinstance(p, Term) and p.digest != _TRUE.digest]
 
     def _keys(self, selection: Selection, depth: int) -> dict[int, Term]:
         keys: dict[int, Term] = {}
@@ -239,7 +236,7 @@ class _Writer:
     def _clauses(self, selection: Selection, depth: int) -> list[Term | str]:
         node = selection.node
         parts: list[Term | str] = []
-        if any(aggregates(p) for p in selection.projections):
+        if any(self._scopes.uses(p).aggregates for p in selection.projections):
             # An aggregate makes one row of many even when nobody reads it.
             parts.append("aggregated")
         group = node.args.get("group")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from relspec.core.functions import is_unknown
-from relspec.core.query import Query
+from relspec.core.query import DUCKDB, Query
 from relspec.core.scopes import Scopes, Selection
 
 #: Key in the meta of a join that was written with USING.
@@ -29,21 +29,31 @@ _REASONS: tuple[tuple[type[exp.Expr], str], ...] = (
     (exp.Placeholder, "parameters are not understood"),
     (exp.Comprehension, "list comprehensions are not understood"),
 )
+_NEVER = tuple(kind for kind, _ in _REASONS)
 
 
-def doubt_before(query: Query) -> str | None:
-    """Find a reason to fall back in the text as the user wrote it; `None` where there is none."""
-    if any(t.text in _DOUBTFUL_OPERATORS for t in query.tokens):
-        return "operators on lists are read differently by the parsers"
-    if any(v and k not in ("this", "db", "catalog", "alias") for m in query.mentions for k, v in m.node.args.items()):
+def doubt_of_mentions(query: Query) -> str | None:
+    """Find a reason to fall back in how the text names its datasets; `None` where there is none."""
+    extras = {k for m in query.mentions for k, v in m.node.args.items() if v}
+    if extras - {"this", "db", "catalog", "alias"}:
         return "a table with a sample, a pivot or a nested join is not understood"
-    return next(_doubts(query.tree), None)
+    return None
+
+
+def doubt_before(tree: exp.Expr, sql: str) -> str | None:
+    """Find a reason to fall back in a tree with views inlined, before names are resolved, and in its text."""
+    # Most queries have none of these signs, and need not be read once more to know it.
+    suspect = any(sign in sql for sign in _DOUBTFUL_OPERATORS)
+    if suspect and any(t.text in _DOUBTFUL_OPERATORS for t in DUCKDB.tokenize(sql)):
+        return "operators on lists are read differently by the parsers"
+    return next(_doubts(tree), None)
 
 
 def _doubts(tree: exp.Expr) -> Iterator[str]:
     for node in tree.walk():
-        yield from (reason for kind, reason in _REASONS if isinstance(node, kind))
-        if isinstance(node, exp.Join) and node.method in ("NATURAL", "POSITIONAL"):
+        if isinstance(node, _NEVER):
+            yield next(reason for kind, reason in _REASONS if isinstance(node, kind))
+        elif isinstance(node, exp.Join) and node.method in ("NATURAL", "POSITIONAL"):
             yield f"{node.method} JOIN depends on the columns or the order of both sides"
         elif isinstance(node, exp.SetOperation):
             if node.args.get("by_name"):

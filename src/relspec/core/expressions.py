@@ -11,7 +11,6 @@ from enum import Enum
 from sqlglot import exp
 
 from relspec.core.functions import is_stable
-from relspec.core.precedence import is_doubtful
 from relspec.core.scopes import QUERIES, CoarseError, Combination, Selection
 from relspec.core.terms import Term, arithmetic, between, comparison, connected, membership, number
 
@@ -32,12 +31,8 @@ class Expressions:
         self._columns = columns
         self._queries = queries
 
-    def term(self, node: exp.Expr, owner: Owner, depth: int) -> Term:
+    def term(self, node: exp.Expr, owner: Owner, depth: int) -> Term:  # noqa: PLR0911 one line a rule
         """Write an expression that stands in a block at `depth`."""
-        written = self._written(node, owner, depth)
-        return Term("bare", (written,)) if is_doubtful(node) else written
-
-    def _written(self, node: exp.Expr, owner: Owner, depth: int) -> Term:  # noqa: PLR0911 one line a rule
         match node:
             case exp.Paren():
                 return self.term(node.this, owner, depth)

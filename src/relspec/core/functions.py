@@ -5,8 +5,6 @@ only when it is listed here (DuckDB 1.5 calls those CONSISTENT scalars). Anythin
 side effects or be a user's own: it is never pruned, moved, merged or doubled. Unknown is never safe.
 """
 
-from collections.abc import Iterator
-
 from sqlglot import exp
 
 _VOLATILE = (exp.Rand, exp.Randn, exp.Uuid, exp.NextValueFor)
@@ -56,24 +54,14 @@ def is_unknown(node: exp.Expr) -> bool:
     return isinstance(node, _NAMELESS) and _name(node) not in PURE
 
 
-def makes_rows(expression: exp.Expr) -> bool:
-    """Whether an output makes several rows of one, or may."""
-    return any(isinstance(n, _ROW_MAKING) or is_unknown(n) for n in own_nodes(expression))
+def makes_rows(node: exp.Expr) -> bool:
+    """Whether this one node makes several rows of one, or may."""
+    return isinstance(node, _ROW_MAKING) or is_unknown(node)
 
 
-def aggregates(expression: exp.Expr) -> bool:
-    """Whether `expression` aggregates the rows of its SELECT; an aggregate over a window does not."""
-    return any(isinstance(n, exp.AggFunc) and not _over_window(n) for n in own_nodes(expression))
-
-
-def has_window(expression: exp.Expr) -> bool:
-    """Whether `expression` has a window function."""
-    return any(isinstance(n, exp.Window) for n in own_nodes(expression))
-
-
-def own_nodes(expression: exp.Expr) -> Iterator[exp.Expr]:
-    """Give the nodes of an expression without those of its subqueries."""
-    return expression.walk(prune=lambda n: isinstance(n, exp.Query))
+def aggregates(node: exp.Expr) -> bool:
+    """Whether this one node aggregates the rows of its SELECT; an aggregate over a window does not."""
+    return isinstance(node, exp.AggFunc) and not _over_window(node)
 
 
 def _over_window(node: exp.Expr) -> bool:

@@ -18,16 +18,21 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.schema import MappingSchema
 
 from relspec.core.canonical import canonical_digest, plain_digest
-from relspec.core.doubt import doubt_after, doubt_before, prepare
+from relspec.core.doubt import doubt_after, doubt_before, doubt_of_mentions, prepare
 from relspec.core.inline import executable, inline
 from relspec.core.lineage import Needs
 from relspec.core.plan import LineageRow
+from relspec.core.precedence import is_doubtful
 from relspec.core.problem import Code
 from relspec.core.query import Query, QueryTrouble, parse_query, place_of
 from relspec.core.schema import Schema
 from relspec.core.scopes import Around, CoarseError, Relation, Scopes
+from relspec.core.stars import straighten, unfold
 from relspec.core.suggest import closest
 from relspec.core.work import ViewQuery
+
+# On shapes that it does not expect, the optimiser trips over its own assumptions instead of saying so.
+_MISHAPS = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 #: A dataset with the columns that a query needs of it, in the schema's spelling and order.
 Use = tuple[str, tuple[str, ...]]
@@ -98,22 +103,23 @@ def _unknown(subject: _Subject) -> QueryTrouble | None:
 
 
 def _precise(subject: _Subject, sql: str, outputs: Schema) -> Inference:
-    doubt = doubt_before(subject.query)
-    if doubt is not None:
-        raise CoarseError(doubt)
+    unfold(subject.query.tree)
+    _refuse(doubt_of_mentions(subject.query))
     tree = inline(subject.query, subject.views)
+    unfold(tree)
+    _refuse(doubt_before(tree, sql))
+    read_alike = not any(is_doubtful(node) for node in tree.walk())
+    straighten(tree)
     dotted = prepare(tree)
     tree = _qualified(subject, tree)
     scopes = Scopes({name: _lower_names(schema) for name, schema in subject.schemas.items()})
     root = scopes.build(tree, Around({}))
     _check_outputs(root, outputs)
-    doubt = doubt_after(scopes, tree, dotted, _may_have_json(subject, sql))
-    if doubt is not None:
-        raise CoarseError(doubt)
+    _refuse(doubt_after(scopes, tree, dotted, _may_have_json(subject, sql)))
     needs = Needs(scopes, root)
     return Inference(
         sql=sql,
-        canonical=canonical_digest(scopes, needs, root, subject.schemas),
+        canonical=canonical_digest(scopes, needs, root, subject.schemas) if read_alike else _plain(subject, sql),
         inputs=_inputs(subject, needs.required),
         views=_views(subject, scopes, needs),
         lineage=_lineage(subject, needs, root, outputs),
@@ -121,12 +127,20 @@ def _precise(subject: _Subject, sql: str, outputs: Schema) -> Inference:
     )
 
 
+def _refuse(doubt: str | None) -> None:
+    if doubt is not None:
+        raise CoarseError(doubt)
+
+
 def _qualified(subject: _Subject, tree: exp.Expr) -> exp.Expr:
     named = {t.name.lower() for t in tree.find_all(exp.Table) if t.db}
     columns = {name: dict.fromkeys(_lower_names(subject.schemas[name]), "INT") for name in named}
     # Types play no part in resolving names, and parsing those of hundreds of columns would cost more than the rest.
     schema = MappingSchema({"main": columns}, dialect="duckdb", normalize=False)
-    return qualify(tree, schema=schema, dialect="duckdb")
+    try:
+        return qualify(tree, schema=schema, dialect="duckdb", quote_identifiers=False)
+    except _MISHAPS as error:
+        raise CoarseError(f"sqlglot cannot resolve the names: {type(error).__name__}") from error
 
 
 def _may_have_json(subject: _Subject, sql: str) -> bool:
@@ -177,6 +191,18 @@ def _view_columns(view: ViewQuery, positions: Iterable[int]) -> tuple[str, ...]:
     return tuple(columns[i].name for i in wanted)
 
 
+def _read(sql: str) -> list[str]:
+    """Find the stored datasets in the executable text, those that come with views too."""
+    executed = parse_query(sql)
+    # What we spliced together parses, since its pieces did: the tree may be spent by now, so the text is read again.
+    assert not isinstance(executed, QueryTrouble)
+    return sorted({m.name.lower() for m in executed.mentions})
+
+
+def _plain(subject: _Subject, sql: str) -> str:
+    return plain_digest(sql, {name: subject.schemas[name] for name in _read(sql)})
+
+
 def _lineage(subject: _Subject, needs: Needs, root: Relation, outputs: Schema) -> tuple[LineageRow, ...]:
     return tuple(
         (column.name, tuple(_spelled(subject, pair) for pair in needs.lineage(root, position)))
@@ -198,18 +224,14 @@ def _reason(error: Exception) -> str:
 
 def _coarse(subject: _Subject, sql: str, outputs: Schema, reason: str) -> Inference:
     """Require every column of every input: sound for any query, whatever it does with them."""
-    # The tree may have been half rewritten when the doubt arose, so the text is parsed anew, as it executes.
-    executed = parse_query(sql)
-    if isinstance(executed, QueryTrouble):
-        executed = subject.query
-    named = sorted({m.name.lower() for m in executed.mentions if m.name.lower() in subject.stored})
+    named = _read(sql)
     inputs = tuple((subject.stored[n], tuple(c.name for c in subject.schemas[n].columns)) for n in named)
     direct = sorted({m.name.lower() for m in subject.query.mentions if m.name.lower() in subject.views})
     views = tuple((subject.views[n].dataset, tuple(c.name for c in subject.views[n].schema.columns)) for n in direct)
     pairs = tuple((dataset, column) for dataset, columns in inputs for column in columns)
     return Inference(
         sql=sql,
-        canonical=plain_digest(executed, {n: subject.schemas[n] for n in named}),
+        canonical=_plain(subject, sql),
         inputs=inputs,
         views=views,
         lineage=tuple((c.name, pairs) for c in outputs.columns),

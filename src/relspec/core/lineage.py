@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from relspec.core.functions import aggregates, makes_rows
 from relspec.core.scopes import (
     Base,
     CoarseError,
@@ -88,7 +87,7 @@ class Needs:
             self._reach(source.relation)
         for clause in clauses_of(selection):
             self._use(selection, clause)
-        for position in pinned(selection):
+        for position in pinned(self._scopes, selection):
             self._want(selection, position)
 
     def _reach_combination(self, combination: Combination) -> None:
@@ -152,7 +151,7 @@ class Needs:
                 pass
 
 
-def pinned(selection: Selection) -> tuple[int, ...]:
+def pinned(scopes: Scopes, selection: Selection) -> tuple[int, ...]:
     """Give the outputs that count even when nobody reads them, because they decide about rows."""
     node = selection.node
     everything = range(len(selection.projections))
@@ -161,11 +160,8 @@ def pinned(selection: Selection) -> tuple[int, ...]:
         return tuple(everything)
     group = node.args.get("group")
     by_all = group is not None and bool(group.args.get("all"))
-    return tuple(
-        i
-        for i in everything
-        if makes_rows(selection.projections[i]) or (by_all and not aggregates(selection.projections[i]))
-    )
+    uses = [scopes.uses(p) for p in selection.projections]
+    return tuple(i for i in everything if uses[i].makes_rows or (by_all and not uses[i].aggregates))
 
 
 def is_union_all(combination: Combination) -> bool:

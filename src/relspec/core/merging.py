@@ -10,9 +10,8 @@ dissolves, for a computed value there would be computed from NULLs instead of be
 from sqlglot import exp
 
 from relspec.core.doubt import USING_MARK
-from relspec.core.functions import aggregates, has_window, is_stable, makes_rows
 from relspec.core.lineage import Needs
-from relspec.core.scopes import Base, Rows, Scopes, Selection
+from relspec.core.scopes import Base, Rows, Scopes, Selection, clauses_of
 
 #: How sources are joined when their conditions are filters.
 INNER = frozenset({""})
@@ -27,61 +26,71 @@ def join_kind(join: exp.Join) -> str:
     return " ".join(w for w in words if w not in ("", "INNER", "CROSS", "OUTER")).upper()
 
 
-def dissolves(scopes: Scopes, needs: Needs, selection: Selection, index: int) -> bool:
-    """Whether source number `index` of `selection` is written as part of the block around it."""
-    source = selection.sources[index]
-    inner = source.relation
-    if not isinstance(inner, Selection) or scopes.readers[id(inner)] != 1 or not _is_plain(needs, inner):
+class Merging:
+    """Answers which sources dissolve in one query; each question is worked out once."""
+
+    def __init__(self, scopes: Scopes, needs: Needs) -> None:
+        self._scopes = scopes
+        self._needs = needs
+        self._dissolving: dict[tuple[int, int], bool] = {}
+
+    def dissolves(self, selection: Selection, index: int) -> bool:
+        """Whether source number `index` of `selection` is written as part of the block around it."""
+        key = id(selection), index
+        if key not in self._dissolving:
+            self._dissolving[key] = self._dissolves(selection, index)
+        return self._dissolving[key]
+
+    def chooses_only(self, selection: Selection) -> bool:
+        """Whether `selection` only chooses among the columns of one subquery, which stays a block of its own."""
+        if len(selection.sources) != 1 or isinstance(selection.sources[0].relation, (Base, Rows)):
+            return False
+        if any(v and k not in ("with_", "expressions", "from_") for k, v in selection.node.args.items()):
+            return False
+        return self._chooses_own_columns(selection) and not self.dissolves(selection, 0)
+
+    def _dissolves(self, selection: Selection, index: int) -> bool:
+        source = selection.sources[index]
+        inner = source.relation
+        if not isinstance(inner, Selection) or self._scopes.readers[id(inner)] != 1 or not self._is_plain(inner):
+            return False
+        if any(join_kind(s.join) not in _KEEP_LEFT for s in selection.sources[index + 1 :] if s.join is not None):
+            return False
+        kind = "" if source.join is None else join_kind(source.join)
+        if kind not in ("", "USING"):
+            return self._chooses_of_table(inner)
+        return index == 0 or self._is_single(inner)
+
+    def _is_plain(self, inner: Selection) -> bool:
+        if not inner.sources or any(v and k not in _PLAIN_CLAUSES for k, v in inner.node.args.items()):
+            return False
+        uses = [self._scopes.uses(p) for p in inner.projections]
+        if any(u.aggregates or u.makes_rows for u in uses):
+            return False
+        needed = [uses[i] for i in self._needs.of(inner)]
+        clauses = [self._scopes.uses(c) for c in clauses_of(inner)]
+        return all(u.stable for u in (*needed, *clauses)) and not any(u.windows for u in needed)
+
+    def _is_single(self, inner: Selection) -> bool:
+        """Whether `inner` comes down to one source, so that it can follow a join."""
+        while len(inner.sources) == 1:
+            relation = inner.sources[0].relation
+            if not isinstance(relation, Selection) or not self.dissolves(inner, 0):
+                return True
+            inner = relation
         return False
-    kind = "" if source.join is None else join_kind(source.join)
-    if any(join_kind(s.join) not in _KEEP_LEFT for s in selection.sources[index + 1 :] if s.join is not None):
-        return False
-    if kind not in ("", "USING"):
-        return _chooses_of_table(scopes, needs, inner)
-    return index == 0 or _is_single(scopes, needs, inner)
 
+    def _chooses_of_table(self, inner: Selection) -> bool:
+        return (
+            len(inner.sources) == 1
+            and isinstance(inner.sources[0].relation, Base)
+            and inner.node.args.get("where") is None
+            and self._chooses_own_columns(inner)
+        )
 
-def _is_plain(needs: Needs, inner: Selection) -> bool:
-    if not inner.sources or any(v and k not in _PLAIN_CLAUSES for k, v in inner.node.args.items()):
-        return False
-    if any(aggregates(p) or makes_rows(p) for p in inner.projections):
-        return False
-    used = [inner.projections[i] for i in needs.of(inner)]
-    decisive = [inner.node.args.get("where"), *(s.join.args.get("on") for s in inner.sources if s.join is not None)]
-    stable = all(is_stable(n) for e in (*used, *decisive) if e is not None for n in e.walk())
-    return stable and not any(has_window(p) for p in used)
-
-
-def _is_single(scopes: Scopes, needs: Needs, inner: Selection) -> bool:
-    """Whether `inner` comes down to one source, so that it can follow a join."""
-    while len(inner.sources) == 1:
-        relation = inner.sources[0].relation
-        if not isinstance(relation, Selection) or not dissolves(scopes, needs, inner, 0):
-            return True
-        inner = relation
-    return False
-
-
-def _chooses_of_table(scopes: Scopes, needs: Needs, inner: Selection) -> bool:
-    return (
-        len(inner.sources) == 1
-        and isinstance(inner.sources[0].relation, Base)
-        and inner.node.args.get("where") is None
-        and _chooses_own_columns(scopes, needs, inner)
-    )
-
-
-def chooses_only(scopes: Scopes, needs: Needs, selection: Selection) -> bool:
-    """Whether `selection` only chooses among the columns of one subquery, which stays a block of its own."""
-    if len(selection.sources) != 1 or isinstance(selection.sources[0].relation, (Base, Rows)):
-        return False
-    if any(v and k not in ("with_", "expressions", "from_") for k, v in selection.node.args.items()):
-        return False
-    return _chooses_own_columns(scopes, needs, selection) and not dissolves(scopes, needs, selection, 0)
-
-
-def _chooses_own_columns(scopes: Scopes, needs: Needs, selection: Selection) -> bool:
-    columns = [selection.projections[i].unalias() for i in needs.of(selection)]
-    return all(
-        isinstance(c, exp.Column) and c.table and scopes.resolve(selection, c).selection is selection for c in columns
-    )
+    def _chooses_own_columns(self, selection: Selection) -> bool:
+        columns = [selection.projections[i].unalias() for i in self._needs.of(selection)]
+        return all(
+            isinstance(c, exp.Column) and c.table and self._scopes.resolve(selection, c).selection is selection
+            for c in columns
+        )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from relspec.core.functions import aggregates, is_stable, makes_rows
 from relspec.core.inline import VIEW_MARK
 from relspec.core.query import in_recursive_branch
 
@@ -104,10 +105,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Uses:
-    """What an expression is made of: columns, and subqueries; `columns` may name outputs of the SELECT itself."""
+    """What an expression is made of, and what it does; its subqueries are not looked into, save for `stable`.
+
+    `columns` may name outputs of the SELECT itself. `makes_rows`: turns a row into several, or may.
+    """
 
     columns: tuple[exp.Column, ...]
     queries: tuple[exp.Expr, ...]
+    aggregates: bool
+    windows: bool
+    makes_rows: bool
+    stable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +169,7 @@ class Scopes:
         """Find the columns and subqueries directly in `node`; cached, since several walks ask."""
         found = self._uses.get(id(node))
         if found is None:
-            parts = list(_direct_parts(node))
-            columns = tuple(p for p in parts if isinstance(p, exp.Column))
-            queries = tuple(p for p in parts if not isinstance(p, exp.Column))
-            found = self._uses[id(node)] = Uses(columns, queries)
+            found = self._uses[id(node)] = _uses(node)
         return found
 
     def resolve(self, selection: Selection, column: exp.Column) -> Place:
@@ -313,18 +318,38 @@ def clauses_of(selection: Selection) -> Iterator[exp.Expr]:
     yield from selection.node.args.get("windows") or ()
 
 
-def _direct_parts(node: exp.Expr) -> Iterator[exp.Expr]:
+def _uses(node: exp.Expr) -> Uses:
+    columns: list[exp.Column] = []
+    queries: list[exp.Expr] = []
+    functions: list[exp.Expr] = []
     pending = [node]
     while pending:
         part = pending.pop()
-        if isinstance(part, (exp.Column, *QUERIES)):
-            yield part
-        elif isinstance(part, _NOT_IN_EXPRESSIONS) and part is not node:
-            raise CoarseError(f"{type(part).__name__.upper()} in an expression is not understood")
-        elif isinstance(part, exp.Star) and not isinstance(part.parent, exp.Count):
-            raise CoarseError("a star that cannot be expanded")
+        if isinstance(part, exp.Column):
+            columns.append(part)
+        elif isinstance(part, QUERIES):
+            queries.append(part)
         else:
+            if part is not node:
+                _check_part(part)
+            if isinstance(part, exp.Func | exp.Window | exp.UDTF):
+                functions.append(part)
             pending.extend(reversed(list(part.iter_expressions())))
+    return Uses(
+        tuple(columns),
+        tuple(queries),
+        aggregates=any(aggregates(f) for f in functions),
+        windows=any(isinstance(f, exp.Window) for f in functions),
+        makes_rows=any(makes_rows(f) for f in functions),
+        stable=all(is_stable(f) for f in functions) and all(is_stable(n) for q in queries for n in q.walk()),
+    )
+
+
+def _check_part(part: exp.Expr) -> None:
+    if isinstance(part, _NOT_IN_EXPRESSIONS):
+        raise CoarseError(f"{type(part).__name__.upper()} in an expression is not understood")
+    if isinstance(part, exp.Star) and not isinstance(part.parent, exp.Count):
+        raise CoarseError("a star that cannot be expanded")
 
 
 def _resolved(selection: Selection, column: exp.Column) -> Place:

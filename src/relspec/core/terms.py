@@ -112,13 +112,16 @@ def _beside(left: Term, right: Term, types: frozenset[str]) -> tuple[Term, Term]
 
 
 def connected(op: str, operands: Iterable[Term]) -> Term:
-    """Join operands by AND or OR: flat, and as a set where all of them are stable."""
+    """Join operands by AND or OR: flat, and as a set where all of them are stable.
+
+    What is joined is a BOOLEAN even if one operand is left, so the connective stays.
+    """
     flat: list[Term] = []
     for operand in operands:
         flat.extend(p for p in operand.parts if isinstance(p, Term)) if operand.op == op else flat.append(operand)
     if all(t.stable for t in flat):
         flat = as_set(flat)
-    return flat[0] if len(flat) == 1 else Term(op, flat)
+    return Term(op, flat)
 
 
 def between(value: Term, low: Term, high: Term) -> Term:
