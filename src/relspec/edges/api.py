@@ -73,11 +73,12 @@ class _Door:
         self._open.add(task)
         try:
             await self._exchange(reader, writer)
-        except (ConnectionError, TimeoutError):
-            pass  # The client left or hangs: its answer is dropped.
+        except TimeoutError:
+            writer.transport.abort()  # The client hangs: its answer is dropped with what it did not take.
+        except ConnectionError:
+            writer.close()  # The client left: its answer is dropped.
         finally:
             self._open.discard(task)
-            writer.transport.abort()
 
     async def drain(self) -> None:
         """Let answers in flight reach their clients for a moment, then tell the others that the daemon stops."""
