@@ -150,6 +150,9 @@ def _parsed(text: str, tokens: Sequence[Token]) -> exp.Expr:
         what = type(tree).__name__.upper()
         message = f"a task is one query, this is {what}"
         raise RefusedError(_trouble(text, tokens[0].start, Code.UNSUPPORTED_SQL, message, "write a SELECT"))
+    if tree.find(exp.Into) is not None:
+        message = "a task is one query, SELECT INTO makes a table"
+        raise RefusedError(_trouble(text, tokens[0].start, Code.UNSUPPORTED_SQL, message, "leave out INTO"))
     return tree
 
 
