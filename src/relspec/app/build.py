@@ -53,9 +53,13 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """What a build knows before anything executes: the cone to settle, and what went through the compiler."""
+    """What a build knows before anything executes: the cone to settle, and what went through the compiler.
+
+    `dirty` are the tasks that have a reason of their own to be looked at; the others follow what is above them.
+    """
 
     cone: frozenset[str]
+    dirty: frozenset[str]
     recompiled: frozenset[str]
     compilation: Compilation
 
@@ -87,7 +91,8 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
     quiet = compilation.recompiled - compilation.moved
     seeds = world.unsettled - {t for t in quiet if _rests(world, t)}
     cone = world.graph.cone(seeds, world.moved) | world.unsettled
-    return Compiled(frozenset(cone), frozenset(compilation.recompiled), compilation)
+    dirty = world.unsettled | {reader for name in world.moved for reader in world.graph.readers(name)}
+    return Compiled(frozenset(cone), frozenset(dirty), frozenset(compilation.recompiled), compilation)
 
 
 def _outputs(world: World, tasks: frozenset[str]) -> set[str]:
@@ -122,13 +127,14 @@ async def build(
     started_at, started = time.time(), time.monotonic()
     compiled = await compile_changes(world, tools, session, changes)
     await tools.executions.end(lambda task: _is_obsolete(world, compiled, task))
-    mark_stale(world, compiled.cone)
+    world.pending |= compiled.cone
     workshop = Workshop(tools.engines, session, tools.memory, tools.objects, tools.executions, tools.tell)
     digests = Digests(tools.engines, tools.memory, world.graph)
-    run = Run(world, workshop, digests, retry=wish.retry)
+    run = Run(world, workshop, digests, compiled.dirty, retry=wish.retry)
     try:
         await run.go(_wished(world, compiled.cone, wish))
         world.moved.clear()
+        keep_stale(world)
         # What still runs was not taken over by this run: nobody will ask for it.
         await tools.executions.end(lambda _: True)
     finally:
@@ -161,13 +167,13 @@ def _is_obsolete(world: World, compiled: Compiled, task: str) -> bool:
     return not moved.isdisjoint(reads) or any(up in compiled.cone for up in world.graph.upstream(task))
 
 
-def mark_stale(world: World, cone: frozenset[str]) -> None:
-    """Show the tasks of a cone as stale until they are brought to rest."""
-    for task in cone:
-        status = world.statuses.get(task)
-        if status is None or status.state is TaskState.FRESH:
-            spec = world.catalog.by_name[task]
-            world.put_status(task, status_of(world, spec, TaskState.STALE, "something that it depends on moved"))
+def keep_stale(world: World) -> None:
+    """Write down as stale what is still to be brought to rest: a build of some tasks leaves the others so."""
+    for task in world.pending & world.catalog.by_name.keys():
+        spec = world.catalog.by_name[task]
+        world.put_status(task, status_of(world, spec, TaskState.STALE, "something that it depends on moved"))
+        world.unsettled.add(task)
+    world.pending.clear()
 
 
 def _record(world: World, compiled: Compiled, run: Run, changes: ChangeSet, times: tuple[float, float]) -> RunRecord:

@@ -163,6 +163,8 @@ class Daemon:
 
     async def _advance(self) -> None:
         """Do what is due: look, build, answer those who wait."""
+        # A build may be done before its event is taken: it was not superseded by what came meanwhile.
+        self._end_build()
         due = self._due()
         if due is not None and (due <= 0 or self._waiting):
             await self._look()

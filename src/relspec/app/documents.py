@@ -90,6 +90,8 @@ def status_document(world: World, pid: int | None, tasks: Sequence[str]) -> Docu
 def _status_line(world: World, spec: TaskSpec) -> Document:
     status = world.statuses.get(spec.name)
     state = TaskState.STALE if status is None else status.state
+    if spec.name in world.pending and state is TaskState.FRESH:
+        state = TaskState.STALE
     if spec.name in world.running:
         state = TaskState.RUNNING
     return status_line(status, spec.name, spec.output, str(spec.kind), str(state))

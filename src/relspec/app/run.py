@@ -45,11 +45,15 @@ class Workshop:
 
 @dataclass
 class Run:
-    """One pass over a cone. With `dry` nothing executes and nothing in the world changes."""
+    """One pass over a cone. With `dry` nothing executes and nothing in the world changes.
+
+    A task that is not `dirty` and has nothing new above it is cut off without a look at its digests.
+    """
 
     world: World
     workshop: Workshop
     digests: Digests
+    dirty: frozenset[str]
     dry: bool = False
     retry: frozenset[str] = frozenset()
     results: dict[str, RunTask] = field(default_factory=dict)
@@ -102,6 +106,8 @@ class Run:
         if broken:
             reason = Reason(Rule.UPSTREAM_BROKEN, f"{broken[0]} is broken upstream", self._output_of(broken[0]))
             return self._rest(spec, Action.BLOCKED, (reason,))
+        if task not in self.dirty and not self._moved_above(task):
+            return self._rest(spec, Action.CUT_OFF, (Reason(Rule.SAME_KEY, "nothing above it moved"),))
         if spec.kind is Kind.VIEW:
             return self._rest(spec, Action.CUT_OFF, (Reason(Rule.INLINED, "a view never executes, its readers do"),))
         uncertain = [u for u in self.world.graph.upstream(task) if self._will_run(u)] if self.dry else []
@@ -226,8 +232,13 @@ class Run:
         else:
             world.unsettled.discard(spec.name)
             world.failures.pop(spec.name, None)
+        world.pending.discard(spec.name)
         state = {Action.BLOCKED: TaskState.BLOCKED, Action.FAILED: TaskState.FAILED}.get(action, TaskState.FRESH)
-        world.put_status(spec.name, status_of(world, spec, state, reasons[0].because))
+        before = world.statuses.get(spec.name)
+        # What rests as it did keeps its line: why it last ran says more than that it did not run now.
+        kept = before is not None and action is Action.CUT_OFF and before.state is TaskState.FRESH
+        because = before.reason if before is not None and kept else reasons[0].because
+        world.put_status(spec.name, status_of(world, spec, state, because))
         self.workshop.tell(TaskEnded(spec.name, action, ms, reasons[0].because))
 
     def _not_now(self, spec: TaskSpec, error: Exception) -> None:
@@ -237,6 +248,7 @@ class Run:
             world.note_moved(error.path)
         if not self.dry:
             world.unsettled.add(spec.name)
+            world.pending.discard(spec.name)
             world.put_status(spec.name, status_of(world, spec, TaskState.STALE, str(error)))
         self.results[spec.name] = RunTask(spec.name, Action.BLOCKED, 0.0, (Reason(Rule.INPUT_MOVED, str(error)),))
 
@@ -256,6 +268,15 @@ class Run:
     def _will_run(self, task: str) -> bool:
         result = self.results.get(task)
         return task in self.may_execute or (result is not None and result.action is Action.EXECUTED)
+
+    def _moved_above(self, task: str) -> bool:
+        """Whether a task above one was executed or restored; whatever is below a view follows what the view reads."""
+        results = (self.results.get(u) for u in self.world.graph.upstream(task))
+        quiet = {None, Action.CUT_OFF}
+        return any((None if r is None else r.action) not in quiet for r in results) or self._will_run_above(task)
+
+    def _will_run_above(self, task: str) -> bool:
+        return self.dry and any(self._will_run(u) for u in self.world.graph.upstream(task))
 
     def _output_of(self, task: str) -> str:
         return self.world.catalog.by_name[task].output

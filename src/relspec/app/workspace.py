@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from relspec.app.build import EVERYTHING, BuildReport, Compiled, Tools, Wish, build, compile_changes, mark_stale
+from relspec.app.build import EVERYTHING, BuildReport, Compiled, Tools, Wish, build, compile_changes
 from relspec.app.digests import Digests
 from relspec.app.executions import Executions
 from relspec.app.load import needs_of
@@ -104,14 +104,14 @@ class Workspace:
 
     def mark_stale(self, cone: frozenset[str]) -> None:
         """Show the tasks of a cone that nothing has brought to rest yet as stale."""
-        mark_stale(self.world, cone)
+        self.world.pending |= cone
 
     async def decide(self, cone: frozenset[str]) -> Run:
-        """Decide about a cone without executing anything."""
+        """Decide about every task of a cone without executing anything."""
         tools = self.tools
         async with self.loader.session() as session:
             shop = Workshop(tools.engines, session, tools.memory, tools.objects, tools.executions, tools.tell)
-            run = Run(self.world, shop, Digests(tools.engines, tools.memory, self.world.graph), dry=True)
+            run = Run(self.world, shop, Digests(tools.engines, tools.memory, self.world.graph), cone, dry=True)
             await run.go(cone)
         return run
 

@@ -59,6 +59,7 @@ class World:
         self.edge_failures: dict[str, Problem] = {}
         self.extractions: dict[tuple[str, str, str], Extracted | Problem] = {}
         self.running: dict[str, float] = {}
+        self.pending: set[str] = set()
         self.unsettled: set[str] = set()
         self.moved: set[str] = set()
         self.look_again: set[str] = set()
