@@ -134,7 +134,7 @@ def error_codes() -> dict[str, int]:
     while pending:
         kind = pending.pop()
         found[kind.code] = kind.exit_code
-        pending += kind.__subclasses__()
+        pending += [inner for inner in kind.__subclasses__() if inner.__module__.startswith("relspec.")]
     return found
 
 
@@ -152,6 +152,17 @@ def command(root: Path, *words: str) -> Document:
     return found
 
 
+def asked(root: Path) -> dict[str, list[Document]]:
+    """What the commands answer before and after a change of data."""
+    found = {name: [command(root, name)] for name in ("build", "status", "plan", "check", "graph")}
+    (root / "data" / "orders.csv").write_text("day,amount\n2013-01-01,4\n")
+    command(root, "build")
+    found["why"] = [command(root, "why", name) for name in ("top", "totals")]
+    found["explain"] = [command(root, "explain", name) for name in ("totals", "broken")]
+    found["status"].append(command(root, "status"))
+    return found | {name: [command(root, name, "totals")] for name in ("show", "path")}
+
+
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Document]]:
     """Real documents of every command, over a small project with a view, a broken task and one above it that moved."""
@@ -164,21 +175,15 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Document
     (root / "tasks" / "top.sql").write_text("select max(total) as top from totals")
     (root / "tasks" / "broken.sql").write_text("select nothing from totals")
     detached = command(root, "daemon", "--detach")
-    found = {name: [command(root, name)] for name in ("build", "status", "plan", "check", "graph")}
-    (root / "data" / "orders.csv").write_text("day,amount\n2013-01-01,4\n")
-    command(root, "build")
-    found["why"] = [command(root, "why", name) for name in ("top", "totals")]
-    found["explain"] = [command(root, "explain", name) for name in ("totals", "broken")]
-    found["show"] = [command(root, "show", "totals")]
-    found["path"] = [command(root, "path", "totals")]
-    found["status"].append(command(root, "status"))
-    found["stop"] = [command(root, "stop")]
+    try:
+        found = asked(root)
+    finally:
+        stopped = command(root, "stop")
     # Without a daemon the answers come from other code; they look the same.
     found["status"] += [command(root, "status"), command(root, "status", "--sync")]
     found["plan"].append(command(root, "plan"))
     found["init"] = [command(root / "tasks", "init", str(root / "new"))]
-    found["daemon"] = [detached, {"ok": True}]
-    found["error"] = [command(root, "stop")]
+    found |= {"daemon": [detached, {"ok": True}], "stop": [stopped], "error": [command(root, "stop")]}
     return found
 
 
