@@ -201,6 +201,11 @@ EQUAL = {
         "from orders o join customers c on o.customer = c.id select o.id, name",
         "select o.id, c.name from orders o join customers c on o.customer = c.id",
     ),
+    "index of a list": ("select tags[1] x from orders", "select (o.tags)[1] as x from orders o"),
+    "interval and unit": (
+        "select date_trunc('day', day + interval '1 day') x from orders",
+        "select DATE_TRUNC('day', o.day + INTERVAL '1 day') x from orders o",
+    ),
     "operators that parsers agree on": ("select (id * 2) + qty v from orders", "select id * 2 + qty v from orders"),
     "parentheses kept by meaning": ("select (id + qty) % 2 v from orders", "select ((id + qty)) % 2 v from orders"),
 }
@@ -378,6 +383,15 @@ DIFFERENT = {
         "select qty as id from orders qualify qty > 1 and row_number() over (order by day) > 0",
     ),
     "table": ("select id from orders", "select id from customers"),
+    "literal that the parser drops": (
+        "select list_reverse_sort(tags, 'NULLS FIRST') x from orders",
+        "select list_reverse_sort(tags) x from orders",
+    ),
+    "unit": ("select date_trunc('day', day) x from orders", "select date_trunc('month', day) x from orders"),
+    "index": ("select tags[1] x from orders", "select tags[2] x from orders"),
+    "index from the end": ("select tags[-1] x from orders", "select tags[1] x from orders"),
+    "path in JSON": ("select doc->'$.A' x from orders", "select doc->'$.a' x from orders"),
+    "interval": ("select day + interval 1 day x from orders", "select day + interval 1 month x from orders"),
     "natural join": (
         "select count(*) n from orders natural join customers",
         "select count(*) n from orders, customers",

@@ -27,8 +27,9 @@ from relspec.core.lineage import Needs, output_position
 from relspec.core.merging import INNER, Merging, join_kind
 from relspec.core.query import DUCKDB
 from relspec.core.schema import Schema
-from relspec.core.scopes import Base, CoarseError, Combination, Recursion, Relation, Rows, Scopes, Selection
+from relspec.core.scopes import Base, Combination, Recursion, Relation, Rows, Scopes, Selection
 from relspec.core.terms import Term, as_set, column, connected, folded
+from relspec.core.uses import CoarseError
 
 #: Version of everything that decides about a canonical digest.
 CANONICAL_FORMAT = "canonical-1"

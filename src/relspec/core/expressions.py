@@ -11,8 +11,9 @@ from enum import Enum
 from sqlglot import exp
 
 from relspec.core.functions import is_stable
-from relspec.core.scopes import QUERIES, CoarseError, Combination, Selection
+from relspec.core.scopes import Combination, Selection
 from relspec.core.terms import Term, arithmetic, between, comparison, connected, membership, number
+from relspec.core.uses import QUERIES, CoarseError
 
 #: The query in whose scope an expression stands; `None` where it can name no column.
 Owner = Selection | Combination | None

@@ -21,14 +21,16 @@ from relspec.core.canonical import canonical_digest, plain_digest
 from relspec.core.doubt import doubt_after, doubt_before, doubt_of_mentions, prepare
 from relspec.core.inline import executable, inline
 from relspec.core.lineage import Needs
+from relspec.core.losses import lost_literals, lost_names
 from relspec.core.plan import LineageRow
 from relspec.core.precedence import is_doubtful
 from relspec.core.problem import Code
 from relspec.core.query import Query, QueryTrouble, parse_query, place_of
 from relspec.core.schema import Schema
-from relspec.core.scopes import Around, CoarseError, Relation, Scopes
+from relspec.core.scopes import Around, Relation, Scopes
 from relspec.core.stars import straighten, unfold
 from relspec.core.suggest import closest
+from relspec.core.uses import CoarseError
 from relspec.core.work import ViewQuery
 
 # On shapes that it does not expect, the optimiser trips over its own assumptions instead of saying so.
@@ -103,13 +105,7 @@ def _unknown(subject: _Subject) -> QueryTrouble | None:
 
 
 def _precise(subject: _Subject, sql: str, outputs: Schema) -> Inference:
-    unfold(subject.query.tree)
-    _refuse(doubt_of_mentions(subject.query))
-    tree = inline(subject.query, subject.views)
-    unfold(tree)
-    _refuse(doubt_before(tree, sql))
-    read_alike = not any(is_doubtful(node) for node in tree.walk())
-    straighten(tree)
+    tree, is_clear = _trusted(subject, sql)
     dotted = prepare(tree)
     tree = _qualified(subject, tree)
     scopes = Scopes({name: _lower_names(schema) for name, schema in subject.schemas.items()})
@@ -119,12 +115,40 @@ def _precise(subject: _Subject, sql: str, outputs: Schema) -> Inference:
     needs = Needs(scopes, root)
     return Inference(
         sql=sql,
-        canonical=canonical_digest(scopes, needs, root, subject.schemas) if read_alike else _plain(subject, sql),
+        canonical=canonical_digest(scopes, needs, root, subject.schemas) if is_clear else _plain(subject, sql),
         inputs=_inputs(subject, needs.required),
         views=_views(subject, scopes, needs),
         lineage=_lineage(subject, needs, root, outputs),
         coarse=None,
     )
+
+
+def _trusted(subject: _Subject, sql: str) -> tuple[exp.Expr, bool]:
+    """Inline the views and raise every doubt about the tree; also say whether its expressions are beyond doubt."""
+    bodies = _bodies(subject)
+    texts = (subject.query, *bodies.values())
+    # The tokens are held against the trees before anything is moved in these.
+    lost = [lost_names(query) for query in texts]
+    is_complete = not any(lost_literals(query) for query in texts)
+    for query in texts:
+        unfold(query.tree)
+    _refuse(doubt_of_mentions(subject.query))
+    tree = inline(subject.query, subject.views, bodies)
+    for doubt in (doubt_before(tree, sql), *lost):
+        _refuse(doubt)
+    is_clear = is_complete and not any(is_doubtful(node) for node in tree.walk())
+    straighten(tree)
+    return tree, is_clear
+
+
+def _bodies(subject: _Subject) -> dict[str, Query]:
+    bodies = {}
+    for name in {m.name.lower() for m in subject.query.mentions} & subject.views.keys():
+        body = parse_query(subject.views[name].sql)
+        # A view is inlined only after it was compiled itself.
+        assert not isinstance(body, QueryTrouble)
+        bodies[name] = body
+    return bodies
 
 
 def _refuse(doubt: str | None) -> None:

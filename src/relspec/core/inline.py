@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from relspec.core.query import DUCKDB, Mention, Query
+from relspec.core.query import Mention, Query
 from relspec.core.work import ViewQuery
 
 #: Key in the meta of an inlined query's root that says which view it is.
@@ -38,7 +38,12 @@ def _replacement(mention: Mention, views: Mapping[str, ViewQuery], datasets: Map
         return f'"main".{quoted(datasets[mention.name.lower()])}'
     # The line break keeps a comment at the end of the view from swallowing the parenthesis.
     subquery = f"({view.sql}\n)"
-    return subquery if mention.node.alias else f"{subquery} AS {quoted(mention.name)}"
+    # SUMMARIZE takes a subquery, but no name for it.
+    return (
+        subquery
+        if mention.node.alias or isinstance(mention.node.parent, exp.Summarize)
+        else f"{subquery} AS {quoted(mention.name)}"
+    )
 
 
 def _prefixes(query: Query, views: Mapping[str, ViewQuery]) -> list[tuple[int, int, str]]:
@@ -53,15 +58,18 @@ def _prefixes(query: Query, views: Mapping[str, ViewQuery]) -> list[tuple[int, i
     return edits
 
 
-def inline(query: Query, views: Mapping[str, ViewQuery]) -> exp.Expr:
-    """Do to the tree of `query` what `executable` does to its text; the tree is changed in place and returned."""
+def inline(query: Query, views: Mapping[str, ViewQuery], bodies: Mapping[str, Query]) -> exp.Expr:
+    """Do to the tree of `query` what `executable` does to its text; the tree is changed in place and returned.
+
+    `bodies` are the parsed queries of the views that it names.
+    """
     holder = exp.Paren(this=query.tree)
     for mention in query.mentions:
         view = views.get(mention.name.lower())
         if view is None:
             _spell_out(mention.node, mention.name)
         else:
-            mention.node.replace(_subquery(mention, view))
+            mention.node.replace(_subquery(mention, view, bodies[mention.name.lower()].tree.copy()))
     tree = holder.this
     assert isinstance(tree, exp.Expr)
     return tree.pop()
@@ -75,9 +83,7 @@ def _spell_out(table: exp.Table, name: str) -> None:
     table.set("catalog", None)
 
 
-def _subquery(mention: Mention, view: ViewQuery) -> exp.Subquery:
-    body = DUCKDB.parse(view.sql)[0]
-    assert body is not None
+def _subquery(mention: Mention, view: ViewQuery, body: exp.Expr) -> exp.Subquery:
     query = body.unnest() if isinstance(body, exp.Subquery) else body
     _name_outputs(query, view)
     query.meta[VIEW_MARK] = view.dataset.lower()

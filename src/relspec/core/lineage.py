@@ -12,17 +12,8 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from relspec.core.scopes import (
-    Base,
-    CoarseError,
-    Combination,
-    Recursion,
-    Relation,
-    Rows,
-    Scopes,
-    Selection,
-    clauses_of,
-)
+from relspec.core.scopes import Base, Combination, Recursion, Relation, Rows, Scopes, Selection, clauses_of
+from relspec.core.uses import CoarseError
 
 _MAY_NAME_OUTPUTS = (exp.Order, exp.Distinct)
 

@@ -12,13 +12,9 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from relspec.core.functions import aggregates, is_stable, makes_rows
 from relspec.core.inline import VIEW_MARK
 from relspec.core.query import in_recursive_branch
-
-
-class CoarseError(Exception):
-    """The query has something that is not understood or not proved; the message is the reason, for the user."""
+from relspec.core.uses import QUERIES, CoarseError, Uses, uses_of
 
 
 @dataclass(eq=False, slots=True)
@@ -104,21 +100,6 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Uses:
-    """What an expression is made of, and what it does; its subqueries are not looked into, save for `stable`.
-
-    `columns` may name outputs of the SELECT itself. `makes_rows`: turns a row into several, or may.
-    """
-
-    columns: tuple[exp.Column, ...]
-    queries: tuple[exp.Expr, ...]
-    aggregates: bool
-    windows: bool
-    makes_rows: bool
-    stable: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Around:
     """Where a query stands: the CTEs that it may name, the SELECT around it, and how many of its sources it sees."""
 
@@ -137,8 +118,6 @@ _SELECT_CLAUSES = frozenset(
 )
 _SET_CLAUSES = frozenset({"with_", "this", "expression"} | _ENDINGS)
 _JOIN_PARTS = frozenset({"this", "on", "side", "kind", "method"})
-QUERIES = (exp.Select, exp.SetOperation, exp.Subquery)
-_NOT_IN_EXPRESSIONS = (exp.Table, exp.PositionalColumn, exp.Parameter, exp.Placeholder, exp.Columns, exp.Pivot)
 
 
 def only(node: exp.Expr, allowed: frozenset[str]) -> None:
@@ -169,7 +148,7 @@ class Scopes:
         """Find the columns and subqueries directly in `node`; cached, since several walks ask."""
         found = self._uses.get(id(node))
         if found is None:
-            found = self._uses[id(node)] = _uses(node)
+            found = self._uses[id(node)] = uses_of(node)
         return found
 
     def resolve(self, selection: Selection, column: exp.Column) -> Place:
@@ -284,7 +263,9 @@ class Scopes:
                 return self.build(item.this, around)
             case exp.Table() | exp.Unnest() | exp.Values() | exp.Lateral():
                 only(item, frozenset({"this", "expressions", "alias"}))
-                return Rows(item, _value_names(item) if isinstance(item, exp.Values) else (), around.parent)
+                names = _value_names(item) if isinstance(item, exp.Values) else ()
+                columns = _alias_columns(item)
+                return Rows(item, columns + names[len(columns) :], around.parent)
             case _:
                 raise CoarseError(f"{type(item).__name__.upper()} in FROM is not understood")
 
@@ -316,40 +297,6 @@ def clauses_of(selection: Selection) -> Iterator[exp.Expr]:
         if isinstance(clause, exp.Expr):
             yield clause
     yield from selection.node.args.get("windows") or ()
-
-
-def _uses(node: exp.Expr) -> Uses:
-    columns: list[exp.Column] = []
-    queries: list[exp.Expr] = []
-    functions: list[exp.Expr] = []
-    pending = [node]
-    while pending:
-        part = pending.pop()
-        if isinstance(part, exp.Column):
-            columns.append(part)
-        elif isinstance(part, QUERIES):
-            queries.append(part)
-        else:
-            if part is not node:
-                _check_part(part)
-            if isinstance(part, exp.Func | exp.Window | exp.UDTF):
-                functions.append(part)
-            pending.extend(reversed(list(part.iter_expressions())))
-    return Uses(
-        tuple(columns),
-        tuple(queries),
-        aggregates=any(aggregates(f) for f in functions),
-        windows=any(isinstance(f, exp.Window) for f in functions),
-        makes_rows=any(makes_rows(f) for f in functions),
-        stable=all(is_stable(f) for f in functions) and all(is_stable(n) for q in queries for n in q.walk()),
-    )
-
-
-def _check_part(part: exp.Expr) -> None:
-    if isinstance(part, _NOT_IN_EXPRESSIONS):
-        raise CoarseError(f"{type(part).__name__.upper()} in an expression is not understood")
-    if isinstance(part, exp.Star) and not isinstance(part.parent, exp.Count):
-        raise CoarseError("a star that cannot be expanded")
 
 
 def _resolved(selection: Selection, column: exp.Column) -> Place:

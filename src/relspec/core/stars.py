@@ -8,7 +8,7 @@ neither leaves a trace in the canonical form. Works on the tree that is analysed
 
 from sqlglot import exp
 
-from relspec.core.scopes import CoarseError
+from relspec.core.uses import CoarseError
 
 _GENERATORS = (exp.Unnest, exp.Values, exp.Lateral)
 
