@@ -149,6 +149,10 @@ PRECISE: Mapping[str, tuple[str, dict[str, str]]] = {
         "select k, name from (select * from (select id k from orders) a join customers c on a.k = c.id)",
         {"orders": "id", "customers": "id name"},
     ),
+    "distinct star of repeated names": (
+        "select count(*) n from (select distinct * from returns r join customers c on r.id = c.id)",
+        {"returns": "id order_id reason", "customers": "id name region"},
+    ),
     "unread subquery": (
         "select id from (select id, (select max(name) from customers) m from orders)",
         {"orders": "id", "customers": ""},
@@ -172,7 +176,10 @@ COARSE = {
     "rowid": ("select rowid from orders", "resolved"),
     "list comprehension": ("select [t + 1 for t in tags] x from orders", "comprehension"),
     "field of JSON": ("select doc.A from orders", "JSON"),
-    "star of repeated names": ("select * from (select * from orders o join customers c on o.id = c.id)", ""),
+    "star of repeated names": (
+        "select count(*) n from (select distinct * from (select * from returns o join customers c on o.id = c.id))",
+        "star",
+    ),
     "method on a column": ("select status.upper() u from orders", "status"),
     "unit that is a column": ("select date_trunc(status, day) d from orders where status = 'day'", "date_trunc"),
     "unit with the name of a column": ('select date_trunc("status", day) d from orders where false', "date_trunc"),
@@ -180,11 +187,7 @@ COARSE = {
         "select time_bucket(interval '1 day', day, coalesce(day, date '2020-01-01')) b from orders",
         "time_bucket",
     ),
-    "column that the parser drops": (
-        "select list_reverse_sort(tags, status) b from orders where false",
-        "list_reverse",
-    ),
-    "column as the key of a map": ("select map {status: id} m from orders", "status"),
+    "column as the key of a map": ("select map {status: id} m from orders where status is not null", "status"),
     "alias over a column in qualify": (
         "select qty as id from orders qualify id > 1 and row_number() over (order by day) > 0",
         "QUALIFY",

@@ -45,8 +45,7 @@ def uses_of(node: exp.Expr) -> Uses:
         elif isinstance(part, QUERIES):
             queries.append(part)
         else:
-            if part is not node:
-                _check_part(part)
+            _check_part(part, part is node)
             if isinstance(part, exp.Func | exp.Window | exp.UDTF):
                 functions.append(part)
             pending.extend(reversed(list(part.iter_expressions())))
@@ -60,8 +59,9 @@ def uses_of(node: exp.Expr) -> Uses:
     )
 
 
-def _check_part(part: exp.Expr) -> None:
-    if isinstance(part, _NOT_IN_EXPRESSIONS):
+def _check_part(part: exp.Expr, is_whole: bool) -> None:
+    # A table function stands in FROM as a whole; anywhere else a table is a whole row.
+    if isinstance(part, _NOT_IN_EXPRESSIONS) and not (is_whole and isinstance(part, exp.Table)):
         raise CoarseError(f"{type(part).__name__.upper()} in an expression is not understood")
     if isinstance(part, exp.Identifier) and not _is_harmless(part):
         raise CoarseError(f"the name {part.name!r} stands where it is not understood")
