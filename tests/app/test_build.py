@@ -153,3 +153,35 @@ def test_broken_settings_are_a_usage_error_that_names_the_line(project: Project)
     code, document = project.run("build")
     assert code == 2
     assert "watch.toml:2" in document["error"]["message"]
+
+
+def test_types_that_the_settings_fix_count_at_once(project: Project) -> None:
+    project.save("data/cities.csv", "code,people\n7,3\n")
+    project.save("tasks/codes.sql", "select code from cities\n")
+    project.run("build")
+    assert project.table("codes") == [(7,)]
+    project.save("watch.toml", '[sources.cities]\nfiles = "data/cities.csv"\ntypes = { code = "VARCHAR" }\n')
+    code, document = project.run("build")
+    assert code == 1, "another family of types blocks the reader until it is saved"
+    assert document["problems"][0]["code"] == "edge"
+    project.save("tasks/codes.sql", "select code from cities -- as text\n")
+    assert project.run("build")[1]["executed"] == ["codes"]
+    assert project.table("codes") == [("7",)]
+
+
+def test_a_project_that_was_moved_goes_on(project: Project) -> None:
+    project.save("data/cities.csv", "code,people\na,3\n")
+    project.save("tasks/codes.sql", "select code from cities\n")
+    project.run("build")
+    moved = Project(project.root.rename(project.root.with_name("moved")))
+    assert moved.run("build")[1]["executed"] == []
+    assert moved.table("codes") == [("a",)]
+    moved.save("tasks/people.sql", "select people from cities\n")
+    assert moved.run("build")[1]["executed"] == ["people"]
+
+
+def test_a_task_is_built_by_the_name_of_its_output(project: Project) -> None:
+    project.save("tasks/other.sql", "-- relspec: output=another\nselect count(*) as n from orders\n")
+    assert project.run("build", "another")[1]["executed"] == ["other"]
+    code, document = project.run("build", "anothr")
+    assert (code, document["error"]["hint"]) == (2, "did you mean 'another'?")

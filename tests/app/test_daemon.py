@@ -195,3 +195,22 @@ def test_deleting_the_state_costs_only_time(project: Project) -> None:
     shutil.rmtree(project.root / "state")
     assert executed(project.run("build")[1]) == ["daily", "total"]
     assert project.table("total") == [("60",)]
+
+
+def test_a_state_that_is_deleted_under_the_daemon_is_made_anew(project: Project) -> None:
+    project.start()
+    shutil.rmtree(project.root / "state")
+    project.wait(lambda: project.log.read_text().count("ready: ") > 1, "the daemon to begin anew")
+    assert project.table("total") == [("60",)]
+    project.save("tasks/total.sql", "select sum(revenue) + 2 as total from daily\n")
+    assert executed(project.run("build")[1]) == ["total"]
+    assert project.stop() == 0
+
+
+def test_what_a_build_of_one_file_leaves_out_is_told_to_the_next(project: Project) -> None:
+    project.save("tasks/other.sql", "select count(*) as n from orders\n")
+    project.start()
+    project.save("tasks/other.sql", "select count(*) + 1 as n from orders\n")
+    project.save("tasks/total.sql", "select sum(revenue) + 2 as total from daily\n")
+    assert executed(project.run("build", "--file", str(project.root / "tasks" / "total.sql"))[1]) == ["total"]
+    assert executed(project.run("build")[1]) == ["other"]

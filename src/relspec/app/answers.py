@@ -1,6 +1,7 @@
 """Answers commands on an open workspace: one method a command, a document each. The daemon's read side."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from relspec.app import documents
@@ -13,20 +14,31 @@ from relspec.core.problem import Problem
 from relspec.core.state import RunRecord, TaskState
 
 
-class Sync(Protocol):
-    """Waits until every save made before is taken in and built; the runs that nobody was told of."""
+class Owner(Protocol):
+    """Who builds: the daemon's loop, or a single command."""
 
-    def __call__(self, *, retry: bool) -> Awaitable[tuple[RunRecord, ...]]: ...
+    async def sync(self, *, retry: bool) -> tuple[RunRecord, ...]:
+        """Wait until every save made before is taken in and built; with `retry`, the runs that nobody was told of."""
+        ...
+
+    def keep(self, records: tuple[RunRecord, ...]) -> None:
+        """Keep what of those runs was outside the answer, for the next who asks."""
+        ...
+
+    def stop(self) -> None:
+        """End."""
+        ...
 
 
 class Answers:
     """The commands of one workspace. `pid` is the daemon's, `None` where there is none."""
 
-    def __init__(self, workspace: Workspace, pid: int | None, sync: Sync, stop: Callable[[], None]) -> None:
+    def __init__(self, workspace: Workspace, pid: int | None, owner: Owner) -> None:
         self._workspace = workspace
         self._pid = pid
-        self._sync = sync
-        self._stop = stop
+        self._sync = owner.sync
+        self._keep = owner.keep
+        self._stop = owner.stop
 
     async def answer(self, command: str, arguments: dict[str, Any]) -> tuple[int, Document]:
         """Answer one command: its exit code and its document; raises UnknownNameError for names that do not exist."""
@@ -49,6 +61,8 @@ class Answers:
         records = await self._sync(retry=True)
         world = self._workspace.world
         scope = self._scope(arguments)
+        if scope is not None:
+            self._keep(tuple(_outside(record, scope) for record in records))
         return documents.build_document(world, records, self._problems(scope, arguments), scope)
 
     async def _status(self, arguments: dict[str, Any]) -> Document:
@@ -86,8 +100,7 @@ class Answers:
         return {"stopping": True, "pid": self._pid}
 
     def _named(self, tasks: Sequence[str]) -> tuple[str, ...]:
-        """Find tasks by name, or by output; raises UnknownNameError."""
-        return named_tasks(self._workspace, tasks)
+        return tuple(map(self._workspace.world.task_named, tasks))
 
     def _scope(self, arguments: dict[str, Any]) -> frozenset[str] | None:
         return scope_of(self._workspace, arguments)
@@ -104,17 +117,9 @@ def exit_code(document: Document) -> int:
     return int(broken or any(document.get(key) for key in ("problems", "failed", "blocked")))
 
 
-def named_tasks(workspace: Workspace, tasks: Sequence[str]) -> tuple[str, ...]:
-    """Find tasks by name, or by output; raises UnknownNameError."""
-    catalog = workspace.world.catalog
-    found = []
-    for name in tasks:
-        spec = catalog.by_name.get(name) or catalog.by_output.get(name.lower())
-        if spec is None:
-            known = [*catalog.by_name, *(s.output for s in catalog.by_output.values())]
-            raise UnknownNameError("task", name, known)
-        found.append(spec.name)
-    return tuple(found)
+def _outside(record: RunRecord, scope: frozenset[str]) -> RunRecord:
+    tasks = tuple(t for t in record.tasks if t.task not in scope)
+    return replace(record, tasks=tasks, recompiled=tuple(t for t in record.recompiled if t not in scope))
 
 
 def scope_of(workspace: Workspace, arguments: dict[str, Any]) -> frozenset[str] | None:
@@ -127,7 +132,7 @@ def scope_of(workspace: Workspace, arguments: dict[str, Any]) -> frozenset[str] 
         own = {s.name for s in world.catalog.by_name.values() if s.builder.path == shown} | world.used_by(shown)
         return frozenset(own | world.graph.cone(own, datasets))
     if arguments.get("tasks"):
-        return world.graph.with_upstream(named_tasks(workspace, arguments["tasks"]))
+        return world.graph.with_upstream(map(world.task_named, arguments["tasks"]))
     return None
 
 

@@ -16,6 +16,7 @@ from relspec.app.digests import Digests
 from relspec.app.executions import Executions
 from relspec.app.extract import extract
 from relspec.app.load import load, needs_of
+from relspec.app.lost import drop_lost
 from relspec.app.ports import CodeFiles, Engines, LoaderSession, Memory, ObjectStore
 from relspec.app.publish import publish
 from relspec.app.run import Run, Workshop, status_of
@@ -66,7 +67,7 @@ class Compiled:
 
 async def compile_changes(world: World, tools: Tools, session: LoaderSession, changes: ChangeSet) -> Compiled:
     """Bring sources, declarations and plans up to date; executes no query."""
-    tools.objects.discard(world.drop_lost())
+    tools.objects.discard(drop_lost(world))
     loaded = await load(world, changes, session, tools.code)
     while any(path.endswith(".py") for path in loaded) and tools.code.extend(*needs_of(world)):
         # What was loaded needs files that were not watched before: extractors' files, helpers in other folders.
@@ -107,7 +108,7 @@ def _rests(world: World, task: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What was asked of a build: `only` these tasks and what they need (`None`: all), and failures to `retry`."""
+    """What was asked of a build: `only` these tasks or outputs with what they need, failures to `retry`."""
 
     only: frozenset[str] | None = None
     retry: frozenset[str] = frozenset()
@@ -146,7 +147,7 @@ async def build(
     if first or shown:
         await publish(world, tools.engines, tools.objects, None if first else shown)
         world.published_revision = world.revision
-        tools.memory.set_published(world.revision)
+        tools.memory.set_published(world.revision, str(world.layout.root))
     problems = problems_of(world)
     tools.tell(ProblemsFound(problems))
     record = replace(record, ms=(time.monotonic() - started) * 1000)
@@ -155,7 +156,7 @@ async def build(
 
 
 def _wished(world: World, cone: frozenset[str], wish: Wish) -> frozenset[str]:
-    return cone if wish.only is None else cone & world.graph.with_upstream(wish.only)
+    return cone if wish.only is None else cone & world.graph.with_upstream(map(world.task_named, wish.only))
 
 
 def _is_obsolete(world: World, compiled: Compiled, task: str) -> bool:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from relspec.app.answers import Answers
 from relspec.app.build import BuildReport, Wish
-from relspec.app.workspace import AGAIN_S, HELD_S, Workspace, open_workspace
+from relspec.app.workspace import AGAIN_S, HELD_S, StateLostError, Workspace, open_workspace
 from relspec.core.layout import Layout
 from relspec.core.problem import Code
 from relspec.core.progress import ChangeDetected, Progress
@@ -29,7 +29,7 @@ _NO_CHANGES = ChangeSet((), (), ())
 
 #: Runs that nobody asked about are kept for the next `build` up to this number.
 _UNREPORTED_MAX = 10_000
-#: The write-ahead log is folded in after so long without an event.
+#: After so long without an event the write-ahead log is folded in, and it is seen whether the state is still there.
 _IDLE_S = 2.0
 
 #: Failures of the machine's kind are worth another try when somebody asks for a build.
@@ -89,6 +89,7 @@ class Daemon:
         try:
             while True:
                 event = await self._next()
+                self._workspace.check()
                 if isinstance(event, StopRequested):
                     return
                 self._take(event)
@@ -123,21 +124,23 @@ class Daemon:
         self._events.put_nowait(SyncRequested(done, retry))
         return await done
 
+    def keep(self, records: tuple[RunRecord, ...]) -> None:
+        """Keep runs, or what of them was not told, for the next who asks for a build."""
+        self._records = [*records, *self._records][-_UNREPORTED_MAX:]
+
     async def _pump(self) -> None:
         async for paths in self._watcher.hints():
             self._events.put_nowait(Hinted(paths))
 
     async def _next(self) -> Event:
-        """The next event, or a hint without paths when what was hinted has settled."""
+        """The next event; a hint without paths when what was hinted has settled, and now and then when idle."""
         due = self._due()
-        idle = due is None and self._build is None
         try:
-            async with asyncio.timeout(_IDLE_S if idle else due):
+            async with asyncio.timeout(_IDLE_S if due is None else due):
                 return await self._events.get()
         except TimeoutError:
-            if idle:
+            if due is None and self._build is None:
                 self._workspace.store.checkpoint()
-                return await self._events.get()
             return Hinted(frozenset())
 
     def _due(self) -> float | None:
@@ -280,12 +283,20 @@ async def _serve(layout: Layout, tell: Callable[[Progress], None]) -> int:
         loop.add_signal_handler(signal.SIGINT, daemon.interrupt, interrupted)
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, daemon.stop)
-        answers = Answers(workspace, pid=os.getpid(), sync=daemon.sync, stop=daemon.stop)
+        answers = Answers(workspace, pid=os.getpid(), owner=daemon)
         async with serve(layout, answers.answer):
             await daemon.run()
     return 130 if interrupted.is_set() else 0
 
 
+async def _serve_on(layout: Layout, tell: Callable[[Progress], None]) -> int:
+    while True:
+        try:
+            return await _serve(layout, tell)
+        except StateLostError:
+            continue  # Whoever deleted the state wants it made anew.
+
+
 def run(layout: Layout, listener: Callable[[Progress], None]) -> int:
     """Run the daemon in this process until it is stopped; the exit code: 130 after Ctrl-C, else 0."""
-    return asyncio.run(_serve(layout, listener))
+    return asyncio.run(_serve_on(layout, listener))

@@ -4,11 +4,11 @@ import asyncio
 from typing import Any
 
 from relspec.app import documents
-from relspec.app.answers import Answers, named_tasks, scope_of
+from relspec.app.answers import Answers, scope_of
 from relspec.app.build import Wish
 from relspec.app.documents import Document
 from relspec.app.workspace import Workspace, open_workspace
-from relspec.core.errors import ConfigError, NoDaemonError
+from relspec.core.errors import NoDaemonError
 from relspec.core.layout import Layout
 from relspec.core.problem import Code
 from relspec.core.progress import Progress
@@ -37,7 +37,7 @@ async def _answer(layout: Layout, command: str, arguments: dict[str, Any]) -> tu
             document = documents.plan_document(workspace.world, run, scope_of(workspace, arguments))
             return int(bool(document["problems"])), document
         once = _Once(workspace, changes, arguments, build=command == "build")
-        answers = Answers(workspace, pid=None, sync=once.sync, stop=_nothing)
+        answers = Answers(workspace, pid=None, owner=once)
         return await answers.answer(command, arguments)
 
 
@@ -64,13 +64,14 @@ class _Once:
         while world.look_again and len(records) < _LOOKS_MAX:
             changes = ChangeSet((), tuple(sorted(world.look_again)), ()).merged(await workspace.look_all())
             records.append((await workspace.build(changes, Wish(frozenset(tasks) or None))).record)
-        named_tasks(workspace, tasks)
         return tuple(records)
+
+    def keep(self, records: tuple[RunRecord, ...]) -> None:
+        """Nobody asks a second time."""
+
+    def stop(self) -> None:
+        """End; a single command ends by itself."""
 
 
 def _unheard(_: Progress) -> None:
     """Nobody watches a single command."""
-
-
-def _nothing() -> None:
-    raise ConfigError("there is no daemon to stop")

@@ -5,7 +5,7 @@ from typing import Any
 
 import duckdb
 
-from relspec.core.errors import ConfigError, UnknownNameError
+from relspec.core.errors import ConfigError, StateError, UnknownNameError
 from relspec.core.layout import Layout
 
 Document = dict[str, Any]
@@ -20,7 +20,14 @@ def connect(layout: Layout) -> duckdb.DuckDBPyConnection:
     """Open the views of the current revision, read-only."""
     if not layout.views.exists():
         raise ConfigError(f"nothing is built in {layout.root} yet; run: relspec-watch build")
-    return duckdb.connect(str(layout.views), read_only=True)
+    try:
+        return duckdb.connect(str(layout.views), read_only=True)
+    except duckdb.Error as error:
+        raise _unreadable(layout, error) from error
+
+
+def _unreadable(layout: Layout, error: duckdb.Error) -> StateError:
+    return StateError(f"cannot read {layout.views}: {error}; run: relspec-watch build")
 
 
 def known_name(connection: duckdb.DuckDBPyConnection, name: str) -> str:
@@ -36,10 +43,13 @@ def show(layout: Layout, output: str, n_rows: int) -> Document:
     """The first rows of a table, values as text where JSON has no type for them."""
     with connect(layout) as connection:
         name = known_name(connection, output)
-        relation = connection.sql(f"select * from {quoted(name)}")
+        try:
+            relation = connection.sql(f"select * from {quoted(name)}")
+            rows = relation.limit(n_rows).fetchall()
+            (total,) = connection.execute(f"select count(*) from {quoted(name)}").fetchone() or (0,)
+        except duckdb.Error as error:
+            raise _unreadable(layout, error) from error
         columns = [{"name": c, "type": str(t)} for c, t in zip(relation.columns, relation.types, strict=True)]
-        rows = relation.limit(n_rows).fetchall()
-        (total,) = connection.execute(f"select count(*) from {quoted(name)}").fetchone() or (0,)
     return {"output": name, "columns": columns, "rows": [[_plain(v) for v in row] for row in rows], "n_rows": total}
 
 

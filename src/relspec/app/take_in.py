@@ -5,7 +5,7 @@ until it is repaired; readers keep their last good outputs. A file that moves wh
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from relspec.app.ports import Engines
 from relspec.app.world import World
@@ -13,6 +13,7 @@ from relspec.core.dataset import Reader
 from relspec.core.errors import InputMovedError, WorkerError
 from relspec.core.problem import Code, Problem
 from relspec.core.schema import Schema
+from relspec.core.settings import SourceSpec
 from relspec.core.sources import SourceFiles, assign
 from relspec.core.state import SourceFile, SourceState
 from relspec.core.tree import CONFIG_NAME, FileEntry, is_code
@@ -26,10 +27,11 @@ async def take_in(world: World, engines: Engines, touched: frozenset[str]) -> fr
         return frozenset()
     data = [path for path, entry in world.tree.items() if entry.content is None]
     assigned, problems = assign(world.settings, data)
+    anew = _specified_anew(world, assigned) if CONFIG_NAME in touched else frozenset()
     gone = world.assigned.keys() - assigned.keys() if world.assigned else _vanished(world, assigned)
     world.assigned = assigned
     world.loose_problems["sources"] = problems
-    moved = await asyncio.gather(*(_bring(world, engines, found) for found in assigned.values()))
+    moved = await asyncio.gather(*(_bring(world, engines, found, anew) for found in assigned.values()))
     for name in gone:
         world.put_source(name, None)
     return frozenset(name for name in moved if name is not None) | frozenset(gone)
@@ -40,9 +42,21 @@ def _vanished(world: World, assigned: dict[str, SourceFiles]) -> set[str]:
     return world.sources.keys() - assigned.keys() - extracted
 
 
-async def _bring(world: World, engines: Engines, found: SourceFiles) -> str | None:
+def _specified_anew(world: World, assigned: Mapping[str, SourceFiles]) -> frozenset[str]:
+    """The sources whose format or types `watch.toml` may say otherwise now: they are read as if for the first time."""
+    before = {name: found.spec for name, found in world.assigned.items()}
+    return frozenset(
+        n for n, f in assigned.items() if f.spec.line is not None and not _reads_alike(before.get(n), f.spec)
+    )
+
+
+def _reads_alike(before: SourceSpec | None, after: SourceSpec) -> bool:
+    return before is not None and (before.format, before.types) == (after.format, after.types)
+
+
+async def _bring(world: World, engines: Engines, found: SourceFiles, anew: frozenset[str]) -> str | None:
     name = found.spec.name
-    before = world.sources.get(name)
+    before = None if name in anew else world.sources.get(name)
     known = {} if before is None else {f.path: f for f in before.files}
     unmoved = all(_is_known(known.get(p), world.tree[p]) and p not in world.look_again for p in found.paths)
     if before is not None and unmoved and len(known) == len(found.paths):
@@ -59,6 +73,7 @@ async def _bring(world: World, engines: Engines, found: SourceFiles) -> str | No
             reader = file.taken.reader or reader
         files.append(file)
     state = SourceState(name, reader, tuple(files), _misfit(name, files), extracted=False)
+    before = world.sources.get(name)
     changed = before is None or before.dataset != state.dataset or before.problems != state.problems
     world.put_source(name, state)
     return name if changed else None

@@ -44,6 +44,10 @@ AGAIN_S = 0.02
 HELD_S = 2.0
 
 
+class StateLostError(Exception):
+    """`state/` was deleted or replaced under its owner, who begins anew: state costs only time."""
+
+
 @dataclass
 class Workspace:
     """One opened project."""
@@ -52,9 +56,15 @@ class Workspace:
     loader: Loader
     files: Files
     store: Store
+    lock: StateLock
     tools: Tools = field(init=False)
     held: frozenset[str] = frozenset()
     scope_moved: bool = False
+
+    def check(self) -> None:
+        """Raise StateLostError when `state/` is no longer the folder that this process owns. Cost: one stat."""
+        if not self.lock.intact():
+            raise StateLostError(f"{self.world.layout.state} was deleted or replaced")
 
     def look(self, hints: frozenset[str] | None) -> ChangeSet:
         """Scan what `hints` name, everything with `None`, and say what changed since the last look."""
@@ -138,7 +148,7 @@ async def open_workspace(layout: Layout, tell: Callable[[Progress], None]) -> As
     """Take the lock, read the state, start the children; raises StateBusyError, StateError or ConfigError."""
     settings = read_settings(layout)
     async with AsyncExitStack() as stack:
-        stack.enter_context(StateLock(layout))
+        lock = stack.enter_context(StateLock(layout))
         prepare_state(layout)
         store = Store.open(layout.database, uuid.uuid4().hex)
         stack.callback(store.close)
@@ -149,12 +159,12 @@ async def open_workspace(layout: Layout, tell: Callable[[Progress], None]) -> As
         _register_installed(world)
         objects = Objects(layout)
         _find_unsettled(world, objects)
-        if store.published() == world.revision and is_shown(world, objects):
+        if store.published() == (world.revision, str(layout.root)) and is_shown(world, objects):
             world.published_revision = world.revision
         engines = await stack.enter_async_context(EnginePool(settings.limits, settings.timezone, layout.temporary))
         loader = await stack.enter_async_context(ForkingLoader(layout, settings))
         files = Files(layout, settings)
-        workspace = Workspace(world, loader, files, store)
+        workspace = Workspace(world, loader, files, store, lock)
         workspace.extend(*needs_of(world))
         workspace.tools = Tools(engines, store, objects, workspace, Executions(), workspace.look, tell)
         yield workspace

@@ -7,10 +7,12 @@ look-ups of datasets go by lower-case name, as DuckDB's do.
 from collections.abc import Iterable
 from dataclasses import replace
 
+from relspec.app.lost import rebased
 from relspec.app.notes import Carried, Notes
 from relspec.app.registry import registry_of
 from relspec.core.dataset import Dataset
 from relspec.core.digest import digest_of
+from relspec.core.errors import UnknownNameError
 from relspec.core.graph import TaskGraph
 from relspec.core.layout import Layout
 from relspec.core.plan import ABSENT, CompileRecord, PlanArtifact
@@ -79,7 +81,7 @@ class World:
         for path, module in saved.modules.items():
             self.put_module(path, module)
         for name, source in saved.sources.items():
-            self.put_source(name, source)
+            self.put_source(name, rebased(source, layout))
         for task, record in saved.records.items():
             self.put_record(task, record)
         self._declare()
@@ -143,6 +145,14 @@ class World:
         """All names that a query may mention."""
         return tuple(sorted({*self.sources, *(s.output for s in self.catalog.by_output.values())}))
 
+    def task_named(self, name: str) -> str:
+        """Find a task by its name, or by its output; raises UnknownNameError."""
+        spec = self.catalog.by_name.get(name) or self.catalog.by_output.get(name.lower())
+        if spec is None:
+            known = [*self.catalog.by_name, *(s.output for s in self.catalog.by_output.values())]
+            raise UnknownNameError("task", name, known)
+        return spec.name
+
     def asked_by(self, dataset: str) -> frozenset[str]:
         """The tasks that looked at the schema of `dataset` when they were compiled."""
         return frozenset(self._asked_by.get(dataset.lower(), ()))
@@ -161,19 +171,6 @@ class World:
         self.look_again.add(self.shown_path(path))
         if path.startswith(f"{self.layout.objects}/"):
             self.lost_objects.add(path)
-
-    def drop_lost(self) -> frozenset[str]:
-        """Forget what rests on lost objects, so that it is made again; their contents."""
-        lost, self.lost_objects = self.lost_objects, set()
-        self.look_again -= {self.shown_path(path) for path in lost}
-        contents = frozenset(path.rpartition("/")[2].removesuffix(".parquet") for path in lost)
-        self.unsettled |= {o.task for o in self.outputs.values() if o.content in contents} & self.catalog.by_name.keys()
-        for source in self.sources.values() if lost else ():
-            parts = {f.path for f in source.files if f.taken is not None and f.taken.part.path in lost}
-            self.look_again |= parts
-            if source.extracted and parts:
-                self.extractions.clear()
-        return contents
 
     def shown_path(self, path: str) -> str:
         """A path as the tree knows it: relative to the project where it lies in there."""

@@ -89,7 +89,7 @@ def _wrong_text(option: str, value: object, pattern: re.Pattern[str]) -> Fault |
 def _wrong_priority(value: object) -> Fault | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return None
-    return Fault("priority", f"priority must be a whole number, not {value!r}", "higher runs earlier; the default is 0")
+    return Fault("priority", f"priority must be a whole number, not {value!r}", "lower runs earlier; the default is 0")
 
 
 def _choice(choices: type[Choice], option: str, value: object) -> Choice | Fault:

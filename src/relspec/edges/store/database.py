@@ -59,14 +59,15 @@ class Store:
         """Remember which engine made what is current."""
         self._connection.execute("insert or replace into setting values ('engine', ?)", (identity,))
 
-    def set_published(self, revision: int) -> None:
-        """Remember the revision that readers see, so that the next start need not show it again."""
-        self._connection.execute("insert or replace into setting values ('published', ?)", (str(revision),))
+    def set_published(self, revision: int, place: str) -> None:
+        """Remember the revision that readers see at `place`, so that the next start need not show it again."""
+        self._connection.execute("insert or replace into setting values ('published', ?)", (f"{revision} {place}",))
 
-    def published(self) -> int | None:
-        """The revision that readers saw last; `None` when nothing was ever shown."""
+    def published(self) -> tuple[int, str] | None:
+        """The revision that readers saw last, and where; `None` when nothing was ever shown."""
         row = self._connection.execute("select value from setting where name = 'published'").fetchone()
-        return None if row is None else int(row[0])
+        revision, _, place = ("" if row is None else str(row[0])).partition(" ")
+        return (int(revision), place) if revision else None
 
     def forget_sessions(self) -> None:
         """Drop what other sessions remembered with the policy `session`, except what is current: this session's now."""

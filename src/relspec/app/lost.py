@@ -1,0 +1,37 @@
+"""What becomes of files that are no longer where they were: lost objects, and projects that were moved or copied."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from relspec.core.layout import Layout
+from relspec.core.state import SourceFile, SourceState
+
+if TYPE_CHECKING:
+    from relspec.app.world import World
+
+
+def drop_lost(world: "World") -> frozenset[str]:
+    """Forget what rests on lost objects, so that it is made again; their contents."""
+    lost, world.lost_objects = world.lost_objects, set()
+    world.look_again -= {world.shown_path(path) for path in lost}
+    contents = frozenset(path.rpartition("/")[2].removesuffix(".parquet") for path in lost)
+    world.unsettled |= {o.task for o in world.outputs.values() if o.content in contents} & world.catalog.by_name.keys()
+    for source in world.sources.values() if lost else ():
+        parts = {f.path for f in source.files if f.taken is not None and f.taken.part.path in lost}
+        world.look_again |= parts
+        if source.extracted and parts:
+            world.extractions.clear()
+    return contents
+
+
+def rebased(source: SourceState, layout: Layout) -> SourceState:
+    """A source whose parts lie where this project lies now."""
+    return replace(source, files=tuple(_rebased(file, layout) for file in source.files))
+
+
+def _rebased(file: SourceFile, layout: Layout) -> SourceFile:
+    if file.taken is None:
+        return file
+    part = file.taken.part
+    place = layout.object(part.content) if part.stamp is None else layout.root / file.path
+    return replace(file, taken=replace(file.taken, part=replace(part, path=str(place))))
