@@ -8,7 +8,7 @@ from relspec.core.query import Query, parse_query
 ORDINARY = [
     "select sum(a) over (order by b rows between unbounded preceding and current row exclude ties) from t",
     "select first(a ignore nulls), lag(a, 1, 0) over w from t window w as (partition by b order by c nulls first)",
-    "select a from t group by grouping sets ((a), ()), cube (b), rollup (c) limit 10",
+    "select a from t group by grouping sets ((a), ()), cube (b), rollup (c)",
     "select interval 1 day, interval (a) hour, interval '3 months 2 days', extract(epoch from a) from t",
     "select a::timestamptz, cast(b as timestamp with time zone), c::decimal(9, 2), d::struct(x int)[] from t",
     "select mode() within group (order by a), quantile_cont(b, 0.5), string_agg(distinct c, ', ' order by c) from t",
