@@ -214,3 +214,40 @@ def test_what_a_build_of_one_file_leaves_out_is_told_to_the_next(project: Projec
     project.save("tasks/total.sql", "select sum(revenue) + 2 as total from daily\n")
     assert executed(project.run("build", "--file", str(project.root / "tasks" / "total.sql"))[1]) == ["total"]
     assert executed(project.run("build")[1]) == ["other"]
+
+
+def test_a_file_that_comes_and_goes_during_a_build_leaves_nothing(project: Project) -> None:
+    project.start()
+    for number in range(6):
+        project.save(f"tasks/q{number}.sql", f"select {number} as a, (select count(*) from range(3000000)) as b\n")
+        if number % 2:
+            project.wait(lambda: "change detected" in project.log.read_text(), "the change to be seen")
+        (project.root / "tasks" / f"q{number}.sql").unlink()
+    project.run("build")
+    assert [t["name"] for t in project.run("status")[1]["tasks"]] == ["daily", "total"]
+    assert {p.stem for p in (project.root / "state" / "tables").iterdir()} == {"daily", "total"}
+
+
+def test_a_touch_of_data_shows_nothing(project: Project) -> None:
+    project.start()
+    before = project.run("build")[1]
+    os.utime(project.root / "data" / "orders.parquet")
+    after = project.run("build")[1]
+    assert (after["revision"], after["executed"], after["cut_off"]) == (before["revision"], [], [])
+
+
+def test_a_save_hook_for_a_file_that_is_not_there_says_so(project: Project) -> None:
+    project.run("build")
+    code, document = project.run("build", "--file", str(project.root / "tasks" / "totl.sql"))
+    assert (code, document["error"]["hint"]) == (2, "did you mean 'tasks/total.sql'?")
+
+
+def test_broken_settings_are_a_problem_with_a_line_until_they_are_repaired(project: Project) -> None:
+    project.save("watch.toml", "[watch]\nquiet_ms = 10\n")
+    project.start()
+    project.save("watch.toml", "[watch]\nquiet = 10\n")
+    code, document = project.run("build")
+    assert code == 1
+    assert [(p["code"], p["path"], p["line"]) for p in document["problems"]] == [("config", "watch.toml", 2)]
+    project.save("watch.toml", "[watch]\nquiet_ms = 10\n")
+    assert project.run("build")[1]["problems"] == []

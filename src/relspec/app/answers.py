@@ -126,10 +126,11 @@ def scope_of(workspace: Workspace, arguments: dict[str, Any]) -> frozenset[str] 
     """The tasks that a request is about: named ones with what they need, or a file's and their cone; `None` is all."""
     world = workspace.world
     if arguments.get("file"):
-        path = str(arguments["file"])
-        shown = world.shown_path(path)
+        shown = world.shown_path(str(arguments["file"]))
         datasets = [name for name, s in world.sources.items() if any(f.path == shown for f in s.files)]
         own = {s.name for s in world.catalog.by_name.values() if s.builder.path == shown} | world.used_by(shown)
+        if not own and not datasets and not (world.layout.root / shown).exists():
+            raise UnknownNameError("file", shown, world.tree)
         return frozenset(own | world.graph.cone(own, datasets))
     if arguments.get("tasks"):
         return world.graph.with_upstream(map(world.task_named, arguments["tasks"]))

@@ -28,6 +28,7 @@ from relspec.core.problem import Problem
 from relspec.core.progress import Action, AllReady, ProblemsFound, Progress
 from relspec.core.reason import Rule
 from relspec.core.settle import ChangeSet
+from relspec.core.spec import Language
 from relspec.core.state import RunRecord, RunTask, TaskState
 
 
@@ -85,8 +86,9 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
     candidates |= world.tasks_of(loaded)
     candidates |= {t for path in touched for t in world.used_by(path)}
     candidates |= {t for name in {*world.moved, *removed, *_outputs(world, came)} for t in world.asked_by(name)}
-    world.unsettled |= came | {t for t in world.tasks_of(loaded) if world.module_problem(t) is not None}
-    compilation = Compilation(world, TaskCompiler(world, tools.engines, session, tools.code), frozenset(touched))
+    world.unsettled |= came | {t for t in world.tasks_of(loaded) if world.declared_problem(t) is not None}
+    compiler = TaskCompiler(world, tools.engines, session, tools.code)
+    compilation = Compilation(world, compiler, frozenset(touched), _hopeful(world, touched))
     await compilation.run(frozenset(candidates & world.catalog.by_name.keys()))
     world.unsettled &= world.catalog.by_name.keys()
     quiet = compilation.recompiled - compilation.moved
@@ -98,6 +100,14 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
 
 def _outputs(world: World, tasks: frozenset[str]) -> set[str]:
     return {world.catalog.by_name[t].output for t in tasks}
+
+
+def _hopeful(world: World, touched: set[str]) -> frozenset[str]:
+    """Python tasks with a problem: any change of code may be the repair, a missing helper that is there now say."""
+    if not any(path.endswith(".py") for path in touched):
+        return frozenset()
+    broken = ((t, r) for t in world.unsettled if (r := world.records.get(t)) is not None and r.problem is not None)
+    return frozenset(t for t, r in broken if r.spec.builder.language is Language.PYTHON)
 
 
 def _rests(world: World, task: str) -> bool:
@@ -135,6 +145,7 @@ async def build(
     try:
         await run.go(_wished(world, compiled.cone, wish))
         world.moved.clear()
+        world.has_built = True
         keep_stale(world)
         # What still runs was not taken over by this run: nobody will ask for it.
         await tools.executions.end(lambda _: True)

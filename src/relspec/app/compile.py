@@ -22,12 +22,14 @@ from relspec.core.waits import cycles
 class Compilation:
     """One pass of compiling, after `touched` paths changed.
 
-    `recompiled` tasks went through the compiler; of those `moved` have another plan.
+    `hopeful` tasks are tried again in any case. `recompiled` tasks went through the compiler; of those `moved` have
+    another plan.
     """
 
     world: World
     compiler: TaskCompiler
     touched: frozenset[str]
+    hopeful: frozenset[str] = frozenset()
     recompiled: set[str] = field(default_factory=set)
     moved: set[str] = field(default_factory=set)
     before: dict[str, PlanArtifact | None] = field(default_factory=dict)
@@ -36,7 +38,8 @@ class Compilation:
     async def run(self, candidates: frozenset[str]) -> None:
         """Compile those of `candidates` that are stale, and all that becomes stale by it."""
         # Whether a cycle is gone shows only when its tasks are compiled again.
-        waiting = {t for t in candidates if self._must_compile(t) or self._is_sound(t, self.world.cycles)}
+        again = self.world.cycles.keys() | self.hopeful
+        waiting = {t for t in candidates if self._must_compile(t) or self._is_sound(t, again)}
         self.world.cycles.clear()
         running: dict[asyncio.Task[None], str] = {}
         try:
@@ -64,12 +67,12 @@ class Compilation:
             await asyncio.gather(*running, return_exceptions=True)
 
     def _is_sound(self, task: str, tasks: Collection[str]) -> bool:
-        return task in tasks and task in self.world.catalog.by_name and self.world.module_problem(task) is None
+        return task in tasks and task in self.world.catalog.by_name and self.world.declared_problem(task) is None
 
     def _must_compile(self, task: str) -> bool:
         world = self.world
         world.edge_failures.pop(task, None)
-        if task not in world.catalog.by_name or world.module_problem(task) is not None:
+        if task not in world.catalog.by_name or world.declared_problem(task) is not None:
             return False
         spec, record = world.catalog.by_name[task], world.records.get(task)
         if record is None or replace(record.spec, line=spec.line) != spec:
@@ -100,7 +103,7 @@ class Compilation:
         """A required column of a source that changed into another family of types blocks its readers, untouched."""
         task, world = record.spec.name, self.world
         plan = world.plans.get(task)
-        if plan is None or record.problem is not None:
+        if plan is None or (record.problem is not None and not record.problem.blocks):
             return None
         needs = tuple(need for need in plan.deps.inputs if world.source(need.dataset) is not None)
         schemas = {n.dataset.lower(): s for n in needs if (s := world.schema(n.dataset)) is not None}
@@ -142,6 +145,8 @@ class Compilation:
         record, plan = outcome
         self.recompiled.add(task)
         world.put_record(task, record)
+        # Equal fingerprints promise equal rows where both succeed; another text may succeed where the last one failed.
+        world.failures.pop(task, None)
         if plan is None:
             return
         world.put_plan(plan)

@@ -169,7 +169,9 @@ class TaskCompiler:
         if source is not None and source.problems:
             message = f"{name} cannot be used: {source.problems[0].message}"
             return Problem(Code.UPSTREAM, spec.name, *place, message, None)
-        near = closest(name, world.dataset_names())
+        # A suggestion must not be the task itself, nor what is made of it: that would be a cycle.
+        below = {world.catalog.by_name[t].output for t in world.graph.cone([spec.name], [])} | {spec.output, name}
+        near = closest(name, (known for known in world.dataset_names() if known not in below))
         known = ", ".join(world.dataset_names()[:12]) or "none"
         hint = f"did you mean {near!r}?" if near is not None else f"known datasets: {known}"
         return Problem(Code.UNKNOWN_DATASET, spec.name, *place, f"no source or task output is named {name!r}", hint)
@@ -177,7 +179,7 @@ class TaskCompiler:
     def _as_edge(self, spec: TaskSpec, problem: Problem) -> Problem:
         """Name the edge when a column is gone from an input while the task itself did not change."""
         record, plan = self.world.records.get(spec.name), self.world.plans.get(spec.name)
-        if problem.code is not Code.UNKNOWN_COLUMN or plan is None or record is None or record.problem is not None:
+        if problem.code is not Code.UNKNOWN_COLUMN or plan is None or record is None or _is_own(record.problem):
             return problem
         if {f.path: f.content for f in record.files} != {f.path: self.world.content(f.path) for f in record.files}:
             return problem
@@ -207,6 +209,10 @@ def upstream_problem(spec: TaskSpec, upstream: str) -> Problem:
     """Say that `spec` waits for a task that has never been compiled."""
     message = f"{spec.name} needs the output of {upstream}, which has a problem"
     return Problem(Code.UPSTREAM, spec.name, spec.builder.path, spec.line, 1, message, None)
+
+
+def _is_own(problem: Problem | None) -> bool:
+    return problem is not None and not problem.blocks
 
 
 def _mentioned(plan: PlanArtifact) -> frozenset[str]:

@@ -90,7 +90,8 @@ def status_document(world: World, pid: int | None, tasks: Sequence[str]) -> Docu
 def _status_line(world: World, spec: TaskSpec) -> Document:
     status = world.statuses.get(spec.name)
     state = TaskState.STALE if status is None else status.state
-    if spec.name in world.pending and state is TaskState.FRESH:
+    if state is TaskState.FRESH and (spec.name in world.pending or spec.output in world.notes.outputs):
+        # Not brought to rest yet, or executed and to be published with the rest of its run.
         state = TaskState.STALE
     if spec.name in world.running:
         state = TaskState.RUNNING

@@ -40,8 +40,8 @@ def stale_modules(world: World, changes: ChangeSet) -> tuple[frozenset[str], fro
         users |= {path for path in world.troubled_modules if isinstance(world.modules[path], LoadFailed)}
     stale |= {path for path in users if path.endswith(".py") and path in world.tree}
     stale |= {path for path, content in world.registry.installed.items() if not _is_loaded(world, path, content)}
-    gone = {path for path in changes.removed if path in world.modules}
-    if CONFIG_NAME in touched:
+    gone = {path for path in touched if path in world.modules and path not in world.tree}
+    if CONFIG_NAME in touched or not world.has_built:
         every = world.registry.discover(world.tree)
         stale |= every - world.modules.keys()
         gone |= world.modules.keys() - every

@@ -10,6 +10,13 @@ if TYPE_CHECKING:
     from relspec.app.world import World
 
 
+def note_moved(world: "World", path: str) -> None:
+    """Note a file that moved, vanished or went bad while it was read: the next build looks at it again."""
+    world.look_again.add(world.shown_path(path))
+    if path.startswith(f"{world.layout.objects}/"):
+        world.lost_objects.add(path)
+
+
 def drop_lost(world: "World") -> frozenset[str]:
     """Forget what rests on lost objects, so that it is made again; their contents."""
     lost, world.lost_objects = world.lost_objects, set()

@@ -22,6 +22,7 @@ class Notes:
     files: set[str] = field(default_factory=set)
     modules: set[str] = field(default_factory=set)
     sources: set[str] = field(default_factory=set)
+    restamped: set[str] = field(default_factory=set)
     records: set[str] = field(default_factory=set)
     plans: set[str] = field(default_factory=set)
     outputs: set[str] = field(default_factory=set)

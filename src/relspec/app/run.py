@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from relspec.app.digests import Digests
 from relspec.app.executions import Executions
+from relspec.app.lost import note_moved
 from relspec.app.ports import Engines, LoaderSession, Memory, ObjectStore
 from relspec.app.world import World
 from relspec.core.dataset import Dataset
@@ -245,7 +246,7 @@ class Run:
         """Leave a task stale: an input moved while it was read, or its digest could not be had."""
         world = self.world
         if isinstance(error, InputMovedError):
-            world.note_moved(error.path)
+            note_moved(world, error.path)
         if not self.dry:
             world.unsettled.add(spec.name)
             world.pending.discard(spec.name)
@@ -255,7 +256,7 @@ class Run:
     def _own_problem(self, task: str) -> Problem | None:
         world = self.world
         record = world.records.get(task)
-        found = world.module_problem(task) or world.cycles.get(task) or world.edge_failures.get(task)
+        found = world.declared_problem(task) or world.cycles.get(task) or world.edge_failures.get(task)
         return found or (None if record is None else record.problem)
 
     def _is_broken(self, task: str) -> bool:

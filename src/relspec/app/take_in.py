@@ -74,9 +74,14 @@ async def _bring(world: World, engines: Engines, found: SourceFiles, anew: froze
         files.append(file)
     state = SourceState(name, reader, tuple(files), _misfit(name, files), extracted=False)
     before = world.sources.get(name)
-    changed = before is None or before.dataset != state.dataset or before.problems != state.problems
-    world.put_source(name, state)
+    changed = before is None or _content(before) != _content(state) or before.problems != state.problems
+    world.put_source(name, state, moved=changed)
     return name if changed else None
+
+
+def _content(source: SourceState) -> tuple[Schema, tuple[str, ...]] | None:
+    dataset = source.dataset
+    return None if dataset is None else (dataset.schema, tuple(part.content for part in dataset.parts))
 
 
 def _is_known(file: SourceFile | None, entry: FileEntry) -> bool:

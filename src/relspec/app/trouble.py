@@ -12,13 +12,21 @@ def problems_of(world: World) -> tuple[Problem, ...]:
     found += [p for name in world.troubled_sources for p in world.sources[name].problems]
     for module in (world.modules[path] for path in world.troubled_modules):
         found += [module.problem] if isinstance(module, LoadFailed) else module.problems
-    broken = world.unsettled & world.records.keys()
-    found += [p for t in broken if (p := world.records[t].problem) is not None and p.code is not Code.UPSTREAM]
-    found += world.edge_failures.values()
-    found += [world.failures[t][1] for t in sorted(world.failures)]
-    found += [world.cycles[t] for t in sorted(world.cycles)]
+    found += [p for task in sorted(world.unsettled) if (p := _own(world, task)) is not None]
     unique = {(p.code, p.task, p.path, p.line, p.column, p.message): p for p in found}
     return tuple(sorted(unique.values(), key=_by_place))
+
+
+def _own(world: World, task: str) -> Problem | None:
+    """The first thing that is wrong with a task itself; what lies behind it is of a text that is no more."""
+    if task not in world.catalog.by_name or world.declared_problem(task) is not None:
+        return None
+    record = world.records.get(task)
+    compiled = None if record is None else record.problem
+    failure = world.failures.get(task)
+    first = world.cycles.get(task) or world.edge_failures.get(task) or compiled
+    problem = first or (None if failure is None else failure[1])
+    return None if problem is None or problem.code is Code.UPSTREAM else problem
 
 
 def _by_place(problem: Problem) -> tuple[str, int, int, str, str]:

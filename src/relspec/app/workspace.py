@@ -5,6 +5,7 @@ The daemon keeps one open for its life; a command without a daemon opens one for
 
 import asyncio
 import importlib.metadata
+import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -132,7 +133,7 @@ class Workspace:
             world.settings = read_settings(world.layout)
             world.registry = registry_of(world.settings, world.registry.installed)
         except ConfigError as error:
-            world.loose_problems["config"] = (Problem(Code.CONFIG, None, "watch.toml", None, None, str(error), None),)
+            world.loose_problems["config"] = (_config_problem(error),)
             return changes
         world.loose_problems.pop("config", None)
         self.scope_moved |= self.files.configure(world.settings)
@@ -173,6 +174,12 @@ async def open_workspace(layout: Layout, tell: Callable[[Progress], None]) -> As
 def engine_identity(settings: Settings) -> str:
     """Name what a result depends on besides plan and inputs: the engine's version and its fixed settings."""
     return f"duckdb {importlib.metadata.version('duckdb')}, {settings.timezone}, one thread"
+
+
+def _config_problem(error: ConfigError) -> Problem:
+    found = re.match(r"watch\.toml:(\d+): (.*)", str(error), re.DOTALL)
+    line, message = (int(found[1]), found[2]) if found is not None else (None, str(error))
+    return Problem(Code.CONFIG, None, "watch.toml", line, None if line is None else 1, message, error.hint)
 
 
 def _register_installed(world: World) -> None:

@@ -7,6 +7,7 @@ look-ups of datasets go by lower-case name, as DuckDB's do.
 from collections.abc import Iterable
 from dataclasses import replace
 
+from relspec.app.incumbents import with_incumbents
 from relspec.app.lost import rebased
 from relspec.app.notes import Carried, Notes
 from relspec.app.registry import registry_of
@@ -60,6 +61,7 @@ class World:
         self.cycles: dict[str, Problem] = {}
         self.edge_failures: dict[str, Problem] = {}
         self.extractions: dict[tuple[str, str, str], Extracted | Problem] = {}
+        self.has_built = False
         self.running: dict[str, float] = {}
         self.pending: set[str] = set()
         self.unsettled: set[str] = set()
@@ -73,6 +75,7 @@ class World:
         self._forms: dict[str, tuple[str, Kind, str]] = {}
         self.graph = TaskGraph()
         self.catalog = TaskCatalog({}, {}, ())
+        self.misdeclared: dict[str, Problem] = {}
         self._source_names: dict[str, str] = {}
         self._modules_by_file: dict[str, set[str]] = {}
         self._must_declare = True
@@ -138,7 +141,8 @@ class World:
             return digest_of("view", view.fingerprint)
         schema = self.schema(dataset)
         if schema is None:
-            return ABSENT
+            # An unreadable source is not an absent one: its readers hear of another reason.
+            return ABSENT if self.source(dataset) is None else digest_of("unreadable")
         return digest_of("schema", *(c for col in schema.columns for c in (col.name, col.type)), repr(schema.metadata))
 
     def dataset_names(self) -> tuple[str, ...]:
@@ -165,12 +169,6 @@ class World:
         """The content hash of a code file as last scanned."""
         entry = self.tree.get(path)
         return None if entry is None else entry.content
-
-    def note_moved(self, path: str) -> None:
-        """Note a file that moved, vanished or went bad while it was read: the next build looks at it again."""
-        self.look_again.add(self.shown_path(path))
-        if path.startswith(f"{self.layout.objects}/"):
-            self.lost_objects.add(path)
 
     def shown_path(self, path: str) -> str:
         """A path as the tree knows it: relative to the project where it lies in there."""
@@ -210,8 +208,8 @@ class World:
         failed = {t for p in paths if isinstance(self.modules.get(p), LoadFailed) for t in self.used_by(p)}
         return frozenset((declared | failed) & self.catalog.by_name.keys())
 
-    def put_source(self, name: str, source: SourceState | None) -> None:
-        """Set a source; `None` when it is gone."""
+    def put_source(self, name: str, source: SourceState | None, *, moved: bool = True) -> None:
+        """Set a source, `None` when it is gone; `moved` is false when a touch gave it other stamps and nothing else."""
         self.troubled_sources.discard(name)
         if source is None:
             self._must_declare |= self.sources.pop(name, None) is not None
@@ -222,7 +220,7 @@ class World:
             self._source_names[name.lower()] = name
             if source.problems:
                 self.troubled_sources.add(name)
-        self.notes.sources.add(name)
+        (self.notes.sources if moved else self.notes.restamped).add(name)
 
     def put_record(self, task: str, record: CompileRecord | None) -> None:
         """Set what the last compilation of a task looked at, and keep the reverse indexes right."""
@@ -319,7 +317,7 @@ class World:
         return Delta(
             files={p: self.tree.get(p) for p in notes.files},
             modules={p: self.modules.get(p) for p in notes.modules},
-            sources={n: self.sources.get(n) for n in notes.sources},
+            sources={n: self.sources.get(n) for n in notes.sources | notes.restamped},
             records={t: self.records.get(t) for t in notes.records},
             plans={t: self.plans.get(t) for t in notes.plans},
             outputs={n: self.outputs.get(n.lower()) for n in notes.outputs},
@@ -382,6 +380,10 @@ class World:
         else:
             self._forms[task] = form
 
+    def declared_problem(self, task: str) -> Problem | None:
+        """Why the declaration of `task` does not hold: its file does not load, or it clashes or is wrong."""
+        return self.misdeclared.get(task) or self.module_problem(task)
+
     def _declare(self) -> None:
         # A file that does not load keeps the tasks that it declared when it last did: they fail, they do not vanish.
         specs = [s for m in self.modules.values() if isinstance(m, Loaded) for s in m.tasks]
@@ -390,7 +392,8 @@ class World:
             specs += [r.spec for r in self.records.values() if r.spec.builder.path in failed]
         places = dict.fromkeys(self.sources, "an extractor's table")
         places |= {name: found.spec.pattern for name, found in self.assigned.items()}
-        self.catalog = catalog_of(specs, places)
+        self.catalog, self.misdeclared = with_incumbents(catalog_of(specs, places), self)
+        self.unsettled |= self.misdeclared.keys()
 
 
 def _same(before: TaskSpec, after: TaskSpec) -> bool:

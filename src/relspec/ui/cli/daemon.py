@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TextIO
 
-from relspec.core.errors import DaemonLostError, StateBusyError
+from relspec.core.errors import DaemonLostError, StateBusyError, StateError
 from relspec.core.layout import Layout
 from relspec.core.progress import Progress
 from relspec.edges.ask import ask
@@ -63,8 +63,11 @@ def _detached(layout: Layout) -> Outcome:
     running = ask(layout, "ping", {}, START_S)
     if running is not None:
         raise StateBusyError(f"a daemon runs already (pid {running[1]['pid']})")
-    layout.state.mkdir(mode=0o700, exist_ok=True)
-    log = _log(layout)
+    try:
+        layout.state.mkdir(mode=0o700, exist_ok=True)
+        log = _log(layout)
+    except OSError as error:
+        raise StateError(f"cannot write {layout.state}: {error.strerror}") from error
     start = log.stat().st_size
     process = _started(layout, log)
     try:

@@ -1,5 +1,6 @@
 """`init`: a small working project with real data, SQL and Ibis tasks."""
 
+import shlex
 from argparse import ArgumentParser
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def run(call: Call) -> Outcome:
 
     def text(_document: object, _page: Page) -> list[str]:
         written = [f"  {escape(name)}" for name in document["files"]]
-        go = "" if place == "." else f"cd {escape(place)} && "
+        go = "" if place == "." else f"cd {escape(shlex.quote(place))} && "
         return [f"wrote {escape(str(directory))}:", *written, f"next: {go}relspec-watch build"]
 
     return outcome_of(Layout(directory), (0, document), text)
