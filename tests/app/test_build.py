@@ -185,3 +185,25 @@ def test_a_task_is_built_by_the_name_of_its_output(project: Project) -> None:
     assert project.run("build", "another")[1]["executed"] == ["other"]
     code, document = project.run("build", "anothr")
     assert (code, document["error"]["hint"]) == (2, "did you mean 'another'?")
+
+
+def test_a_udf_that_raises_is_a_problem_at_its_line(project: Project) -> None:
+    text = """import ibis
+from relspec import task
+
+@ibis.udf.scalar.python
+def careful(number: int) -> int:
+    assert number < 2, "too large"
+    return number
+
+@task
+def cared(ctx):
+    return ctx.table("orders").select(n=careful(ctx.table("orders").id))
+"""
+    project.save("tasks/cared.py", text)
+    code, document = project.run("build", "cared")
+    (problem,) = document["problems"]
+    assert (code, document["failed"]) == (1, ["cared"])
+    assert (problem["code"], problem["path"], problem["line"]) == ("execution", "tasks/cared.py", 6)
+    assert "AssertionError: too large" in problem["message"]
+    assert "At:" not in problem["message"]

@@ -1,6 +1,7 @@
 """What DuckDB says when it refuses, taken apart: kind, message, place, and what it thought of instead."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,10 +39,16 @@ def sentence(message: str) -> str:
     """Keep what a message says, without the lists of candidates and of settings that DuckDB appends."""
     kept: list[str] = []
     for line in message.splitlines():
-        if line.strip().lower().startswith(("candidate", "possible", "did you mean", "line 1:", "try setting")):
+        if line.strip().lower().startswith(("candidate", "possible", "did you mean", "line 1:", "try setting", "at:")):
             break
         kept.append(line.strip())
     return " ".join(line for line in kept if line) or message.strip()
+
+
+def python_line(message: str, path: str) -> int | None:
+    """The deepest line of the file `path` among the frames that a Python error lists; `None` when it has none."""
+    found = re.findall(rf"^\s+(?:.*/)?{re.escape(path)}\((\d+)\): ", message, re.MULTILINE)
+    return int(found[0]) if found else None
 
 
 def _fields(text: str) -> dict[str, Any]:

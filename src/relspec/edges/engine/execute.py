@@ -8,6 +8,7 @@ Python functions of the user calls it too.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -19,7 +20,7 @@ from relspec.core.schema import Column
 from relspec.core.types import canonical_type, heads
 from relspec.core.work import Execute, Executed
 from relspec.edges.engine.bags import bags_of
-from relspec.edges.engine.complaint import complaint_of, sentence
+from relspec.edges.engine.complaint import complaint_of, python_line, sentence
 from relspec.edges.engine.connection import UserFunction, registered, scratch
 from relspec.edges.engine.objects import check_contents, check_stamps, parts_of, settle, temporary_path
 from relspec.edges.engine.sql import empty_table, identifier, literal, read_parquet, selection
@@ -144,7 +145,12 @@ def failure(request: Execute, error: duckdb.Error) -> Problem:
         names = [repr(column.name) for column in request.schema.columns if "INTERVAL" in heads(column.type)]
         message = f"column {' or '.join(names)} holds a negative interval, which Parquet cannot"
         return _problem(request, Code.EXECUTION, message, _INTERVAL_HINT)
-    return _problem(request, Code.EXECUTION, sentence(complaint.message), _hint(complaint.kind))
+    problem = _problem(request, Code.EXECUTION, sentence(complaint.message), _hint(complaint.kind))
+    for udf in request.udfs:
+        line = python_line(complaint.message, udf.path)
+        if line is not None:
+            return replace(problem, path=udf.path, line=line)
+    return problem
 
 
 def _hint(kind: str) -> str | None:
