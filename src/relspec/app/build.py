@@ -23,7 +23,7 @@ from relspec.app.run import Run, Workshop, status_of
 from relspec.app.take_in import take_in
 from relspec.app.trouble import problems_of
 from relspec.app.world import World
-from relspec.core.diff import what_moved
+from relspec.core.diff import Diff, diff
 from relspec.core.problem import Problem
 from relspec.core.progress import Action, AllReady, ProblemsFound, Progress
 from relspec.core.reason import Rule
@@ -194,6 +194,7 @@ def _record(world: World, compiled: Compiled, run: Run, changes: ChangeSet, time
         world.revision += 1
     taken = [(p, "added") for p in changes.added] + [(p, "changed") for p in changes.changed]
     taken += [(p, "removed") for p in changes.removed]
+    said = _difference(world, compiled.compilation)
     return RunRecord(
         run=world.run,
         revision=world.revision,
@@ -201,16 +202,20 @@ def _record(world: World, compiled: Compiled, run: Run, changes: ChangeSet, time
         ms=times[1],
         changes=tuple(sorted(taken)),
         recompiled=tuple(sorted(compiled.recompiled)),
-        tasks=tuple(_explained(compiled.compilation, run.results[t]) for t in sorted(run.results)),
+        tasks=tuple(_explained(run.results[t], said.moved.get(t)) for t in sorted(run.results)),
     )
 
 
-def _explained(compilation: Compilation, result: RunTask) -> RunTask:
+def _difference(world: World, compilation: Compilation) -> Diff:
+    """The plans that went through the compiler, as they were against as they are."""
+    before = {task: plan for task, plan in compilation.before.items() if plan is not None}
+    return diff(before, {task: world.plans[task] for task in compilation.before if task in world.plans})
+
+
+def _explained(result: RunTask, said: str | None) -> RunTask:
     """Say of a plan that moved, what of it moved."""
-    before, after = compilation.before.get(result.task), compilation.world.plans.get(result.task)
-    if before is None or after is None or before.fingerprint == after.fingerprint:
+    if said is None:
         return result
-    said = what_moved(before, after)
     reasons = tuple(
         replace(r, because=f"its plan moved: {said}") if r.rule is Rule.PLAN_MOVED else r for r in result.reasons
     )

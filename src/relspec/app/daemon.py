@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from relspec.app.answers import Answers
 from relspec.app.build import BuildReport, Wish
+from relspec.app.ports import Watcher
 from relspec.app.workspace import AGAIN_S, HELD_S, StateLostError, Workspace, open_workspace
 from relspec.core.layout import Layout
 from relspec.core.problem import Code
@@ -67,7 +68,7 @@ Event = Hinted | SyncRequested | BuildEnded | StopRequested
 class Daemon:
     """The loop. `records` are the runs since somebody last asked for a build."""
 
-    def __init__(self, workspace: Workspace, watcher: FileWatcher, tell: Callable[[Progress], None]) -> None:
+    def __init__(self, workspace: Workspace, watcher: Watcher, tell: Callable[[Progress], None]) -> None:
         self._workspace = workspace
         self._watcher = watcher
         self._tell = tell

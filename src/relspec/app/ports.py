@@ -7,6 +7,7 @@ from typing import Protocol
 from relspec.core.digest import BagDigest
 from relspec.core.problem import Problem
 from relspec.core.schema import Schema
+from relspec.core.settings import WatchSettings
 from relspec.core.spec import TaskSpec
 from relspec.core.state import Delta, MemoRow
 from relspec.core.work import (
@@ -67,6 +68,10 @@ class Watcher(Protocol):
 
     async def barrier(self) -> None:
         """Return when every event of a write made before this call has been yielded, or a whole look was asked for."""
+        ...
+
+    def refresh(self, settings: WatchSettings | None = None) -> None:
+        """Watch anew: what is to be watched has changed."""
         ...
 
 

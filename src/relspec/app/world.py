@@ -270,9 +270,8 @@ class World:
         """
         if not self._must_declare:
             return frozenset(), frozenset()
-        before = self.catalog.by_name
+        before, self._must_declare = self.catalog.by_name, False
         self._declare()
-        self._must_declare = False
         after = self.catalog.by_name
         came = frozenset(n for n, s in after.items() if n not in before or not _same(before[n], s))
         gone = frozenset(before.keys() - after.keys())

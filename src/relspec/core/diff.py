@@ -26,11 +26,11 @@ def diff(before: Mapping[str, PlanArtifact], after: Mapping[str, PlanArtifact]) 
         removed=tuple(sorted(before.keys() - after.keys())),
         changed=changed,
         unchanged=tuple(name for name in common if name not in set(changed)),
-        moved={name: what_moved(before[name], after[name]) for name in changed},
+        moved={name: _what_moved(before[name], after[name]) for name in changed},
     )
 
 
-def what_moved(before: PlanArtifact, after: PlanArtifact) -> str:
+def _what_moved(before: PlanArtifact, after: PlanArtifact) -> str:
     """Say what differs between two plans of one task, in words that name columns where it can."""
     parts = []
     old, new = before.schema.types(), after.schema.types()

@@ -12,7 +12,6 @@ class Rule(StrEnum):
     INPUT_MOVED = "input-moved"
     ENGINE_MOVED = "engine-moved"
     OUTPUT_MISSING = "output-missing"
-    NOT_REMEMBERED = "not-remembered"
     UPSTREAM_RUNS = "upstream-runs"
     KNOWN_KEY = "known-key"
     SAME_KEY = "same-key"
