@@ -108,13 +108,14 @@ def status_line(status: TaskStatus | None, name: str, output: str, kind: str, st
         "state": state,
         "rows": None if status is None else status.rows,
         "fingerprint": None if status is None else status.fingerprint,
-        "executed_at": None if executed_at is None else _time(executed_at),
+        "executed_at": None if executed_at is None else moment(executed_at),
         "ms": None if status is None or status.ms is None else round(status.ms, 3),
         "reason": "not built yet" if status is None else status.reason,
     }
 
 
-def _time(seconds: float) -> str:
+def moment(seconds: float) -> str:
+    """A time as scripts get it: ISO 8601 in UTC, to the millisecond."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 

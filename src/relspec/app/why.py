@@ -1,14 +1,11 @@
 """Answers `why TASK` from what was recorded: file -> plan or data -> column -> task, and the rule that fired."""
 
-from typing import Any
-
+from relspec.app.documents import Document, moment
 from relspec.app.world import World
 from relspec.core.progress import Action
 from relspec.core.reason import Reason
 from relspec.core.state import TaskState
 from relspec.edges.store.database import Store
-
-Document = dict[str, Any]
 
 #: A chain longer than this is a cycle in the records, which cannot be.
 _LINKS_MAX = 10_000
@@ -27,7 +24,7 @@ def why_document(world: World, store: Store, task: str) -> Document:
         "state": str(state),
         "action": str(result.action),
         "run": run,
-        "at": at,
+        "at": moment(at),
         "reasons": [_reason(r) for r in result.reasons],
         "chain": _chain(world, store, run, task),
     }
