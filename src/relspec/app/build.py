@@ -153,13 +153,13 @@ async def build(
         world.carry(run.memo, digests.rows(), run.made)
     record = _record(world, compiled, run, changes, (started_at, (time.monotonic() - started) * 1000))
     first = world.published_revision is None
-    await _commit(world, tools, record)
+    problems = problems_of(world)
+    await _commit(world, tools, record, problems)
     shown = world.notes_shown()
     if first or shown:
         await publish(world, tools.engines, tools.objects, None if first else shown)
         world.published_revision = world.revision
         tools.memory.set_published(world.revision, str(world.layout.root))
-    problems = problems_of(world)
     tools.tell(ProblemsFound(problems))
     record = replace(record, ms=(time.monotonic() - started) * 1000)
     tools.tell(_ready(record, len(problems)))
@@ -222,10 +222,10 @@ def _explained(result: RunTask, said: str | None) -> RunTask:
     return replace(result, reasons=reasons)
 
 
-async def _commit(world: World, tools: Tools, record: RunRecord) -> None:
+async def _commit(world: World, tools: Tools, record: RunRecord, problems: tuple[Problem, ...]) -> None:
     """Make everything durable: first the objects, then the state that names them."""
     await asyncio.to_thread(tools.objects.sync, world.carried.objects | world.taken_objects())
-    tools.memory.commit(world.delta(record, problems_of(world)))
+    tools.memory.commit(world.delta(record, problems))
     world.committed()
 
 

@@ -6,6 +6,7 @@ The builder says what it wants to see; what is known is given, what is unknown i
 from dataclasses import dataclass
 
 from relspec.app.ports import CodeReader, Engines, LoaderSession
+from relspec.app.trouble import code_of
 from relspec.app.world import World
 from relspec.core.errors import WorkerError
 from relspec.core.plan import (
@@ -200,7 +201,7 @@ class TaskCompiler:
         return Problem(Code.BUILDER, spec.name, spec.builder.path, spec.line, 1, message, "name fixed datasets")
 
     def _died(self, spec: TaskSpec, error: WorkerError) -> Problem:
-        code = {"timeout": Code.TIMEOUT, "memory": Code.MEMORY}.get(error.cause, Code.CRASH)
+        code = code_of(error)
         message = f"compiling {spec.name} ended its process: {error}"
         return Problem(code, spec.name, spec.builder.path, spec.line, 1, message, None)
 

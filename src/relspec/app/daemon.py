@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from relspec.app.answers import Answers
 from relspec.app.build import BuildReport, Wish
 from relspec.app.ports import Watcher
+from relspec.app.trouble import worth_another_try
 from relspec.app.workspace import AGAIN_S, HELD_S, StateLostError, Workspace, open_workspace
 from relspec.core.layout import Layout
-from relspec.core.problem import Code
 from relspec.core.progress import ChangeDetected, Progress
 from relspec.core.settle import ChangeSet, Gathered, gather, look_at_ms
 from relspec.core.state import RunRecord
@@ -32,9 +32,6 @@ _NO_CHANGES = ChangeSet((), (), ())
 _UNREPORTED_MAX = 10_000
 #: After so long without an event the write-ahead log is folded in, and it is seen whether the state is still there.
 _IDLE_S = 2.0
-
-#: Failures of the machine's kind are worth another try when somebody asks for a build.
-_RETRIED = frozenset({Code.TIMEOUT, Code.CRASH, Code.MEMORY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,9 +212,7 @@ class Daemon:
             changes = self._building.merged(changes)
             await self._supersede()
         world = self._workspace.world
-        retry = (
-            frozenset(t for t, (_, p) in world.failures.items() if p.code in _RETRIED) if self._retry else frozenset()
-        )
+        retry = worth_another_try(world) if self._retry else frozenset()
         self._retry = False
         if self._first_done and not changes and not retry and not world.look_again:
             return self._answer() if self._gathered is None else None

@@ -7,18 +7,16 @@ from relspec.app import documents
 from relspec.app.answers import Answers, scope_of
 from relspec.app.build import Wish
 from relspec.app.documents import Document
+from relspec.app.trouble import worth_another_try
 from relspec.app.workspace import Workspace, open_workspace
 from relspec.core.errors import NoDaemonError
 from relspec.core.layout import Layout
-from relspec.core.problem import Code
 from relspec.core.progress import Progress
 from relspec.core.settle import ChangeSet
 from relspec.core.state import RunRecord
 
 #: Inputs that move while they are read are looked at again so many times.
 _LOOKS_MAX = 4
-
-_RETRIED = frozenset({Code.TIMEOUT, Code.CRASH, Code.MEMORY})
 
 
 def answer(layout: Layout, command: str, arguments: dict[str, Any]) -> tuple[int, Document]:
@@ -59,7 +57,7 @@ class _Once:
             return (RunRecord(0, workspace.world.revision, 0.0, 0.0, (), tuple(sorted(compiled.recompiled)), ()),)
         tasks = self._arguments.get("tasks") or ()
         world = workspace.world
-        again = frozenset(t for t, (_, p) in world.failures.items() if retry and p.code in _RETRIED)
+        again = worth_another_try(world) if retry else frozenset()
         records = [(await workspace.build(self._changes, Wish(frozenset(tasks) or None, again))).record]
         while world.look_again and len(records) < _LOOKS_MAX:
             changes = ChangeSet((), tuple(sorted(world.look_again)), ()).merged(await workspace.look_all())

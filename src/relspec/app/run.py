@@ -14,6 +14,7 @@ from relspec.app.digests import Digests
 from relspec.app.executions import Executions
 from relspec.app.lost import note_moved
 from relspec.app.ports import Engines, LoaderSession, Memory, ObjectStore
+from relspec.app.trouble import code_of
 from relspec.app.world import World
 from relspec.core.dataset import Dataset
 from relspec.core.decision import Basis, Decision, decide
@@ -301,7 +302,7 @@ def status_of(world: World, spec: TaskSpec, state: TaskState, because: str) -> T
 
 
 def _died(spec: TaskSpec, error: WorkerError) -> Problem:
-    code = {"timeout": Code.TIMEOUT, "memory": Code.MEMORY}.get(error.cause, Code.CRASH)
+    code = code_of(error)
     hint = {
         Code.TIMEOUT: "make the query cheaper, or raise query_s under [limits] in watch.toml",
         Code.MEMORY: "make the query smaller, or raise memory_mb under [limits] in watch.toml",

@@ -1,8 +1,22 @@
 """Everything that is wrong in the user's files now: gathered from where it was found, each once, ordered by place."""
 
 from relspec.app.world import World
+from relspec.core.errors import WorkerError
 from relspec.core.problem import Code, Problem
 from relspec.core.work import LoadFailed
+
+#: Failures of the machine's kind are worth another try when somebody asks for a build.
+_RETRIED = frozenset({Code.TIMEOUT, Code.CRASH, Code.MEMORY})
+
+
+def code_of(error: WorkerError) -> Code:
+    """The problem that a task has whose process ended."""
+    return {"timeout": Code.TIMEOUT, "memory": Code.MEMORY}.get(error.cause, Code.CRASH)
+
+
+def worth_another_try(world: World) -> frozenset[str]:
+    """The tasks that the machine made fail, rather than their own query."""
+    return frozenset(task for task, (_, problem) in world.failures.items() if problem.code in _RETRIED)
 
 
 def problems_of(world: World) -> tuple[Problem, ...]:
