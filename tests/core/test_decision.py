@@ -1,6 +1,6 @@
 """Cut off, restore or execute: decided by keys alone, with the reasons."""
 
-from relspec.core.decision import Basis, decide
+from relspec.core.decision import Basis, Past, decide
 from relspec.core.plan import InferredDeps, PlanArtifact, Requirement
 from relspec.core.progress import Action
 from relspec.core.reason import Rule
@@ -22,7 +22,7 @@ NOW = Basis("k2", "f2", "duckdb 1", {"orders": "e2"})
 
 
 def rules(before: Basis | None, *, has_output: bool = True, remembered: bool = False) -> tuple[Action, list[Rule]]:
-    decision = decide(PLAN, NOW, before, has_output=has_output, remembered=remembered)
+    decision = decide(PLAN, NOW, Past(before, has_output, remembered))
     return decision.action, [r.rule for r in decision.reasons]
 
 
@@ -45,7 +45,7 @@ def test_every_part_that_moved_is_named() -> None:
 
 def test_an_input_that_moved_is_named_with_the_required_columns() -> None:
     before = Basis("k1", "f2", "duckdb 1", {"orders": "e1"})
-    decision = decide(PLAN, NOW, before, has_output=True, remembered=False)
+    decision = decide(PLAN, NOW, Past(before, has_output=True, remembered=False))
     (reason,) = decision.reasons
     assert (reason.rule, reason.upstream, reason.columns) == (Rule.INPUT_MOVED, "orders", ("amount",))
 
@@ -53,3 +53,9 @@ def test_an_input_that_moved_is_named_with_the_required_columns() -> None:
 def test_a_known_key_is_restored_and_keeps_the_reason_why_it_was_looked_at() -> None:
     before = Basis("k1", "f1", "duckdb 1", {"orders": "e2"})
     assert rules(before, remembered=True) == (Action.RESTORED, [Rule.PLAN_MOVED, Rule.KNOWN_KEY])
+
+
+def test_an_input_that_is_another_in_vain_is_named_with_the_required_columns() -> None:
+    past = Past(NOW, has_output=True, remembered=False, stirred=frozenset({"orders", "days"}))
+    _, same = decide(PLAN, NOW, past).reasons
+    assert (same.rule, same.upstream, same.columns) == (Rule.SAME_EDGE, "orders", ("amount",))

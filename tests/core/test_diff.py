@@ -1,10 +1,15 @@
-"""Old fingerprints against new plans."""
+"""What moved between two plans in words, and the reasons of a decision with what had the task compiled."""
 
 from dataclasses import replace
 
-from relspec.core.diff import diff
+from relspec.core.diff import Recompilation, explained, what_moved
 from relspec.core.plan import InferredDeps, PlanArtifact, Requirement
+from relspec.core.reason import Reason, Rule
 from relspec.core.schema import Column, Schema
+
+MOVED = Reason(Rule.PLAN_MOVED, "its plan moved")
+FILE = Reason(Rule.FILE_MOVED, "tasks/t.sql changed", path="tasks/t.sql")
+TOOL = Reason(Rule.TOOL_MOVED, "another sqlglot")
 
 
 def plan(name: str, fingerprint: str = "f", canonical: str = "c", **columns: str) -> PlanArtifact:
@@ -12,23 +17,46 @@ def plan(name: str, fingerprint: str = "f", canonical: str = "c", **columns: str
     return PlanArtifact(name, name, "select 1", canonical, schema, InferredDeps((), ()), (), (), None, fingerprint)
 
 
-def test_plans_are_told_apart_by_fingerprint_alone() -> None:
-    before = {"same": plan("same"), "gone": plan("gone"), "other": plan("other")}
-    after = {"same": replace(plan("same"), sql="select  1"), "new": plan("new"), "other": plan("other", "g", "d")}
-    found = diff(before, after)
-    assert (found.added, found.removed, found.changed, found.unchanged) == (("new",), ("gone",), ("other",), ("same",))
+def reading(**columns: str) -> PlanArtifact:
+    need = Requirement("orders", tuple(Column(n, t) for n, t in columns.items()))
+    return replace(plan("t"), deps=InferredDeps((need,), ()))
 
 
 def test_what_moved_of_a_plan_is_said_in_words() -> None:
     old, new = plan("t", x="INTEGER", y="DATE", z="BIGINT"), plan("t", "g", "d", x="BIGINT", z="BIGINT", w="DATE")
-    need = Requirement("orders", (Column("x", "INTEGER"),))
-    new = replace(new, deps=InferredDeps((need,), ()))
-    assert diff({"t": old}, {"t": new}).moved == {
-        "t": "output column w added; output column y removed; output column x is BIGINT, was INTEGER; "
-        "other input columns are required; the query changed"
-    }
+    new = replace(new, deps=reading(x="INTEGER").deps)
+    assert what_moved(old, new) == (
+        "output column w added; output column y removed; output column x is BIGINT, was INTEGER; "
+        "it reads orders now; the query changed"
+    )
 
 
 def test_reordered_columns_are_named_as_such() -> None:
     old, new = plan("t", x="INTEGER", y="DATE"), plan("t", "g", y="DATE", x="INTEGER")
-    assert diff({"t": old}, {"t": new}).moved == {"t": "output columns reordered"}
+    assert what_moved(old, new) == "output columns reordered"
+
+
+def test_required_columns_that_come_go_or_change_are_named() -> None:
+    old, new = reading(a="INTEGER", b="DATE", c="DATE"), reading(b="TIMESTAMP", c="DATE", d="DATE")
+    assert what_moved(old, new) == (
+        "it requires orders.d now; it no longer requires orders.a; orders.b is TIMESTAMP, was DATE"
+    )
+
+
+def test_the_causes_of_a_compilation_stand_behind_the_decision() -> None:
+    found = explained((MOVED,), Recompilation((FILE,), plan("t")), plan("t", "g", "d"))
+    assert found == (replace(MOVED, because="its plan moved: the query changed"), FILE)
+
+
+def test_an_upgrade_alone_is_told_as_such() -> None:
+    assert explained((MOVED,), Recompilation((TOOL,), plan("t")), plan("t", "g", "d")) == (TOOL,)
+    assert explained((MOVED,), Recompilation((TOOL, FILE), plan("t")), plan("t", "g", "d"))[0].rule is Rule.PLAN_MOVED
+
+
+def test_what_was_not_compiled_is_told_as_decided() -> None:
+    assert explained((MOVED,), None, plan("t")) == (MOVED,)
+
+
+def test_compiling_again_keeps_the_plan_of_before_and_all_causes() -> None:
+    first = Recompilation((FILE,), plan("t"))
+    assert first.then((TOOL, FILE)) == Recompilation((FILE, TOOL), plan("t"))

@@ -39,6 +39,8 @@ REFERENCE = (DOCS / "reference.md").read_text()
 PAGES = sorted(DOCS.rglob("*.md"))
 #: Keys whose value is a table of its own, and keys whose inner keys are the user's names.
 APART = frozenset({"problems", "execute", "may_execute", "restore", "cut_off", "blocked"})
+#: Keys whose value has the keys of what stands around it.
+ALIKE = frozenset({"made"})
 NAMED_BY_USERS = frozenset({"inputs", "views", "schema", "lineage", "metadata", "columns"})
 
 Document = dict[str, Any]
@@ -97,7 +99,7 @@ def compare(documented: set[str], real: set[str]) -> list[str]:
 def paths(document: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """All keys of a document, written as the reference writes them."""
     for key, value in document.items():
-        if key in NAMED_BY_USERS and isinstance(value, dict):
+        if (key in NAMED_BY_USERS or key in ALIKE) and isinstance(value, dict):
             yield prefix + key
         elif key not in APART and isinstance(value, list) and value and isinstance(value[0], dict):
             for inner in value:
@@ -156,6 +158,8 @@ def asked(root: Path) -> dict[str, list[Document]]:
     """What the commands answer before and after a change of data."""
     found = {name: [command(root, name)] for name in ("build", "status", "plan", "check", "graph")}
     (root / "data" / "orders.csv").write_text("day,amount\n2013-01-01,4\n")
+    command(root, "build")
+    (root / "tasks" / "top.sql").write_text("select max(total) as top from totals -- all of them")
     command(root, "build")
     found["why"] = [command(root, "why", name) for name in ("top", "totals")]
     found["explain"] = [command(root, "explain", name) for name in ("totals", "broken")]

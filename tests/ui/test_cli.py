@@ -302,6 +302,7 @@ def test_a_reader_that_was_never_there_is_nobodys_error(words: list[str], servin
 def test_a_terminal_without_the_letters_gets_their_codes(serving: Any) -> None:
     env = {**os.environ, "PYTHONIOENCODING": "ascii"}
     never = {"task": "é", "state": "stale", "action": "never", "run": None, "at": None, "reasons": [], "chain": []}
+    never |= {"made": None, "since": None}
     with serving({"why": (0, never)}):
         done = subprocess.run(command("why", "é"), capture_output=True, env=env, check=True)
     assert done.stdout == b"\\xe9 is stale: it has never run\n"

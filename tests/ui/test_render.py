@@ -216,6 +216,10 @@ def test_an_empty_plan_says_so() -> None:
     assert plan_lines({key: [] for key in PLAN}, PAPER) == ["nothing to do"]
 
 
+def link(kind: str, name: str) -> dict[str, str]:
+    return {"kind": kind, "name": name}
+
+
 def test_why_shows_the_rules_and_the_chain_step_by_step() -> None:
     document = {
         "task": "top",
@@ -228,10 +232,25 @@ def test_why_shows_the_rules_and_the_chain_step_by_step() -> None:
             {"rule": "other", "because": "b", "upstream": None, "columns": []},
         ],
         "chain": [
-            {"kind": "file", "name": "data/orders.csv", "action": "modified", "because": "data/orders.csv modified"},
-            {"kind": "dataset", "name": "orders", "columns": ["day", "amount"], "because": "its rows moved"},
-            {"kind": "task", "name": "top"},
+            {
+                "kind": "file",
+                "name": "data/orders.csv",
+                "action": "modified",
+                "because": "",
+                "to": link("dataset", "orders"),
+            },
+            {
+                "kind": "dataset",
+                "name": "orders",
+                "columns": ["day"],
+                "because": "its rows moved",
+                "to": link("task", "top"),
+            },
+            {"kind": "file", "name": "tasks/top.sql", "action": "changed", "because": "", "to": link("task", "top")},
+            {"kind": "task", "name": "top", "action": "executed", "because": "", "to": None},
         ],
+        "made": None,
+        "since": {"run": 13, "changes": ["tasks/b.sql"], "because": "nothing of it is above top"},
     }
     assert (
         shown(why_lines(document, PAPER))
@@ -241,14 +260,27 @@ top is fresh: it executed in run 12 at 2026-11-02 10:00:00+00:00
     from daily (revenue)
   other: b
   file data/orders.csv: modified
-     └─ dataset orders (day, amount): its rows moved
+     └─ dataset orders (day): its rows moved
+  file tasks/top.sql: changed
         └─ task top
+run 13 left it alone: nothing of it is above top
 """
     )
 
 
+def test_why_of_what_was_cut_off_tells_what_made_its_table_too() -> None:
+    decision = {"at": None, "reasons": [], "chain": [], "since": None}
+    made = decision | {"action": "executed", "run": 3}
+    document = decision | {"task": "top", "state": "fresh", "action": "cut_off", "run": 5, "made": made}
+    assert why_lines(document, PAPER) == [
+        "top is fresh: it was cut off in run 5",
+        "what is there is of before: it executed in run 3",
+    ]
+
+
 def test_why_of_a_task_that_never_ran() -> None:
     never = {"task": "a", "state": "stale", "action": "never", "run": None, "at": None, "reasons": [], "chain": []}
+    never |= {"made": None, "since": None}
     assert why_lines(never, PAPER) == ["a is stale: it has never run"]
 
 
@@ -426,7 +458,9 @@ WHY = {
     "run": 1,
     "at": "10:00",
     "reasons": [{"rule": "r", "because": "b", "upstream": "u", "columns": ["c"]}],
-    "chain": [{"kind": "file", "name": "x", "columns": ["c"], "because": "y"}],
+    "chain": [{"kind": "file", "name": "x", "action": "changed", "because": "y", "to": None}],
+    "made": None,
+    "since": {"run": 2, "changes": ["x"], "because": "z"},
 }
 EXPLAIN = {
     "task": "t",

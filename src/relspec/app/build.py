@@ -23,13 +23,11 @@ from relspec.app.run import Run, Workshop, status_of
 from relspec.app.take_in import take_in
 from relspec.app.trouble import problems_of
 from relspec.app.world import World
-from relspec.core.diff import Diff, diff
 from relspec.core.problem import Problem
 from relspec.core.progress import Action, AllReady, ProblemsFound, Progress
-from relspec.core.reason import Rule
 from relspec.core.settle import ChangeSet
 from relspec.core.spec import Language
-from relspec.core.state import RunRecord, RunTask, TaskState
+from relspec.core.state import RunRecord, TaskState
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +93,9 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
     seeds = world.unsettled - {t for t in quiet if _rests(world, t)}
     cone = world.graph.cone(seeds, world.moved) | world.unsettled
     dirty = world.unsettled | {reader for name in world.moved for reader in world.graph.readers(name)}
-    return Compiled(frozenset(cone), frozenset(dirty), frozenset(compilation.recompiled), compilation)
+    # What a superseded build had compiled is noted too, and told with this one.
+    recompiled = frozenset(world.notes.recompiled & world.catalog.by_name.keys())
+    return Compiled(frozenset(cone), frozenset(dirty), recompiled, compilation)
 
 
 def _outputs(world: World, tasks: frozenset[str]) -> set[str]:
@@ -152,13 +152,13 @@ async def build(
     finally:
         world.carry(run.memo, digests.rows(), run.made)
     record = _record(world, compiled, run, changes, (started_at, (time.monotonic() - started) * 1000))
-    first = world.published_revision is None
+    first = world.shown.revision is None
     problems = problems_of(world)
     await _commit(world, tools, record, problems)
-    shown = world.notes_shown()
+    shown = world.shown.take()
     if first or shown:
         await publish(world, tools.engines, tools.objects, None if first else shown)
-        world.published_revision = world.revision
+        world.shown.revision = world.revision
         tools.memory.set_published(world.revision, str(world.layout.root))
     tools.tell(ProblemsFound(problems))
     record = replace(record, ms=(time.monotonic() - started) * 1000)
@@ -190,11 +190,10 @@ def keep_stale(world: World) -> None:
 
 def _record(world: World, compiled: Compiled, run: Run, changes: ChangeSet, times: tuple[float, float]) -> RunRecord:
     world.run += 1
-    if world.changes_what_is_shown():
+    if world.shown.touched(world.notes):
         world.revision += 1
     taken = [(p, "added") for p in changes.added] + [(p, "changed") for p in changes.changed]
     taken += [(p, "removed") for p in changes.removed]
-    said = _difference(world, compiled.compilation)
     return RunRecord(
         run=world.run,
         revision=world.revision,
@@ -202,24 +201,8 @@ def _record(world: World, compiled: Compiled, run: Run, changes: ChangeSet, time
         ms=times[1],
         changes=tuple(sorted(taken)),
         recompiled=tuple(sorted(compiled.recompiled)),
-        tasks=tuple(_explained(run.results[t], said.moved.get(t)) for t in sorted(run.results)),
+        tasks=tuple(run.results[t] for t in sorted(run.results)),
     )
-
-
-def _difference(world: World, compilation: Compilation) -> Diff:
-    """The plans that went through the compiler, as they were against as they are."""
-    before = {task: plan for task, plan in compilation.before.items() if plan is not None}
-    return diff(before, {task: world.plans[task] for task in compilation.before if task in world.plans})
-
-
-def _explained(result: RunTask, said: str | None) -> RunTask:
-    """Say of a plan that moved, what of it moved."""
-    if said is None:
-        return result
-    reasons = tuple(
-        replace(r, because=f"its plan moved: {said}") if r.rule is Rule.PLAN_MOVED else r for r in result.reasons
-    )
-    return replace(result, reasons=reasons)
 
 
 async def _commit(world: World, tools: Tools, record: RunRecord, problems: tuple[Problem, ...]) -> None:

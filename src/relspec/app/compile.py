@@ -9,13 +9,18 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
+from relspec.app.adopt import adopt
+from relspec.app.causes import causes_of, moved_files
 from relspec.app.compile_task import TaskCompiler, upstream_problem
 from relspec.app.world import World
-from relspec.core.plan import CompileRecord, PlanArtifact
+from relspec.core.plan import CompileRecord, PlanArtifact, is_same_query
 from relspec.core.problem import Code, Problem
+from relspec.core.reason import Reason, Rule
 from relspec.core.types import type_family
 from relspec.core.validation import failed_edges
 from relspec.core.waits import cycles
+
+_TRIED_AGAIN = (Reason(Rule.TRIED_AGAIN, "it had a problem, and code of the project changed"),)
 
 
 @dataclass
@@ -32,6 +37,7 @@ class Compilation:
     hopeful: frozenset[str] = frozenset()
     recompiled: set[str] = field(default_factory=set)
     moved: set[str] = field(default_factory=set)
+    causes: dict[str, tuple[Reason, ...]] = field(default_factory=dict)
     before: dict[str, PlanArtifact | None] = field(default_factory=dict)
     _wanted: dict[str, frozenset[str]] = field(default_factory=dict)
 
@@ -75,29 +81,17 @@ class Compilation:
         if task not in world.catalog.by_name or world.declared_problem(task) is not None:
             return False
         spec, record = world.catalog.by_name[task], world.records.get(task)
-        if record is None or replace(record.spec, line=spec.line) != spec:
-            return True
-        if record.spec.line != spec.line:
+        causes = tuple(causes_of(world, task, self.touched))
+        if record is not None and record.spec.line != spec.line and not causes:
             world.put_record(task, replace(record, spec=spec))
-        if self._files_moved(record):
-            return True
-        if all(digest == world.asked_digest(dataset) for dataset, digest in record.asked):
-            return False
-        problem = self._type_drift(record)
-        if problem is not None:
-            world.edge_failures[task] = problem
-            world.unsettled.add(task)
-        return problem is None
-
-    def _files_moved(self, record: CompileRecord) -> bool:
-        world = self.world
-        module = world.modules[record.spec.builder.path]
-        current = {use.path: use.content for use in module.files}
-        used = {use.path: use.content for use in record.files}
-        if any(used.get(path) != content for path, content in current.items()):
-            return True
-        rest = ((path, content) for path, content in used.items() if path not in current)
-        return any(world.content(path) not in {None, content} or path in self.touched for path, content in rest)
+        if record is not None and causes and all(cause.rule is Rule.SCHEMA_MOVED for cause in causes):
+            problem = self._type_drift(record)
+            if problem is not None:
+                world.edge_failures[task] = problem
+                world.unsettled.add(task)
+                return False
+        self.causes[task] = causes
+        return bool(causes)
 
     def _type_drift(self, record: CompileRecord) -> Problem | None:
         """A required column of a source that changed into another family of types blocks its readers, untouched."""
@@ -123,7 +117,7 @@ class Compilation:
         if found is not None:
             return found
         record = self.world.records.get(task)
-        if record is None or self._files_moved(record):
+        if record is None or any(moved_files(self.world, record, self.touched)):
             return frozenset()
         return frozenset(dataset for dataset, _ in record.asked)
 
@@ -135,6 +129,9 @@ class Compilation:
         """Compile one task, or find that it has to wait: then `_wanted` says for what."""
         world = self.world
         world.unsettled.add(task)
+        causes = self.causes.pop(task, ())
+        if causes or task not in self.before:
+            world.note_recompilation(task, causes or _TRIED_AGAIN)
         old = world.plans.get(task)
         self.before.setdefault(task, old)
         known = self._wanted.pop(task, frozenset())
@@ -144,6 +141,7 @@ class Compilation:
             return
         record, plan = outcome
         self.recompiled.add(task)
+        world.notes.recompiled.add(task)
         world.put_record(task, record)
         # Equal fingerprints promise equal rows where both succeed; another text may succeed where the last one failed.
         world.failures.pop(task, None)
@@ -151,7 +149,9 @@ class Compilation:
             return
         world.put_plan(plan)
         first = self.before[task]
-        if first is None or first.fingerprint != plan.fingerprint:
+        if first is not None and first.fingerprint != plan.fingerprint and is_same_query(first, plan):
+            adopt(world, first, plan)
+        elif first is None or first.fingerprint != plan.fingerprint:
             self.moved.add(task)
 
     def _made_stale_by(self, task: str) -> set[str]:
@@ -164,6 +164,7 @@ class Compilation:
         for task in sorted(waiting):
             spec = self.world.catalog.by_name[task]
             self.recompiled.add(task)
+            self.world.notes.recompiled.add(task)
             self.world.unsettled.add(task)
             if task in found:
                 problem = self.world.cycle_problem(task, found[task])
@@ -172,4 +173,4 @@ class Compilation:
                 problem = upstream_problem(spec, blocking[0] if blocking else task)
             asked = tuple((d, self.world.asked_digest(d)) for d in sorted(self._wants(task)))
             files = self.world.modules[spec.builder.path].files
-            self.world.put_record(task, CompileRecord(spec, files, asked, problem))
+            self.world.put_record(task, CompileRecord(spec, files, asked, problem, self.world.toolchain.whole))

@@ -127,7 +127,7 @@ class TaskCompiler:
             names = {n for n in names if n.lower() in _mentioned(plan)}
             problem = _view_with_udf(spec, plan)
         asked = tuple((n, self.world.asked_digest(n)) for n in sorted(names))
-        record = CompileRecord(spec, tuple(files[p] for p in sorted(files)), asked, problem)
+        record = CompileRecord(spec, tuple(files[p] for p in sorted(files)), asked, problem, self.world.toolchain.whole)
         return record, plan if problem is None else None
 
     def _plan(self, spec: TaskSpec, analysed: Analysed, query: _Query) -> tuple[PlanArtifact, tuple[FileUse, ...]]:

@@ -122,8 +122,8 @@ def moment(seconds: float) -> str:
 def plan_document(world: World, run: Run, scope: frozenset[str] | None) -> Document:
     """What a build would do, and why."""
     wanted = {t: r for t, r in run.results.items() if scope is None or t in scope}
-    by_action = {a: [_planned(t, r.reasons[0]) for t, r in sorted(wanted.items()) if r.action is a] for a in Action}
-    may = [_planned(t, reason) for t, reason in sorted(run.may_execute.items()) if scope is None or t in scope]
+    by_action = {a: [_planned(t, r.reasons) for t, r in sorted(wanted.items()) if r.action is a] for a in Action}
+    may = [_planned(t, (reason,)) for t, reason in sorted(run.may_execute.items()) if scope is None or t in scope]
     return {
         "execute": by_action[Action.EXECUTED],
         "may_execute": may,
@@ -134,8 +134,21 @@ def plan_document(world: World, run: Run, scope: frozenset[str] | None) -> Docum
     }
 
 
-def _planned(task: str, reason: Reason) -> Document:
-    return {"task": task, "reason": reason.because, "rule": str(reason.rule), "upstream": reason.upstream}
+def _planned(task: str, reasons: Sequence[Reason]) -> Document:
+    first = reasons[0]
+    head = {"task": task, "reason": first.because, "rule": str(first.rule), "upstream": first.upstream}
+    return head | {"reasons": [reason_document(reason) for reason in reasons]}
+
+
+def reason_document(reason: Reason) -> Document:
+    """One rule that fired."""
+    return {
+        "rule": str(reason.rule),
+        "because": reason.because,
+        "upstream": reason.upstream,
+        "columns": list(reason.columns),
+        "path": reason.path,
+    }
 
 
 def explain_document(world: World, task: str) -> Document:

@@ -44,7 +44,7 @@ def stale_modules(world: World, changes: ChangeSet) -> tuple[frozenset[str], fro
     gone = {path for path in touched if path in world.modules and path not in world.tree}
     if CONFIG_NAME in touched or not world.has_built:
         every = world.registry.discover(world.tree)
-        stale |= every - world.modules.keys()
+        stale |= every if world.retooled else every - world.modules.keys()
         gone |= world.modules.keys() - every
     return frozenset(stale), frozenset(gone)
 

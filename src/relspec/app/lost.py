@@ -25,9 +25,10 @@ def drop_lost(world: "World") -> frozenset[str]:
     world.unsettled |= {o.task for o in world.outputs.values() if o.content in contents} & world.catalog.by_name.keys()
     for source in world.sources.values() if lost else ():
         parts = {f.path for f in source.files if f.taken is not None and f.taken.part.path in lost}
-        world.look_again |= parts
         if source.extracted and parts:
             world.extractions.clear()
+        else:
+            world.look_again |= parts
     return contents
 
 

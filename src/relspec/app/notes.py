@@ -26,4 +26,6 @@ class Notes:
     records: set[str] = field(default_factory=set)
     plans: set[str] = field(default_factory=set)
     outputs: set[str] = field(default_factory=set)
+    rekeyed: set[str] = field(default_factory=set)
     statuses: set[str] = field(default_factory=set)
+    recompiled: set[str] = field(default_factory=set)

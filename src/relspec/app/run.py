@@ -17,7 +17,8 @@ from relspec.app.ports import Engines, LoaderSession, Memory, ObjectStore
 from relspec.app.trouble import code_of
 from relspec.app.world import World
 from relspec.core.dataset import Dataset
-from relspec.core.decision import Basis, Decision, decide
+from relspec.core.decision import Basis, Decision, Past, decide
+from relspec.core.diff import explained
 from relspec.core.digest import task_key
 from relspec.core.errors import InputMovedError, WorkerError
 from relspec.core.plan import PlanArtifact
@@ -27,10 +28,11 @@ from relspec.core.reason import Reason, Rule
 from relspec.core.schedule import schedule
 from relspec.core.spec import CachePolicy, Kind, TaskSpec
 from relspec.core.state import MemoRow, Output, RunTask, TaskState, TaskStatus
-from relspec.core.validation import failed_edges
+from relspec.core.validation import EdgeFailure, failed_edges
 from relspec.core.work import Execute, Executed
 
 _BROKEN = frozenset({Action.BLOCKED, Action.FAILED})
+_MADE = frozenset({Action.EXECUTED, Action.RESTORED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +105,16 @@ class Run:
         problem = self._own_problem(task)
         if problem is not None:
             action = Action.BLOCKED if problem.blocks else Action.FAILED
-            return self._rest(spec, action, (Reason(Rule.OWN_PROBLEM, problem.message),))
-        broken = [u for u in self.world.graph.upstream(task) if self._is_broken(u)]
+            own = Reason(Rule.OWN_PROBLEM, problem.message, path=problem.path)
+            edges = self._broken_edges(task) if problem.code is Code.EDGE else ()
+            return self._rest(spec, action, edges or (own,))
+        broken = [u for u in sorted(self.world.graph.upstream(task)) if self._is_broken(u)]
         if broken:
-            reason = Reason(Rule.UPSTREAM_BROKEN, f"{broken[0]} is broken upstream", self._output_of(broken[0]))
-            return self._rest(spec, Action.BLOCKED, (reason,))
+            said = ((u, f"{u} is broken upstream") for u in broken)
+            reasons = tuple(Reason(Rule.UPSTREAM_BROKEN, because, self._output_of(u)) for u, because in said)
+            return self._rest(spec, Action.BLOCKED, reasons)
         if task not in self.dirty and not self._moved_above(task):
-            return self._rest(spec, Action.CUT_OFF, (Reason(Rule.SAME_KEY, "nothing above it moved"),))
+            return self._rest(spec, Action.CUT_OFF, self._quiet_above(task))
         if spec.kind is Kind.VIEW:
             return self._rest(spec, Action.CUT_OFF, (Reason(Rule.INLINED, "a view never executes, its readers do"),))
         uncertain = [u for u in self.world.graph.upstream(task) if self._will_run(u)] if self.dry else []
@@ -125,20 +130,19 @@ class Run:
         schemas = {name.lower(): found.schema for name, found in known.items()}
         failures = failed_edges(spec.name, plan.deps.inputs, schemas)
         if failures:
-            reasons = tuple(Reason(Rule.UPSTREAM_BROKEN, f.sentence(), f.dataset, f.missing_columns) for f in failures)
-            return self._rest(spec, Action.BLOCKED, reasons)
+            return self._rest(spec, Action.BLOCKED, tuple(map(_edge_broken, failures)))
         try:
             edges = {n.dataset: await self.digests.edge(known[n.dataset], n) for n in plan.deps.inputs}
         except (InputMovedError, WorkerError) as error:
             return self._not_now(spec, error)
-        key = task_key(plan.fingerprint, self.world.engine, edges)
-        now = Basis(key, plan.fingerprint, self.world.engine, edges)
+        key = task_key(plan.fingerprint, self.world.toolchain.engine, edges)
+        now = Basis(key, plan.fingerprint, self.world.toolchain.engine, edges)
         output = self.world.outputs.get(plan.output.lower())
         before = output.basis if output is not None and output.task == spec.name else None
         memo = self.workshop.memory.remembered(key)
         has = output is not None and self.workshop.objects.has(output.content)
         remembered = memo is not None and self.workshop.objects.has(memo.output.content)
-        decision = decide(plan, now, before, has_output=has, remembered=remembered)
+        decision = decide(plan, now, Past(before, has, remembered, self._stirred(plan)))
         if decision.action is Action.RESTORED and memo is not None:
             self._take(spec, memo.output, decision)
         elif decision.action is Action.CUT_OFF:
@@ -225,10 +229,12 @@ class Run:
 
     def _rest(self, spec: TaskSpec, action: Action, reasons: tuple[Reason, ...], ms: float = 0.0) -> None:
         """Record what became of a task, and its line of `status`."""
+        world = self.world
+        reasons = explained(reasons, world.recompilations.get(spec.name), world.plans.get(spec.name))
         self.results[spec.name] = RunTask(spec.name, action, ms, reasons)
         if self.dry:
             return
-        world = self.world
+        world.recompilations.pop(spec.name, None)
         if action in _BROKEN:
             world.unsettled.add(spec.name)
         else:
@@ -260,6 +266,12 @@ class Run:
         found = world.declared_problem(task) or world.cycles.get(task) or world.edge_failures.get(task)
         return found or (None if record is None else record.problem)
 
+    def _broken_edges(self, task: str) -> tuple[Reason, ...]:
+        plan = self.world.plans.get(task)
+        needs = () if plan is None else plan.deps.inputs
+        schemas = {n.dataset.lower(): s for n in needs if (s := self.world.schema(n.dataset)) is not None}
+        return tuple(map(_edge_broken, failed_edges(task, needs, schemas)))
+
     def _is_broken(self, task: str) -> bool:
         result = self.results.get(task)
         if result is not None:
@@ -276,6 +288,19 @@ class Run:
         results = (self.results.get(u) for u in self.world.graph.upstream(task))
         quiet = {None, Action.CUT_OFF}
         return any((None if r is None else r.action) not in quiet for r in results) or self._will_run_above(task)
+
+    def _quiet_above(self, task: str) -> tuple[Reason, ...]:
+        """Say of a task that is in the cone for what is above it that nothing of that moved."""
+        looked_at = [u for u in sorted(self.world.graph.upstream(task)) if u in self.results]
+        said = ((u, f"{u} needed nothing, so it needs nothing") for u in looked_at)
+        reasons = tuple(Reason(Rule.SAME_KEY, because, self._output_of(u)) for u, because in said)
+        return reasons or (Reason(Rule.SAME_KEY, "nothing above it moved"),)
+
+    def _stirred(self, plan: PlanArtifact) -> frozenset[str]:
+        """The inputs of a plan that were read or made anew in this run."""
+        moved = {name.lower() for name in self.world.moved}
+        made = {self._output_of(t).lower() for t, r in self.results.items() if r.action in _MADE}
+        return frozenset(n.dataset for n in plan.deps.inputs if n.dataset.lower() in moved | made)
 
     def _will_run_above(self, task: str) -> bool:
         return self.dry and any(self._will_run(u) for u in self.world.graph.upstream(task))
@@ -299,6 +324,11 @@ def status_of(world: World, spec: TaskSpec, state: TaskState, because: str) -> T
         ms=None if output is None else output.ms,
         reason=because,
     )
+
+
+def _edge_broken(failure: EdgeFailure) -> Reason:
+    columns = (*failure.missing_columns, *(name for name, _, _ in failure.wrong_types))
+    return Reason(Rule.EDGE_BROKEN, failure.sentence(), failure.dataset, columns)
 
 
 def _died(spec: TaskSpec, error: WorkerError) -> Problem:

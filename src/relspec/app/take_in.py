@@ -32,6 +32,8 @@ async def take_in(world: World, engines: Engines, touched: frozenset[str]) -> fr
     world.assigned = assigned
     world.loose_problems["sources"] = problems
     moved = await asyncio.gather(*(_bring(world, engines, found, anew) for found in assigned.values()))
+    # A file that went away, or belongs to no source any more, is nothing to look at again.
+    world.look_again.intersection_update(path for found in assigned.values() for path in found.paths)
     for name in gone:
         world.put_source(name, None)
     return frozenset(name for name in moved if name is not None) | frozenset(gone)

@@ -1,70 +1,81 @@
-"""Answers `why TASK` from what was recorded: file -> plan or data -> column -> task, and the rule that fired."""
+"""Answers `why TASK` from what was recorded: the last decision on a task with its causes, and what came of it since.
 
-from relspec.app.documents import Document, moment
+A task that was cut off, blocked or failed last is told of twice: that decision, and the last one that gave it a table.
+A run that did not reach the task at all is told of by what it took in.
+"""
+
+from relspec.app.chain import Link, Recorded, chain
+from relspec.app.documents import Document, moment, reason_document
 from relspec.app.world import World
 from relspec.core.progress import Action
-from relspec.core.reason import Reason
-from relspec.core.state import TaskState
+from relspec.core.state import RunTask, TaskState
 from relspec.edges.store.database import Store
 
-#: A chain longer than this is a cycle in the records, which cannot be.
-_LINKS_MAX = 10_000
+_MADE = (Action.EXECUTED, Action.RESTORED)
 
 
 def why_document(world: World, store: Store, task: str) -> Document:
     """Say what became of a task in the newest run that had it in its cone, and what set that off."""
-    last = store.last_run(task)
+    last = store.last_run(task, tuple(Action))
     state = world.statuses[task].state if task in world.statuses else TaskState.STALE
+    head = {"task": task, "state": str(state)}
     if last is None:
-        head = {"task": task, "state": str(state), "action": "never", "run": None, "at": None}
-        return head | {"reasons": [], "chain": []}
-    run, at, result = last
+        never: Document = {"action": "never", "run": None, "at": None, "reasons": [], "chain": []}
+        return head | never | {"made": None, "since": None}
+    made = None if last[2].action in _MADE else store.last_run(task, _MADE)
+    return (
+        head
+        | _decision(world, store, task, last)
+        | {
+            "made": None if made is None else _decision(world, store, task, made),
+            "since": _since(world, store, task, last[0]),
+        }
+    )
+
+
+def _decision(world: World, store: Store, task: str, decided: tuple[int, float, RunTask]) -> Document:
+    run, at, result = decided
+    recorded = Recorded(lambda name: store.run_task(run, name), dict(store.changes(run)), lambda n: _origin(world, n))
     return {
-        "task": task,
-        "state": str(state),
         "action": str(result.action),
         "run": run,
         "at": moment(at),
-        "reasons": [_reason(r) for r in result.reasons],
-        "chain": _chain(world, store, run, task),
+        "reasons": [reason_document(r) for r in result.reasons],
+        "chain": [_link(link) for link in chain(recorded, task)],
     }
 
 
-def _reason(reason: Reason) -> Document:
-    return {
-        "rule": str(reason.rule),
-        "because": reason.because,
-        "upstream": reason.upstream,
-        "columns": list(reason.columns),
-    }
+def _origin(world: World, dataset: str) -> str | tuple[str, ...]:
+    producer, source = world.producer(dataset), world.source(dataset)
+    if producer is not None:
+        return producer.name
+    return () if source is None else tuple(file.path for file in source.files)
 
 
-def _chain(world: World, store: Store, run: int, task: str) -> list[Document]:
-    """The links from the file that set things off down to `task`, first cause first."""
-    changes = dict(store.changes(run))
-    links: list[Document] = []
-    at: str | None = task
-    while at is not None and len(links) < _LINKS_MAX:
-        result = store.run_task(run, at)
-        if result is None:
-            break
-        reason = result.reasons[0]
-        links.append({"kind": "task", "name": at, "action": str(result.action), "because": reason.because})
-        files = [p for p in _files(world, at) if p in changes]
-        if reason.upstream is None or result.action is Action.CUT_OFF:
-            links += [{"kind": "file", "name": p, "action": changes[p], "because": f"{p} {changes[p]}"} for p in files]
-            break
-        columns = list(reason.columns)
-        links.append({"kind": "dataset", "name": reason.upstream, "columns": columns, "because": reason.because})
-        producer = world.producer(reason.upstream)
-        at = None if producer is None else producer.name
-        if producer is None:
-            source = world.source(reason.upstream)
-            paths = [] if source is None else [f.path for f in source.files if f.path in changes]
-            links += [{"kind": "file", "name": p, "action": changes[p], "because": f"{p} {changes[p]}"} for p in paths]
-    return links[::-1]
+def _since(world: World, store: Store, task: str, run: int) -> Document | None:
+    """What the newest run took in, when it did not reach the task; `None` when it is the one that was told of."""
+    if world.run <= run:
+        return None
+    paths = [path for path, _ in store.changes(world.run)]
+    above = _files_above(world, task)
+    touched = [path for path in paths if path in above]
+    said = f"of what it took in nothing is part of {task} or above it"
+    if touched:
+        said = f"{', '.join(touched)} was saved, and holds what it held before"
+    return {"run": world.run, "changes": paths, "because": said}
 
 
-def _files(world: World, task: str) -> list[str]:
-    record = world.records.get(task)
-    return [] if record is None else sorted(use.path for use in record.files)
+def _files_above(world: World, task: str) -> frozenset[str]:
+    """The files that a task and everything above it are made of."""
+    tasks = world.graph.with_upstream([task])
+    plans = [world.plans[t] for t in tasks if t in world.plans]
+    sources = [s for p in plans for n in p.deps.inputs if (s := world.source(n.dataset)) is not None]
+    code = (use.path for t in tasks if (record := world.records.get(t)) is not None for use in record.files)
+    return frozenset(code) | {file.path for source in sources for file in source.files}
+
+
+def _link(link: Link) -> Document:
+    to = None if link.to is None else {"kind": link.to[0], "name": link.to[1]}
+    head: Document = {"kind": link.kind, "name": link.name}
+    told = {"action": link.action} if link.kind != "dataset" else {"columns": list(link.columns)}
+    return head | told | {"because": link.because, "to": to}

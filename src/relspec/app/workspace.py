@@ -4,7 +4,6 @@ The daemon keeps one open for its life; a command without a daemon opens one for
 """
 
 import asyncio
-import importlib.metadata
 import re
 import time
 import uuid
@@ -27,7 +26,6 @@ from relspec.core.errors import ConfigError
 from relspec.core.layout import Layout
 from relspec.core.problem import Code, Problem
 from relspec.core.progress import Progress
-from relspec.core.settings import Settings
 from relspec.core.settle import ChangeSet, changes_between
 from relspec.core.state import TaskState
 from relspec.edges.config import read_settings
@@ -38,6 +36,7 @@ from relspec.edges.loader.entry_points import entry_point_files
 from relspec.edges.lock import StateLock, prepare_state
 from relspec.edges.objects import Objects
 from relspec.edges.store.database import Store
+from relspec.edges.toolchain import toolchain
 
 #: A file that is being written is looked at again after this time.
 AGAIN_S = 0.02
@@ -154,14 +153,12 @@ async def open_workspace(layout: Layout, tell: Callable[[Progress], None]) -> As
         store = Store.open(layout.database, uuid.uuid4().hex)
         stack.callback(store.close)
         store.forget_sessions()
-        engine = engine_identity(settings)
-        world = World(layout, settings, store.load(), engine)
-        store.set_engine(engine)
+        world = World(layout, settings, store.load(), toolchain(settings.timezone))
         _register_installed(world)
         objects = Objects(layout)
         _find_unsettled(world, objects)
         if store.published() == (world.revision, str(layout.root)) and is_shown(world, objects):
-            world.published_revision = world.revision
+            world.shown.revision = world.revision
         engines = await stack.enter_async_context(EnginePool(settings.limits, settings.timezone, layout.temporary))
         loader = await stack.enter_async_context(ForkingLoader(layout, settings))
         files = Files(layout, settings)
@@ -169,11 +166,6 @@ async def open_workspace(layout: Layout, tell: Callable[[Progress], None]) -> As
         workspace.extend(*needs_of(world))
         workspace.tools = Tools(engines, store, objects, workspace, Executions(), workspace.look, tell)
         yield workspace
-
-
-def engine_identity(settings: Settings) -> str:
-    """Name what a result depends on besides plan and inputs: the engine's version and its fixed settings."""
-    return f"duckdb {importlib.metadata.version('duckdb')}, {settings.timezone}, one thread"
 
 
 def _config_problem(error: ConfigError) -> Problem:

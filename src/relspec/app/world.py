@@ -11,13 +11,16 @@ from relspec.app.incumbents import with_incumbents
 from relspec.app.lost import rebased
 from relspec.app.notes import Carried, Notes
 from relspec.app.registry import registry_of
+from relspec.app.shown import Form, Shown
 from relspec.core.dataset import Dataset
+from relspec.core.diff import Recompilation
 from relspec.core.digest import digest_of
 from relspec.core.errors import UnknownNameError
 from relspec.core.graph import TaskGraph
 from relspec.core.layout import Layout
 from relspec.core.plan import ABSENT, CompileRecord, PlanArtifact
 from relspec.core.problem import Code, Problem
+from relspec.core.reason import Reason
 from relspec.core.schema import Schema
 from relspec.core.settings import Settings
 from relspec.core.sources import SourceFiles
@@ -32,6 +35,7 @@ from relspec.core.state import (
     SourceState,
     TaskStatus,
 )
+from relspec.core.toolchain import Toolchain
 from relspec.core.tree import FileEntry
 from relspec.core.work import Extracted, ExtractorSpec, Loaded, LoadFailed
 
@@ -39,11 +43,12 @@ from relspec.core.work import Extracted, ExtractorSpec, Loaded, LoadFailed
 class World:
     """Everything that the daemon knows. `unsettled` are tasks that no run has brought to rest yet."""
 
-    def __init__(self, layout: Layout, settings: Settings, saved: Saved, engine: str) -> None:
+    def __init__(self, layout: Layout, settings: Settings, saved: Saved, toolchain: Toolchain) -> None:
         self.layout = layout
         self.settings = settings
         self.registry = registry_of(settings, {})
-        self.engine = engine
+        self.toolchain = toolchain
+        self.retooled = saved.toolchain != toolchain.whole
         self.revision = saved.revision
         self.run = saved.run
         self.tree: dict[str, FileEntry] = dict(saved.files)
@@ -64,15 +69,14 @@ class World:
         self.has_built = False
         self.running: dict[str, float] = {}
         self.pending: set[str] = set()
+        self.recompilations: dict[str, Recompilation] = {}
         self.unsettled: set[str] = set()
         self.moved: set[str] = set()
         self.look_again: set[str] = set()
         self.lost_objects: set[str] = set()
         self.notes = Notes()
         self.carried = Carried()
-        self.published_revision: int | None = None
-        self._shown: set[str] = set()
-        self._forms: dict[str, tuple[str, Kind, str]] = {}
+        self.shown = Shown(self._form)
         self.graph = TaskGraph()
         self.catalog = TaskCatalog({}, {}, ())
         self.misdeclared: dict[str, Problem] = {}
@@ -81,20 +85,7 @@ class World:
         self._must_declare = True
         self._asked_by: dict[str, set[str]] = {}
         self._used_by: dict[str, set[str]] = {}
-        for path, module in saved.modules.items():
-            self.put_module(path, module)
-        for name, source in saved.sources.items():
-            self.put_source(name, rebased(source, layout))
-        for task, record in saved.records.items():
-            self.put_record(task, record)
-        self._declare()
-        for plan in self.plans.values():
-            self._connect(plan)
-        for task in self.plans:
-            self._remember_form(task)
-        if saved.engine != engine:
-            self.unsettled |= self.catalog.by_name.keys()
-        self.notes = Notes()
+        self._take_up(saved)
 
     # What is known
 
@@ -181,6 +172,23 @@ class World:
 
     # What changes
 
+    def _take_up(self, saved: Saved) -> None:
+        """Go on from what was remembered."""
+        for path, module in saved.modules.items():
+            self.put_module(path, module)
+        for name, source in saved.sources.items():
+            self.put_source(name, rebased(source, self.layout))
+        for task, record in saved.records.items():
+            self.put_record(task, record)
+        self._declare()
+        for plan in self.plans.values():
+            self._connect(plan)
+        self.shown.remember(self.plans)
+        if self.retooled:
+            self.unsettled |= self.catalog.by_name.keys()
+            self.look_again |= {f.path for s in self.sources.values() if not s.extracted for f in s.files}
+        self.notes = Notes()
+
     def put_module(self, path: str, module: Loaded | LoadFailed | None) -> None:
         """Set what a task file declares; `None` when it is gone. Call `declare()` after the last one."""
         before = self.modules.pop(path, None)
@@ -238,6 +246,12 @@ class World:
                 self._used_by.setdefault(use.path, set()).add(task)
         self.notes.records.add(task)
 
+    def note_recompilation(self, task: str, causes: tuple[Reason, ...]) -> None:
+        """Note that a task is about to be compiled, and why, until a run brings it to rest."""
+        known = self.recompilations.get(task)
+        fresh = Recompilation(causes, self.plans.get(task))
+        self.recompilations[task] = fresh if known is None else known.then(causes)
+
     def put_plan(self, plan: PlanArtifact) -> None:
         """Set the plan of a task and its edges; a cycle that this would close becomes a problem of every task on it."""
         self.plans[plan.task] = plan
@@ -285,6 +299,7 @@ class World:
         self.put_status(task, None)
         self.graph.remove(task)
         self.unsettled.discard(task)
+        self.recompilations.pop(task, None)
         self.failures.pop(task, None)
         if plan is not None and self.producer(plan.output) is None:
             self.put_output(plan.output, None)
@@ -301,15 +316,6 @@ class World:
         taken = (f.taken for s in sources for f in s.files if f.taken is not None)
         return frozenset(t.part.content for t in taken if t.part.stamp is None)
 
-    def changes_what_is_shown(self) -> bool:
-        """Whether the next commit changes anything that a reader sees."""
-        return bool(self._noted_names())
-
-    def notes_shown(self) -> frozenset[str]:
-        """The names of committed datasets that wait to be published, as they were spelled; asking takes them."""
-        shown, self._shown = frozenset(self._shown), set()
-        return shown
-
     def delta(self, run: RunRecord | None, problems: tuple[Problem, ...] | None) -> Delta:
         """Gather what changed since the last commit; `committed()` clears it."""
         notes = self.notes
@@ -319,31 +325,22 @@ class World:
             sources={n: self.sources.get(n) for n in notes.sources | notes.restamped},
             records={t: self.records.get(t) for t in notes.records},
             plans={t: self.plans.get(t) for t in notes.plans},
-            outputs={n: self.outputs.get(n.lower()) for n in notes.outputs},
+            outputs={n: self.outputs.get(n.lower()) for n in notes.outputs | notes.rekeyed},
             statuses={n: self.statuses.get(n) for n in notes.statuses},
             problems=problems,
             memo=tuple(self.carried.memo),
             digests=tuple(self.carried.digests),
             extractions=tuple(self.carried.extractions),
             run=run,
+            toolchain=self.toolchain.whole if self.retooled else None,
         )
 
     def committed(self) -> None:
         """Forget the notes: they are in the store. What readers will see of them is still to be published."""
-        self._shown |= self._noted_names()
-        for task in self.notes.plans | self.notes.records:
-            self._remember_form(task)
+        self.shown.commit(self.notes)
         self.notes = Notes()
         self.carried = Carried()
-
-    def _noted_names(self) -> set[str]:
-        """Datasets whose published form the notes touch: outputs, sources, views, and outputs that changed kind."""
-        names = {*self.notes.outputs, *self.notes.sources}
-        for task in self.notes.plans | self.notes.records:
-            form, before = self._form(task), self._forms.get(task)
-            if form != before:
-                names |= {f[0] for f in (form, before) if f is not None}
-        return names
+        self.retooled = False
 
     def cycle_problem(self, task: str, cycle: tuple[str, ...]) -> Problem:
         """Say that `task` is part of a cycle, naming every task on it."""
@@ -365,19 +362,13 @@ class World:
                 self.cycles[member] = self.cycle_problem(member, cycle)
                 self.unsettled.add(member)
 
-    def _form(self, task: str) -> tuple[str, Kind, str] | None:
+    def _form(self, task: str) -> Form | None:
         """What of a task decides how its output is published."""
         spec, plan = self.catalog.by_name.get(task), self.plans.get(task)
         if spec is None or plan is None:
             return None
-        return (spec.output, spec.kind, plan.sql + plan.fingerprint if spec.kind is Kind.VIEW else "")
-
-    def _remember_form(self, task: str) -> None:
-        form = self._form(task)
-        if form is None:
-            self._forms.pop(task, None)
-        else:
-            self._forms[task] = form
+        query = f"{plan.sql} {plan.schema.columns} {plan.deps.inputs}" if spec.kind is Kind.VIEW else ""
+        return (spec.output, spec.kind, query)
 
     def declared_problem(self, task: str) -> Problem | None:
         """Why the declaration of `task` does not hold: its file does not load, or it clashes or is wrong."""

@@ -19,20 +19,21 @@ Never done here: changing what executes.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sqlglot import exp
+from sqlglot import _version, exp
 
 from relspec.core.digest import digest_of
 from relspec.core.expressions import Expressions, Owner
 from relspec.core.lineage import Needs, output_position
 from relspec.core.merging import INNER, Merging, join_kind
+from relspec.core.plan import CANONICAL_FORMAT
 from relspec.core.query import DUCKDB
 from relspec.core.schema import Schema
 from relspec.core.scopes import Base, Combination, Recursion, Relation, Rows, Scopes, Selection
 from relspec.core.terms import Term, as_set, column, connected, folded
 from relspec.core.uses import CoarseError
 
-#: Version of everything that decides about a canonical digest.
-CANONICAL_FORMAT = "canonical-1"
+#: What a tree of sqlglot means is settled by its version: digests of two versions are never compared.
+_FORMAT = f"{CANONICAL_FORMAT}, sqlglot {_version.__version__}"
 
 #: The body of a relation, and the key of each needed output by position.
 _Written = tuple[Term, dict[int, Term]]
@@ -41,7 +42,7 @@ _Written = tuple[Term, dict[int, Term]]
 def canonical_digest(scopes: Scopes, needs: Needs, root: Relation, schemas: Mapping[str, Schema]) -> str:
     """Hash the canonical form of a query whose names are all resolved."""
     body, keys = _Writer(scopes, needs, schemas).relation(root, 0)
-    return digest_of(CANONICAL_FORMAT, body.digest, *(keys[i].digest for i in range(len(root.names))))
+    return digest_of(_FORMAT, body.digest, *(keys[i].digest for i in range(len(root.names))))
 
 
 def plain_digest(sql: str, schemas: Mapping[str, Schema]) -> str:
@@ -49,7 +50,7 @@ def plain_digest(sql: str, schemas: Mapping[str, Schema]) -> str:
 
     The order of columns counts here, because a star in a set operation goes by position.
     """
-    parts = [CANONICAL_FORMAT, "plain"]
+    parts = [_FORMAT, "plain"]
     for token in DUCKDB.tokenize(sql):
         parts += [token.token_type.name, sql[token.start : token.end + 1]]
     for name in sorted(schemas):

@@ -6,7 +6,7 @@ The reasons are recorded here, where the decision is made, so that what `why` sa
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from relspec.core.plan import PlanArtifact
+from relspec.core.plan import PlanArtifact, Requirement
 from relspec.core.progress import Action
 from relspec.core.reason import Reason, Rule
 
@@ -29,35 +29,63 @@ class Decision:
     reasons: tuple[Reason, ...]
 
 
-def decide(plan: PlanArtifact, now: Basis, before: Basis | None, *, has_output: bool, remembered: bool) -> Decision:
-    """Compare what a task's current object rests on with what it would rest on now.
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is there of a task.
 
-    `before` is `None` when the task never ran; `remembered` says that the memo holds the key.
+    `basis` is that of its current object, `None` when it never ran. `has_output`: that object is in the store.
+    `remembered`: the memo holds the key that it would have now. `stirred`: inputs that were made or read anew, whether
+    or not anything of them moved.
     """
-    if before is not None and has_output and before.key == now.key:
+
+    basis: Basis | None
+    has_output: bool
+    remembered: bool
+    stirred: frozenset[str] = frozenset()
+
+
+def decide(plan: PlanArtifact, now: Basis, past: Past) -> Decision:
+    """Compare what a task's current object rests on with what it would rest on now."""
+    if past.basis is not None and past.has_output and past.basis.key == now.key:
         because = "its plan and the columns that it requires of its inputs are as they were"
-        return Decision(Action.CUT_OFF, (Reason(Rule.SAME_KEY, because),))
-    reasons = _moved(plan, now, before, has_output=has_output)
-    if remembered:
+        return Decision(Action.CUT_OFF, (Reason(Rule.SAME_KEY, because), *_same_edges(plan, past)))
+    reasons = _moved(plan, now, past)
+    if past.remembered:
         known = Reason(Rule.KNOWN_KEY, "this plan ran on these very inputs before, its object is current again")
         return Decision(Action.RESTORED, (*reasons, known))
     return Decision(Action.EXECUTED, reasons)
 
 
-def _moved(plan: PlanArtifact, now: Basis, before: Basis | None, *, has_output: bool) -> tuple[Reason, ...]:
+def _same_edges(plan: PlanArtifact, past: Past) -> tuple[Reason, ...]:
+    needs = (need for need in plan.deps.inputs if need.dataset in past.stirred)
+    return tuple(Reason(Rule.SAME_EDGE, _same_edge(need), need.dataset, _names(need)) for need in needs)
+
+
+def _same_edge(need: Requirement) -> str:
+    return f"{need.dataset} is another, what it requires of it is as before ({_listed(need)})"
+
+
+def _names(need: Requirement) -> tuple[str, ...]:
+    return tuple(column.name for column in need.columns)
+
+
+def _listed(need: Requirement) -> str:
+    return ", ".join(_names(need)) or "the number of rows"
+
+
+def _moved(plan: PlanArtifact, now: Basis, past: Past) -> tuple[Reason, ...]:
+    before = past.basis
     if before is None:
         return (Reason(Rule.NEW_TASK, "the task has no result yet"),)
     reasons = []
     if before.fingerprint != now.fingerprint:
         reasons.append(Reason(Rule.PLAN_MOVED, "its plan moved"))
-    columns = {need.dataset: tuple(c.name for c in need.columns) for need in plan.deps.inputs}
-    for dataset in sorted(now.edges):
-        if dataset in before.edges and before.edges[dataset] != now.edges[dataset]:
-            what = ", ".join(columns.get(dataset, ())) or "the number of rows"
-            because = f"what it requires of {dataset} moved ({what})"
-            reasons.append(Reason(Rule.INPUT_MOVED, because, dataset, columns.get(dataset, ())))
+    for need in sorted(plan.deps.inputs, key=lambda need: need.dataset):
+        if before.edges.get(need.dataset, now.edges[need.dataset]) != now.edges[need.dataset]:
+            because = f"what it requires of {need.dataset} moved ({_listed(need)})"
+            reasons.append(Reason(Rule.INPUT_MOVED, because, need.dataset, _names(need)))
     if before.engine != now.engine:
         reasons.append(Reason(Rule.ENGINE_MOVED, f"the engine is {now.engine} now, was {before.engine}"))
-    if not has_output:
+    if not past.has_output:
         reasons.append(Reason(Rule.OUTPUT_MISSING, "its object is no longer in the store"))
     return tuple(reasons) or (Reason(Rule.INPUT_MOVED, "its inputs are others than before"),)

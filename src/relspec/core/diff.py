@@ -1,36 +1,49 @@
-"""Old fingerprints against new plans: what was added, removed, changed, and what is as it was."""
+"""What moved between two plans of one task, in words, and why the task was compiled at all.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+A decision knows only that a fingerprint is another one. `explained` adds to its reasons what moved of the plan, and
+what had the task compiled: the file, the helper, the schema, the tool.
+"""
+
+from dataclasses import dataclass, replace
 
 from relspec.core.plan import PlanArtifact
+from relspec.core.reason import Reason, Rule
+from relspec.core.schema import Column
 
 
 @dataclass(frozen=True, slots=True)
-class Diff:
-    """Names of tasks, sorted; `moved` says for each changed task what of its plan moved, in words."""
+class Recompilation:
+    """A task that was compiled since a run last brought it to rest: why, and the plan that it had before (or none)."""
 
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
-    changed: tuple[str, ...]
-    unchanged: tuple[str, ...]
-    moved: Mapping[str, str]
+    causes: tuple[Reason, ...]
+    before: PlanArtifact | None
 
-
-def diff(before: Mapping[str, PlanArtifact], after: Mapping[str, PlanArtifact]) -> Diff:
-    """Compare plans by fingerprint."""
-    common = sorted(before.keys() & after.keys())
-    changed = tuple(name for name in common if before[name].fingerprint != after[name].fingerprint)
-    return Diff(
-        added=tuple(sorted(after.keys() - before.keys())),
-        removed=tuple(sorted(before.keys() - after.keys())),
-        changed=changed,
-        unchanged=tuple(name for name in common if name not in set(changed)),
-        moved={name: _what_moved(before[name], after[name]) for name in changed},
-    )
+    def then(self, causes: tuple[Reason, ...]) -> "Recompilation":
+        """The same, compiled once more for `causes`."""
+        return replace(self, causes=tuple(dict.fromkeys((*self.causes, *causes))))
 
 
-def _what_moved(before: PlanArtifact, after: PlanArtifact) -> str:
+def explained(
+    reasons: tuple[Reason, ...], recompilation: Recompilation | None, plan: PlanArtifact | None
+) -> tuple[Reason, ...]:
+    """Say in the reasons of a decision what moved of the plan, and add why the task was compiled."""
+    if recompilation is None:
+        return reasons
+    causes, before = recompilation.causes, recompilation.before
+    if causes and all(cause.rule is Rule.TOOL_MOVED for cause in causes):
+        # Nobody edited anything: that the query came out other is the upgrade's doing.
+        return tuple(causes[0] if r.rule is Rule.PLAN_MOVED else r for r in reasons)
+    if before is not None and plan is not None:
+        said = f"its plan moved: {what_moved(before, plan)}"
+        reasons = tuple(replace(r, because=said) if r.rule is Rule.PLAN_MOVED else r for r in reasons)
+        # Other columns of an input have another digest, whether or not its rows moved.
+        required = _required(before).items() ^ _required(plan).items()
+        others = {dataset for dataset, _ in required}
+        reasons = tuple(r for r in reasons if r.rule is not Rule.INPUT_MOVED or r.upstream not in others)
+    return (*reasons, *causes)
+
+
+def what_moved(before: PlanArtifact, after: PlanArtifact) -> str:
     """Say what differs between two plans of one task, in words that name columns where it can."""
     parts = []
     old, new = before.schema.types(), after.schema.types()
@@ -43,8 +56,26 @@ def _what_moved(before: PlanArtifact, after: PlanArtifact) -> str:
         parts.append("output columns reordered")
     if {u.name: u.digest for u in before.udfs} != {u.name: u.digest for u in after.udfs}:
         parts.append("a Python UDF changed")
-    if before.deps.inputs != after.deps.inputs:
-        parts.append("other input columns are required")
+    parts += _inputs_moved(before, after)
     if before.canonical != after.canonical:
         parts.append("the query changed")
     return "; ".join(parts) or "the plan changed"
+
+
+def _required(plan: PlanArtifact) -> dict[str, tuple[Column, ...]]:
+    return {need.dataset: need.columns for need in plan.deps.inputs}
+
+
+def _inputs_moved(before: PlanArtifact, after: PlanArtifact) -> list[str]:
+    old = {need.dataset: {c.name: c.type for c in need.columns} for need in before.deps.inputs}
+    new = {need.dataset: {c.name: c.type for c in need.columns} for need in after.deps.inputs}
+    parts = [f"it reads {name} now" for name in new if name not in old]
+    parts += [f"it no longer reads {name}" for name in old if name not in new]
+    for name in (n for n in new if n in old):
+        parts += [f"it requires {name}.{c} now" for c in new[name] if c not in old[name]]
+        parts += [f"it no longer requires {name}.{c}" for c in old[name] if c not in new[name]]
+        retyped = [c for c in new[name] if c in old[name] and new[name][c] != old[name][c]]
+        parts += [f"{name}.{c} is {new[name][c]}, was {old[name][c]}" for c in retyped]
+    if not parts and before.deps.inputs != after.deps.inputs:
+        parts.append("it requires other metadata")
+    return parts

@@ -84,20 +84,40 @@ class CompileRecord:
     """What the last compilation of a task looked at, and how it ended; while none of this moves, nothing recompiles.
 
     `asked` maps each dataset whose schema was looked at to the digest of what was seen, `ABSENT` where there was none.
-    `problem` is `None` where a plan came out.
+    `problem` is `None` where a plan came out. `toolchain` is what compiled it.
     """
 
     spec: TaskSpec
     files: tuple[FileUse, ...]
     asked: tuple[tuple[str, str], ...]
     problem: Problem | None
+    toolchain: str
 
 
 #: Stands in `CompileRecord.asked` for a dataset that could not be found.
 ABSENT = "absent"
 
-#: Version of the plan fingerprint; see `canonical.py` for the version of the canonical form itself.
+#: Version of the plan fingerprint.
 FINGERPRINT_FORMAT = "plan-1"
+
+#: Version of everything that decides about a canonical digest; `canonical.py` says what that is.
+CANONICAL_FORMAT = "canonical-1"
+
+
+def is_same_query(plan: PlanArtifact, other: PlanArtifact) -> bool:
+    """Whether two plans hand the very same text, inputs, types and functions to the engine.
+
+    This proves that they give the same rows, whichever compilers wrote them and whatever their fingerprints are.
+    """
+    return all(
+        (
+            plan.output == other.output,
+            plan.sql == other.sql,
+            plan.schema.columns == other.schema.columns,
+            plan.deps.inputs == other.deps.inputs,
+            plan.udfs == other.udfs,
+        )
+    )
 
 
 def fingerprint_of(

@@ -1,4 +1,7 @@
-"""Why a task runs, or does not: a closed set of rules, recorded where the decision is made."""
+"""Why a task runs, or does not: a closed set of rules, recorded where the decision is made.
+
+The first rules are of decisions; those from `FILE_MOVED` on say why a task was compiled, and stand behind them.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,21 +13,30 @@ class Rule(StrEnum):
     NEW_TASK = "new-task"
     PLAN_MOVED = "plan-moved"
     INPUT_MOVED = "input-moved"
+    TOOL_MOVED = "tool-moved"
     ENGINE_MOVED = "engine-moved"
     OUTPUT_MISSING = "output-missing"
     UPSTREAM_RUNS = "upstream-runs"
     KNOWN_KEY = "known-key"
     SAME_KEY = "same-key"
+    SAME_EDGE = "same-edge"
     INLINED = "inlined"
     UPSTREAM_BROKEN = "upstream-broken"
+    EDGE_BROKEN = "edge-broken"
     OWN_PROBLEM = "own-problem"
+    FILE_MOVED = "file-moved"
+    IMPORT_MOVED = "import-moved"
+    SCHEMA_MOVED = "schema-moved"
+    DECLARED_ANEW = "declared-anew"
+    TRIED_AGAIN = "tried-again"
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One rule that fired: a sentence, the dataset it came from, and the columns that count there."""
+    """One rule that fired: a sentence, the dataset or the file it came from, and the columns that count there."""
 
     rule: Rule
     because: str
     upstream: str | None = None
     columns: tuple[str, ...] = ()
+    path: str | None = None

@@ -151,7 +151,10 @@ class ExtractionRow:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What one commit changes. In a mapping, `None` deletes; `problems` replaces all of them, `None` leaves them."""
+    """What one commit changes. In a mapping, `None` deletes; `problems` replaces all of them, `None` leaves them.
+
+    `toolchain` is set by the first commit of another toolchain, when all that it must look at anew has been.
+    """
 
     files: Mapping[str, FileEntry | None] = field(default_factory=dict)
     modules: Mapping[str, Loaded | LoadFailed | None] = field(default_factory=dict)
@@ -165,6 +168,7 @@ class Delta:
     digests: tuple[DigestRow, ...] = ()
     extractions: tuple[ExtractionRow, ...] = ()
     run: RunRecord | None = None
+    toolchain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +177,7 @@ class Saved:
 
     revision: int
     run: int
-    engine: str | None
+    toolchain: str | None
     files: dict[str, FileEntry]
     modules: dict[str, Loaded | LoadFailed]
     sources: dict[str, SourceState]

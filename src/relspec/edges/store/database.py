@@ -12,7 +12,7 @@ from pathlib import Path
 
 from relspec.core.digest import BagDigest
 from relspec.core.errors import StateError
-from relspec.core.reason import Reason
+from relspec.core.progress import Action
 from relspec.core.spec import CachePolicy
 from relspec.core.state import Delta, MemoRow, RunTask, Saved
 from relspec.core.work import Extracted
@@ -55,10 +55,6 @@ class Store:
             raise
         connection.execute("commit")
 
-    def set_engine(self, identity: str) -> None:
-        """Remember which engine made what is current."""
-        self._connection.execute("insert or replace into setting values ('engine', ?)", (identity,))
-
     def set_published(self, revision: int, place: str) -> None:
         """Remember the revision that readers see at `place`, so that the next start need not show it again."""
         self._connection.execute("insert or replace into setting values ('published', ?)", (f"{revision} {place}",))
@@ -92,17 +88,13 @@ class Store:
         """What an extractor gave for this version of a file; `None` when it has not seen it."""
         return read.extraction(self._connection, extractor, path, version)
 
-    def last_run(self, task: str) -> tuple[int, float, RunTask] | None:
-        """The newest run that had `task` in its cone: its number, when it began, and what became of the task."""
-        return read.last_run(self._connection, task)
+    def last_run(self, task: str, actions: Iterable[Action]) -> tuple[int, float, RunTask] | None:
+        """The newest run in which one of `actions` became of `task`: its number, its start, and what became of it."""
+        return read.last_run(self._connection, task, actions)
 
     def run_task(self, run: int, task: str) -> RunTask | None:
         """What became of `task` in one run; `None` when it was not in the cone."""
         return read.run_task(self._connection, run, task)
-
-    def reasons(self, run: int, task: str) -> tuple[Reason, ...]:
-        """The recorded reasons for what became of `task` in `run`."""
-        return read.reasons(self._connection, run, task)
 
     def changes(self, run: int) -> tuple[tuple[str, str], ...]:
         """The (path, change) pairs that a run took in."""

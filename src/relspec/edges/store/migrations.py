@@ -8,7 +8,7 @@ from relspec.edges.store.tables import Database, Migrations
 migrations = Migrations("relspec")
 
 #: What this code writes; a database that says more was written by a newer version.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _TABLES = """
 create table setting (name text primary key, value text not null) strict;
@@ -94,3 +94,11 @@ def first_tables(database: Database) -> None:
     for statement in _TABLES.split(";\n"):
         if statement.strip():
             database.execute(statement)
+
+
+@migrations(name="0004-toolchain")
+def toolchain(database: Database) -> None:
+    """Have everything compiled again: which toolchain compiled it was not remembered."""
+    database.execute("delete from record")
+    database.execute("delete from setting where name = 'engine'")
+    database.execute("alter table reason add column path text")

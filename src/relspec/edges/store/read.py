@@ -24,12 +24,12 @@ _Groups = dict[str, list[tuple[Any, ...]]]
 
 def saved(connection: sqlite3.Connection) -> Saved:
     """Read everything that a start needs."""
-    engine = connection.execute("select value from setting where name = 'engine'").fetchone()
+    toolchain = connection.execute("select value from setting where name = 'toolchain'").fetchone()
     run, revision = connection.execute("select coalesce(max(run), 0), coalesce(max(revision), 0) from run").fetchone()
     return Saved(
         revision=revision,
         run=run,
-        engine=None if engine is None else engine[0],
+        toolchain=None if toolchain is None else toolchain[0],
         files={row[0]: FileEntry(row[0], Stamp(*row[1:6]), row[6]) for row in connection.execute("select * from file")},
         modules={path: _module(state, body) for path, state, body in connection.execute("select * from module")},
         sources=_bodies(connection, "select name, body from source", SourceState),
@@ -65,10 +65,12 @@ def extraction(connection: sqlite3.Connection, extractor: str, path: str, versio
     return None if row is None else msgspec.json.decode(row[0], type=Extracted)
 
 
-def last_run(connection: sqlite3.Connection, task: str) -> tuple[int, float, RunTask] | None:
-    """The newest run with `task` in its cone."""
-    query = "select run, started_at from run_task join run using (run) where task = ? order by run desc limit 1"
-    row = connection.execute(query, (task,)).fetchone()
+def last_run(connection: sqlite3.Connection, task: str, actions: Iterable[Action]) -> tuple[int, float, RunTask] | None:
+    """The newest run in which one of `actions` became of `task`."""
+    wanted = tuple(map(str, actions))
+    marks = ", ".join("?" * len(wanted))
+    query = f"select run, started_at from run_task join run using (run) where task = ? and action in ({marks})"
+    row = connection.execute(f"{query} order by run desc limit 1", (task, *wanted)).fetchone()
     found = None if row is None else run_task(connection, row[0], task)
     return None if found is None else (row[0], row[1], found)
 
@@ -82,9 +84,13 @@ def run_task(connection: sqlite3.Connection, run: int, task: str) -> RunTask | N
 def reasons(connection: sqlite3.Connection, run: int, task: str) -> tuple[Reason, ...]:
     """The recorded reasons."""
     rows = connection.execute(
-        "select rule, because, upstream, columns from reason where run = ? and task = ? order by ordinal", (run, task)
+        "select rule, because, upstream, columns, path from reason where run = ? and task = ? order by ordinal",
+        (run, task),
     )
-    return tuple(Reason(Rule(r), because, up, tuple(c for c in cols.split(", ") if c)) for r, because, up, cols in rows)
+    return tuple(
+        Reason(Rule(rule), because, upstream, tuple(c for c in columns.split(", ") if c), path)
+        for rule, because, upstream, columns, path in rows
+    )
 
 
 def changes(connection: sqlite3.Connection, run: int) -> tuple[tuple[str, str], ...]:

@@ -49,6 +49,8 @@ def delta(connection: sqlite3.Connection, change: Delta, session: str) -> None:
     )
     if change.run is not None:
         _run(connection, change.run)
+    if change.toolchain is not None:
+        _many(connection, "setting", [("toolchain", change.toolchain)], replace=True)
 
 
 def _many(connection: sqlite3.Connection, table: str, rows: list[tuple[Any, ...]], *, replace: bool = False) -> None:
@@ -170,7 +172,7 @@ def _run(connection: sqlite3.Connection, run: RunRecord) -> None:
     recompiled = set(run.recompiled)
     _many(connection, "run_task", [(run.run, t.task, t.action, t.ms, int(t.task in recompiled)) for t in run.tasks])
     reasons = [
-        (run.run, t.task, i, r.rule, r.because, r.upstream, ", ".join(r.columns))
+        (run.run, t.task, i, r.rule, r.because, r.upstream, ", ".join(r.columns), r.path)
         for t in run.tasks
         for i, r in enumerate(t.reasons)
     ]

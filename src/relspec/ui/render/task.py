@@ -19,14 +19,34 @@ _DID = {
 
 
 def why_lines(document: Mapping[str, Any], page: Page) -> list[str]:
-    """Show the last decision on a task: the rules that fired, and the chain with one step a line."""
-    name, action = page.paint(escape(document["task"]), "bold"), document["action"]
-    run = "" if document["run"] is None else f" in run {escape(str(document['run']))}"
-    at = "" if document["at"] is None else f" at {_moment(document['at'])}"
-    lines = [f"{name} is {escape(document['state'])}: it {_DID.get(action, escape(action))}{run}{at}"]
-    lines += [line for reason in document["reasons"] for line in _reason(reason, page)]
-    steps = [_step(step) for step in document["chain"]]
-    return lines + [f"  {'   ' * depth}{'└─ ' if depth else ''}{step}" for depth, step in enumerate(steps)]
+    """Show the last decision on a task with its rules and causes; then what made its table, and what came since."""
+    name, state = page.paint(escape(document["task"]), "bold"), escape(document["state"])
+    lines = [f"{name} is {state}: it {_decided(document)}", *_told(document, page)]
+    made, since = document["made"], document["since"]
+    if made is not None:
+        lines += [f"what is there is of before: it {_decided(made)}", *_told(made, page)]
+    if since is not None:
+        lines.append(f"run {since['run']} left it alone: {escape(since['because'])}")
+    return lines
+
+
+def _decided(decision: Mapping[str, Any]) -> str:
+    action = decision["action"]
+    run = "" if decision["run"] is None else f" in run {escape(str(decision['run']))}"
+    at = "" if decision["at"] is None else f" at {_moment(decision['at'])}"
+    return f"{_DID.get(action, escape(action))}{run}{at}"
+
+
+def _told(decision: Mapping[str, Any], page: Page) -> list[str]:
+    lines = [line for reason in decision["reasons"] for line in _reason(reason, page)]
+    depths: dict[tuple[str, str], int] = {}
+    for link in decision["chain"]:
+        depth, to = depths.get((link["kind"], link["name"]), 0), link["to"]
+        if to is not None:
+            place = to["kind"], to["name"]
+            depths[place] = max(depths.get(place, 0), depth + 1)
+        lines.append(f"  {'   ' * depth}{'└─ ' if depth else ''}{_step(link)}")
+    return lines
 
 
 def _moment(at: float | str) -> str:

@@ -1,0 +1,50 @@
+"""What readers see of a world: whose published form the next commit changes, and who waits to be published."""
+
+from collections.abc import Callable, Iterable
+
+from relspec.app.notes import Notes
+from relspec.core.spec import Kind
+
+#: What of a task decides how its output is published: the output's name, its kind, and the query of a view.
+Form = tuple[str, Kind, str]
+
+
+class Shown:
+    """The forms as last committed, and the names that readers do not see in that form yet.
+
+    `revision` is the one that readers see, `None` when what they see is not known.
+    """
+
+    def __init__(self, form: Callable[[str], Form | None]) -> None:
+        self.revision: int | None = None
+        self._form = form
+        self._forms: dict[str, Form] = {}
+        self._waiting: set[str] = set()
+
+    def remember(self, tasks: Iterable[str]) -> None:
+        """Take the forms of `tasks` as committed."""
+        for task in tasks:
+            form = self._form(task)
+            if form is None:
+                self._forms.pop(task, None)
+            else:
+                self._forms[task] = form
+
+    def touched(self, notes: Notes) -> set[str]:
+        """Datasets whose published form `notes` touch: outputs, sources, views, and outputs that changed kind."""
+        names = {*notes.outputs, *notes.sources}
+        for task in notes.plans | notes.records:
+            form, before = self._form(task), self._forms.get(task)
+            if form != before:
+                names |= {f[0] for f in (form, before) if f is not None}
+        return names
+
+    def commit(self, notes: Notes) -> None:
+        """Take `notes` as committed: what they touch waits to be published."""
+        self._waiting |= self.touched(notes)
+        self.remember(notes.plans | notes.records)
+
+    def take(self) -> frozenset[str]:
+        """The names of committed datasets that wait to be published, as they were spelled; asking takes them."""
+        waiting, self._waiting = frozenset(self._waiting), set()
+        return waiting

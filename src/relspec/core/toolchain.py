@@ -1,0 +1,22 @@
+"""Which versions of things a result was made with.
+
+A newer parser may read a text in another way, a newer engine may compute in another way. So what was compiled by
+another toolchain is compiled again, and what was read from files by another one is read again. Whether anything
+executes is decided as ever, from keys. Only `engine` is part of a key: two compilers that hand over the same query are
+alike.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """`engine` names what executes, with its fixed settings; `compiler` names all that turns a task into a query."""
+
+    engine: str
+    compiler: str
+
+    @property
+    def whole(self) -> str:
+        """Both, as one text."""
+        return f"{self.compiler}; {self.engine}"
