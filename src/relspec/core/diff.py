@@ -30,7 +30,8 @@ def explained(
     if recompilation is None:
         return reasons
     causes, before = recompilation.causes, recompilation.before
-    if causes and all(cause.rule is Rule.TOOL_MOVED for cause in causes):
+    by_tool = bool(causes) and all(cause.rule is Rule.TOOL_MOVED for cause in causes)
+    if by_tool and any(reason.rule is Rule.PLAN_MOVED for reason in reasons):
         # Nobody edited anything: that the query came out other is the upgrade's doing.
         return tuple(causes[0] if r.rule is Rule.PLAN_MOVED else r for r in reasons)
     if before is not None and plan is not None:
