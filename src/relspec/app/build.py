@@ -140,7 +140,7 @@ async def build(
     await tools.executions.end(lambda task: _is_obsolete(world, compiled, task))
     world.pending |= compiled.cone
     workshop = Workshop(tools.engines, session, tools.memory, tools.objects, tools.executions, tools.tell)
-    digests = Digests(tools.engines, tools.memory, world.graph)
+    digests = Digests(tools.engines, tools.memory, world.graph, world.toolchain.engine)
     run = Run(world, workshop, digests, compiled.dirty, retry=wish.retry)
     try:
         await run.go(_wished(world, compiled.cone, wish))

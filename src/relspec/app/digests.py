@@ -16,12 +16,16 @@ from relspec.core.work import Measure
 
 
 class Digests:
-    """The digests of one run, over those of all earlier ones. `fresh` are for the next commit."""
+    """The digests of one run, over those of all earlier ones. `fresh` are for the next commit.
 
-    def __init__(self, engines: Engines, memory: Memory, graph: TaskGraph) -> None:
+    `engine` is the identity of what measures: what another one measured is not known here.
+    """
+
+    def __init__(self, engines: Engines, memory: Memory, graph: TaskGraph, engine: str) -> None:
         self._engines = engines
         self._memory = memory
         self._graph = graph
+        self._engine = engine
         self._known: dict[tuple[str, str], BagDigest] = {}
         self._looked_up: set[str] = set()
         self._locks: dict[str, asyncio.Lock] = {}
@@ -31,13 +35,13 @@ class Digests:
         """The edge digest of `dataset` for one reader. Cost: a scan of each part that is not known yet."""
         columns = dataset.schema.restrict(c.name for c in need.columns)
         if not columns:
-            return edge_digest((), BagDigest(sum(p.rows for p in dataset.parts), f"{0:032x}"))
+            return edge_digest(self._engine, (), BagDigest(sum(p.rows for p in dataset.parts), f"{0:032x}"))
         bags = [await self._bag(dataset, part, columns) for part in dataset.parts]
-        return edge_digest(columns, combine(bags))
+        return edge_digest(self._engine, columns, combine(bags))
 
     def learn(self, content: str, columns: tuple[Column, ...], bag: BagDigest) -> None:
         """Take over a bag that came with an execution."""
-        key = (content, columns_digest(columns))
+        key = (content, self._name(columns))
         self._known[key] = self.fresh[key] = bag
 
     def rows(self) -> tuple[DigestRow, ...]:
@@ -52,15 +56,18 @@ class Digests:
         return tuple(sorted((s for s in sets if s), key=lambda s: [c.name for c in s]))
 
     async def _bag(self, dataset: Dataset, part: Part, columns: tuple[Column, ...]) -> BagDigest:
-        key = (part.content, columns_digest(columns))
+        key = (part.content, self._name(columns))
         async with self._locks.setdefault(part.content, asyncio.Lock()):
             if part.content not in self._looked_up:
                 self._looked_up.add(part.content)
                 self._known |= {k: v for k, v in self._memory.bags([part.content]).items() if k not in self._known}
             if key not in self._known:
-                wanted = {columns_digest(s): s for s in (columns, *self.column_sets(dataset))}
+                wanted = {self._name(s): s for s in (columns, *self.column_sets(dataset))}
                 missing = {d: s for d, s in wanted.items() if (part.content, d) not in self._known}
                 measured = await self._engines.measure(Measure(part, tuple(missing.values())))
                 for digest, bag in zip(missing, measured.bags, strict=True):
                     self._known[part.content, digest] = self.fresh[part.content, digest] = bag
         return self._known[key]
+
+    def _name(self, columns: tuple[Column, ...]) -> str:
+        return columns_digest(self._engine, columns)

@@ -17,7 +17,7 @@ from relspec.core.settings import SourceSpec
 from relspec.core.sources import SourceFiles, assign
 from relspec.core.state import SourceFile, SourceState
 from relspec.core.tree import CONFIG_NAME, FileEntry, is_code
-from relspec.core.work import Intake
+from relspec.core.work import Intake, Intaken
 
 
 async def take_in(world: World, engines: Engines, touched: frozenset[str]) -> frozenset[str]:
@@ -68,7 +68,7 @@ async def _bring(world: World, engines: Engines, found: SourceFiles, anew: froze
     for path in found.paths:
         file = known.get(path)
         if file is None or not _is_known(file, world.tree[path]) or path in world.look_again:
-            file = await _read(world, engines, found, path, reader) or file
+            file = await _read(world, engines, found, path, (reader, _known(file, reader))) or file
         if file is None:
             continue
         if file.taken is not None:
@@ -90,10 +90,20 @@ def _is_known(file: SourceFile | None, entry: FileEntry) -> bool:
     return file is not None and file.stamp == entry.stamp
 
 
+def _known(file: SourceFile | None, reader: Reader | None) -> Intaken | None:
+    """What a file was when it was last read in the way in which it is to be read now."""
+    taken = None if file is None else file.taken
+    return taken if taken is not None and taken.reader in (None, reader) else None
+
+
 async def _read(
-    world: World, engines: Engines, found: SourceFiles, path: str, reader: Reader | None
+    world: World, engines: Engines, found: SourceFiles, path: str, before: tuple[Reader | None, Intaken | None]
 ) -> SourceFile | None:
-    """Take one file in; `None` when it moved meanwhile and has to be looked at again."""
+    """Take one file in; `None` when it moved meanwhile and has to be looked at again.
+
+    `before` is how the files of the source are read, and what this one is known to have been.
+    """
+    reader, known = before
     stamp = world.tree[path].stamp
     format_ = found.format(path)
     if format_ is None:
@@ -108,6 +118,8 @@ async def _read(
         format=format_,
         reader=reader,
         types=found.spec.types,
+        # Another version may read the same bytes in another way.
+        known=None if world.retooled else known,
         objects=str(layout.objects),
         temporary=str(layout.temporary),
     )

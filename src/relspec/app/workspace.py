@@ -121,7 +121,8 @@ class Workspace:
         tools = self.tools
         async with self.loader.session() as session:
             shop = Workshop(tools.engines, session, tools.memory, tools.objects, tools.executions, tools.tell)
-            run = Run(self.world, shop, Digests(tools.engines, tools.memory, self.world.graph), cone, dry=True)
+            digests = Digests(tools.engines, tools.memory, self.world.graph, self.world.toolchain.engine)
+            run = Run(self.world, shop, digests, cone, dry=True)
             await run.go(cone)
         return run
 

@@ -80,12 +80,20 @@ def _moved(plan: PlanArtifact, now: Basis, past: Past) -> tuple[Reason, ...]:
     reasons = []
     if before.fingerprint != now.fingerprint:
         reasons.append(Reason(Rule.PLAN_MOVED, "its plan moved"))
+    if before.engine != now.engine:
+        reasons.append(Reason(Rule.ENGINE_MOVED, f"the engine is {now.engine} now, was {before.engine}"))
+    else:
+        reasons += _moved_inputs(plan, now, before)
+    if not past.has_output:
+        reasons.append(Reason(Rule.OUTPUT_MISSING, "its object is no longer in the store"))
+    return tuple(reasons) or (Reason(Rule.INPUT_MOVED, "its inputs are others than before"),)
+
+
+def _moved_inputs(plan: PlanArtifact, now: Basis, before: Basis) -> list[Reason]:
+    """Name the inputs whose digests moved; both must come from one engine, since those of two are never the same."""
+    reasons = []
     for need in sorted(plan.deps.inputs, key=lambda need: need.dataset):
         if before.edges.get(need.dataset, now.edges[need.dataset]) != now.edges[need.dataset]:
             because = f"what it requires of {need.dataset} moved ({_listed(need)})"
             reasons.append(Reason(Rule.INPUT_MOVED, because, need.dataset, _names(need)))
-    if before.engine != now.engine:
-        reasons.append(Reason(Rule.ENGINE_MOVED, f"the engine is {now.engine} now, was {before.engine}"))
-    if not past.has_output:
-        reasons.append(Reason(Rule.OUTPUT_MISSING, "its object is no longer in the store"))
-    return tuple(reasons) or (Reason(Rule.INPUT_MOVED, "its inputs are others than before"),)
+    return reasons

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from relspec.core.schema import Column
 
-#: Version of the edge digest: what the engine hashes of a row, and how it is framed here.
-EDGE_FORMAT = "edge-1"
+#: Version of the edge digest: what is hashed of a row, and how it is framed here.
+EDGE_FORMAT = "edge-2"
 
 _MODULUS = 1 << 128
 
@@ -49,15 +49,19 @@ def combine(bags: Iterable[BagDigest]) -> BagDigest:
     return BagDigest(rows=rows, total=f"{total:032x}")
 
 
-def columns_digest(columns: Iterable[Column]) -> str:
-    """Name a set of columns with their types; the order of mention does not count."""
+def columns_digest(engine: str, columns: Iterable[Column]) -> str:
+    """Name a set of columns with their types, and what measures them; the order of mention does not count.
+
+    Row hashes are those of one version of `engine`: bags of the same rows differ from one to the next, and a bag is
+    never compared with one of another name.
+    """
     ordered = sorted((c.name.lower(), c.type) for c in columns)
-    return digest_of("columns", *(text for pair in ordered for text in pair))
+    return digest_of(EDGE_FORMAT, engine, *(text for pair in ordered for text in pair))
 
 
-def edge_digest(columns: Iterable[Column], bag: BagDigest) -> str:
-    """Hash what one consumer requires of one dataset: format version, column names and types, and the bag of rows."""
-    return digest_of(EDGE_FORMAT, columns_digest(columns), str(bag.rows), bag.total)
+def edge_digest(engine: str, columns: Iterable[Column], bag: BagDigest) -> str:
+    """Hash what one consumer requires of one dataset: versions, column names and types, and the bag of rows."""
+    return digest_of("edge", columns_digest(engine, columns), str(bag.rows), bag.total)
 
 
 def task_key(fingerprint: str, engine: str, edges: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ on a small tree that `parse` reads from the text. Nothing here asks the engine.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 _TOKEN = re.compile(r"""\s*('(?:[^']|'')*'|"(?:[^"]|"")*"|\w+|[()\[\],])""")
@@ -125,6 +125,16 @@ def type_family(type_text: str) -> str:
         return "other"
 
 
+def replaced(type_text: str, substitutes: Mapping[str, str]) -> str:
+    """Write a type with other heads where it has these, at any depth; others, and what is no type, stay as they are."""
+    try:
+        tree = parse(type_text)
+    except ValueError:
+        return type_text
+    other = _replaced(tree, substitutes)
+    return type_text if other == tree else _render(other)
+
+
 def heads(type_text: str) -> frozenset[str]:
     """Name every type that occurs in a type, at any depth; empty where the text is no type."""
     try:
@@ -230,6 +240,11 @@ def _stored(tree: TypeTree, *, nested: bool) -> TypeTree | None:
     if len(kept) != len(children):
         return None
     return TypeTree(tree.head, () if tree.head == "[]" else tree.arguments, kept)
+
+
+def _replaced(tree: TypeTree, substitutes: Mapping[str, str]) -> TypeTree:
+    children = tuple((label, _replaced(child, substitutes)) for label, child in tree.children)
+    return TypeTree(substitutes.get(tree.head, tree.head), tree.arguments, children)
 
 
 def _render(tree: TypeTree) -> str:

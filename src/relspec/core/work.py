@@ -15,12 +15,23 @@ from relspec.core.spec import TaskSpec
 
 
 @dataclass(frozen=True, slots=True)
+class Intaken:
+    """What one file holds. `content` is the hash of the file's bytes, `part` is what tasks read."""
+
+    content: str
+    part: Part
+    schema: Schema
+    reader: Reader | None
+
+
+@dataclass(frozen=True, slots=True)
 class Intake:
     """Take in one file of a source: hash its bytes, find its schema, convert it to Parquet unless it is Parquet.
 
     `path` is absolute, `shown` is how the user knows it. `reader` is the fixed dialect and columns of a text source,
     `None` at first sight; `types` are the user's own (column, type) pairs. Converted parts go to `objects`
-    by way of `temporary`.
+    by way of `temporary`. `known` is what the file was when it was last read in this very way, `None` where there is no
+    such answer: it stands while the bytes are the same.
     """
 
     source: str
@@ -29,18 +40,9 @@ class Intake:
     format: Format
     reader: Reader | None
     types: tuple[tuple[str, str], ...]
+    known: Intaken | None
     objects: str
     temporary: str
-
-
-@dataclass(frozen=True, slots=True)
-class Intaken:
-    """What one file holds. `content` is the hash of the file's bytes, `part` is what tasks read."""
-
-    content: str
-    part: Part
-    schema: Schema
-    reader: Reader | None
 
 
 @dataclass(frozen=True, slots=True)

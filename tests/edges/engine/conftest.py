@@ -43,7 +43,7 @@ class Place:
     ) -> Intake:
         path = self.root / name
         path.write_bytes(data.encode() if isinstance(data, str) else data)
-        return Intake("things", str(path), name, format_, reader, types, str(self.objects), str(self.temporary))
+        return Intake("things", str(path), name, format_, reader, types, None, str(self.objects), str(self.temporary))
 
     def intake(self, name: str, data: bytes | str, *rest: Any, **named: Any) -> Intaken | Problem:
         return intake(self.connection, self.asked(name, data, *rest, **named))

@@ -1,6 +1,7 @@
 """Taking files in: content, stamps and schemas; what moves or is broken never becomes a part."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -38,6 +39,50 @@ def test_a_parquet_file_stays_where_it_is_and_its_metadata_is_read(place) -> Non
     assert taken.schema.metadata == (("owner", "ann"), ("unit", "kWh"))
     assert taken.reader is None
     assert os.listdir(place.objects) == []
+
+
+class Untouched:
+    """In place of a connection: whoever only compares bytes asks it nothing."""
+
+
+@pytest.mark.parametrize("format_", [Format.PARQUET, Format.CSV])
+def test_known_bytes_are_hashed_and_not_read_again(place, format_: Format) -> None:
+    """Caught: converting all the same, and keeping the stamp of the file as it was before the touch."""
+    data = parquet(place.root / "w.parquet") if format_ is Format.PARQUET else b"a\n1\n"
+    first = place.taken("t", data, format_)
+    path = place.root / "t"
+    os.utime(path, ns=(1, 1))
+    request = replace(place.asked("t", data, format_, first.reader), known=first)
+    again = intake(Untouched(), request)
+    assert replace(again, part=first.part) == first
+    status = path.stat()
+    stamp = Stamp(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    assert again.part == replace(first.part, stamp=stamp if format_ is Format.PARQUET else None)
+
+
+def test_other_bytes_and_a_lost_object_are_read(place) -> None:
+    """Caught: an answer from memory whatever the bytes are, and one whose object is gone."""
+    first = place.taken("t.csv", "a\n1\n")
+    other = intake(place.connection, replace(place.asked("t.csv", "a\n2\n", Format.CSV, first.reader), known=first))
+    assert place.rows(other.part.path) == [("2",)]
+    Path(first.part.path).unlink()
+    again = intake(place.connection, replace(place.asked("t.csv", "a\n1\n", Format.CSV, first.reader), known=first))
+    assert (again, place.rows(again.part.path)) == (first, [("1",)])
+
+
+def test_known_bytes_that_move_meanwhile_have_moved(place, monkeypatch) -> None:
+    data = parquet(place.root / "w.parquet")
+    first = place.taken("t.parquet", data, Format.PARQUET)
+    request = replace(place.asked("t.parquet", data, Format.PARQUET), known=first)
+    real = module._restamped
+
+    def touched(known, stamp):
+        os.utime(request.path, ns=(1, 1))
+        return real(known, stamp)
+
+    monkeypatch.setattr(module, "_restamped", touched)
+    with pytest.raises(InputMovedError):
+        intake(place.connection, request)
 
 
 @pytest.mark.parametrize("keep", [1, 3, 40, -1, -5, -60])

@@ -82,7 +82,7 @@ async def murdered(pid: int) -> None:
 async def test_each_verb_is_answered_by_a_process_of_its_own(pool: EnginePool, tmp_path: Path) -> None:
     (tmp_path / "o.csv").write_text("id,amount\n1,2.5\n2,3.5\n")
     where = (str(tmp_path / "objects"), str(tmp_path / "tmp"))
-    taken = await pool.intake(Intake("orders", str(tmp_path / "o.csv"), "o.csv", Format.CSV, None, (), *where))
+    taken = await pool.intake(Intake("orders", str(tmp_path / "o.csv"), "o.csv", Format.CSV, None, (), None, *where))
     assert isinstance(taken, Intaken)
     columns = taken.schema.columns
     query = Analyse("t", "t.sql", 1, "select id from orders", False, (("orders", taken.schema),), (), None, (), True)
@@ -241,7 +241,7 @@ async def test_a_publisher_that_is_lost_goes_on_from_the_published_file(pool: En
 
 async def test_a_name_that_is_no_text_is_a_problem(pool: EnginePool, tmp_path: Path) -> None:
     name = os.fsdecode(bytes(tmp_path / "x") + b"\xff.csv")
-    answer = await pool.intake(Intake("s", name, name, Format.CSV, None, (), "o", "t"))
+    answer = await pool.intake(Intake("s", name, name, Format.CSV, None, (), None, "o", "t"))
     assert isinstance(answer, Problem)
     assert answer.code is Code.UNREADABLE
 
