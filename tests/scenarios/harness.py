@@ -9,22 +9,40 @@
     --- tasks/totals.sql
     ...
     --- tasks/old.sql deleted
+    --- watch.toml touched
     === expect
     recompiled: totals
     executed:
+    cut_off:
+    restored:
+
+`=== restart` in place of `=== edit` ends the owner of the project and opens it again before the files are written. A
+query for a Parquet file may be followed by a line `with` and options of COPY.
 
 After the last edit every table is compared, as a bag and by schema, with that of a clean build of the same files.
 """
 
+import os
 import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import duckdb
 
 from relspec.app.documents import Document, build_document
 from relspec.app.workspace import Workspace, open_workspace
 from relspec.core.layout import Layout
+from relspec.core.settings import Settings
+from relspec.edges.engine.pool import EnginePool
+from relspec.edges.loader.client import ForkingLoader
+
+#: The lists that an expectation of a listed scenario has to give, be they empty.
+LISTS = ("recompiled", "executed", "restored", "cut_off")
+#: In place of a text: the file as it is, with another time.
+TOUCHED = "touched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +52,7 @@ class Step:
     files: dict[str, str | None]
     expected: dict[str, list[str]]
     line: int
+    restart: bool
 
 
 def parse(text: str) -> list[Step]:
@@ -42,18 +61,18 @@ def parse(text: str) -> list[Step]:
     files: dict[str, str | None] = {}
     expected: dict[str, list[str]] = {}
     current: list[str] | None = None
-    section, start = "files", 1
+    section, start, restart = "files", 1, False
     for number, line in enumerate([*text.splitlines(), "=== end"], 1):
         if line.startswith("=== "):
             verb = line[4:].strip()
-            if verb in {"edit", "end"}:
-                steps.append(Step(files, expected, start))
-                files, expected, start = {}, {}, number
+            if verb in {"edit", "restart", "end"}:
+                steps.append(Step(files, expected, start, restart))
+                files, expected, start, restart = {}, {}, number, verb == "restart"
             section, current = ("expect" if verb == "expect" else "files"), None
         elif line.startswith("--- "):
             name, _, flag = line[4:].partition(" ")
-            current = None if flag == "deleted" else []
-            files[name] = None if flag == "deleted" else ""
+            current = None if flag else []
+            files[name] = {"deleted": None, "touched": TOUCHED, "": ""}[flag]
             path = name
         elif section == "files" and current is not None:
             current.append(line)
@@ -72,13 +91,52 @@ def write(root: Path, files: dict[str, str | None]) -> None:
         if text is None:
             path.unlink()
             continue
+        if text == TOUCHED:
+            os.utime(path)
+            continue
         temporary = path.with_name(f".{path.name}.new")
         if path.suffix == ".parquet":
             with duckdb.connect() as connection:
-                connection.execute(f"copy ({text}) to '{temporary}' (format parquet)")
+                query, _, options = text.partition("\nwith ")
+                connection.execute(f"copy ({query}) to '{temporary}' (format parquet{options and ', ' + options})")
         else:
             temporary.write_text(text)
         temporary.replace(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """Engines and a warm loader parent that several projects use one after the other: starting them is what costs."""
+
+    engines: EnginePool
+    loader: ForkingLoader
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Let `open_workspace` take these in place of children of its own."""
+
+        def loader(layout: Layout, settings: Settings) -> nullcontext[ForkingLoader]:
+            assert (settings.limits, settings.timezone) == (Settings().limits, Settings().timezone), "start your own"
+            self.loader.project = ForkingLoader(layout, settings).project
+            return nullcontext(self.loader)
+
+        where = "relspec.app.workspace"
+        with (
+            patch(f"{where}.EnginePool", lambda *_: nullcontext(self.engines)),
+            patch(f"{where}.ForkingLoader", loader),
+        ):
+            yield
+
+
+@asynccontextmanager
+async def open_children(temporary: Path) -> AsyncIterator[Children]:
+    """Start engines and a loader of the default settings."""
+    settings = Settings()
+    async with (
+        EnginePool(settings.limits, settings.timezone, temporary) as engines,
+        ForkingLoader(Layout(temporary), settings) as loader,
+    ):
+        yield Children(engines, loader)
 
 
 async def build(workspace: Workspace) -> Document:
@@ -91,8 +149,12 @@ async def replay(text: str, root: Path) -> None:
     """Play a scenario; raises AssertionError at the first step that went otherwise than expected."""
     steps = parse(text)
     (root / "tasks").mkdir(parents=True)
-    async with open_workspace(Layout(root), lambda _: None) as workspace:
+    async with AsyncExitStack() as stack:
+        workspace = await stack.enter_async_context(open_workspace(Layout(root), lambda _: None))
         for step in steps:
+            if step.restart:
+                await stack.aclose()
+                workspace = await stack.enter_async_context(open_workspace(Layout(root), lambda _: None))
             write(root, step.files)
             document = await build(workspace)
             found = {key: listed(document, key) for key in step.expected}

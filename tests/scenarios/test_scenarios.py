@@ -1,22 +1,33 @@
 """Every scenario file under this folder, played against the real engine, loader and store."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.scenarios.harness import parse, replay
+import pytest_asyncio
+from tests.scenarios.harness import Children, open_children, parse, replay
 
 HERE = Path(__file__).parent
 FILES = sorted(HERE.rglob("*.scenario"))
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def children(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Children]:
+    async with open_children(tmp_path_factory.mktemp("children")) as opened:
+        yield opened
+
+
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("path", FILES, ids=[str(p.relative_to(HERE).with_suffix("")) for p in FILES])
-async def test_exactly_what_must_run_runs(path: Path, tmp_path: Path) -> None:
-    await replay(path.read_text(), tmp_path / "project")
+async def test_exactly_what_must_run_runs(path: Path, tmp_path: Path, children: Children) -> None:
+    with children.lent():
+        await replay(path.read_text(), tmp_path / "project")
 
 
-async def test_a_scenario_that_expects_something_else_fails(tmp_path: Path) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_scenario_that_expects_something_else_fails(tmp_path: Path, children: Children) -> None:
     text = "--- tasks/one.sql\nselect 1 as x\n=== expect\nexecuted:\n"
-    with pytest.raises(AssertionError, match="line 1"):
+    with children.lent(), pytest.raises(AssertionError, match="line 1"):
         await replay(text, tmp_path / "project")
 
 
