@@ -363,6 +363,14 @@ async def test_a_file_whose_name_is_no_identifier_loads(project) -> None:
     assert [t.name for t in (await project.loaded("tasks/2024-revenue.py")).tasks] == ["revenue"]
 
 
+async def test_an_inner_package_may_import_from_the_one_around_it(project) -> None:
+    project.write("tasks/shop/__init__.py", "from .prices import N\n")
+    project.write("tasks/shop/rates.py", "N = 1\n")
+    loaded = await project.loaded(project.write("tasks/shop/prices/__init__.py", "from ..rates import N\n"))
+    inner, outer = "tasks/shop/prices/__init__.py", "tasks/shop/__init__.py"
+    assert {use.path for use in loaded.files} == {inner, outer, "tasks/shop/rates.py"}
+
+
 async def test_a_relative_import_beside_a_task_works(project) -> None:
     project.write("tasks/revenue.py", "from . import helpers" + NAMED)
     project.write("tasks/helpers.py", "N = 'relative'\n")

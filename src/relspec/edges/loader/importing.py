@@ -165,7 +165,8 @@ class Imports:
         if os.path.isabs(shown) or not shown.endswith(".py"):
             return None
         parts = shown[:-3].split("/")
-        if not all(part.isidentifier() for part in parts) or parts[-1] == "__init__":
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
+        if not parts or not all(part.isidentifier() for part in parts):
             return None
         return ".".join(parts)
 
