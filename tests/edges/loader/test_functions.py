@@ -96,6 +96,35 @@ async def test_whatever_a_function_uses_changes_its_name(project, old, new) -> N
     assert after.name != before.name
 
 
+BY_MODULE = UDF.replace("from helpers import LIMIT, tidy", "import helpers").replace(
+    "tidy(x)[: LIMIT + k]", "helpers.tidy(x)[: helpers.LIMIT + k]"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "moves"),
+    [
+        ("x.strip()", "x.lstrip()", True),
+        ("LIMIT = 3", "LIMIT = 4", True),
+        ("UNUSED = 4", "UNUSED = 5", False),
+        ("def unrelated(x):\n    return x", "def unrelated(x):\n    return x + 1", False),
+    ],
+)
+async def test_of_a_module_that_is_read_by_attribute_that_attribute_counts(project, old, new, moves) -> None:
+    before = await _udf(project, BY_MODULE)
+    assert old in HELPERS
+    assert (await _udf(project, BY_MODULE, HELPERS.replace(old, new)) != before) is moves
+
+
+async def test_of_a_module_that_is_passed_on_everything_counts(project) -> None:
+    passed = BY_MODULE.replace("helpers.tidy(x)", "vars(helpers)['tidy'](x)")
+    before = await _udf(project, passed)
+    assert (await _udf(project, passed, HELPERS.replace("UNUSED = 4", "UNUSED = 5"))).digest != before.digest
+    got = BY_MODULE.replace("helpers.tidy(x)", "getattr(helpers, 'tidy')(x)")
+    before = await _udf(project, got)
+    assert (await _udf(project, got, HELPERS.replace("x.strip()", "x.lstrip()"))).digest != before.digest
+
+
 DEEP = """
 import collections, dataclasses, enum, functools, re
 import helpers, ibis

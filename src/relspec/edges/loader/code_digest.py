@@ -1,8 +1,9 @@
 """Hashes what a Python function does: its own code, and whatever of the project it refers to.
 
 The walk starts at a function's instructions and follows global names, closures, defaults, classes, imports inside of
-the body, and values. A function that is not referred to does not count. Each object is visited once, in the order in
-which it is met, and mentioned by number, so cycles end and the result does not depend on addresses.
+the body, and values. A function that is not referred to does not count; of a module, what is taken of it by name.
+Each object is visited once, in the order in which it is met, and mentioned by number, so cycles end and the result
+does not depend on addresses.
 
 What belongs to an installed package counts by the package's version. Where the walk cannot see what a value is made of
 (an instance of some class, `eval`), the code of the whole file and of all that it used is hashed: coarse and sound.
@@ -28,12 +29,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from relspec.core.digest import digest_of
-from relspec.edges.loader.instructions import Imported, code_tokens, file_digest, global_names, imports
+from relspec.edges.loader.instructions import Imported, code_tokens, file_digest, global_reads, imports
 from relspec.edges.loader.snapshot import Snapshot
 from relspec.edges.loader.versions import package_version
 
 #: Version of what is hashed; a higher one runs every task with Python functions once.
-CODE_FORMAT = "code-1"
+CODE_FORMAT = "code-2"
 
 _PYTHON = ".".join(platform.python_version_tuple()[:2])
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis), decimal.Decimal, uuid.UUID)
@@ -127,14 +128,24 @@ class _Walk:
             self._names(function)
 
     def _names(self, function: types.FunctionType) -> None:
-        for name in global_names(function.__code__):
+        for name, *attributes in global_reads(function.__code__):
             self.tokens.append(name)
             if name in function.__globals__:
-                self.refer(function.__globals__[name])
+                self.refer(self._taken(function.__globals__[name], attributes))
             elif name in _OPAQUE:
                 self._whole_file(self.file)
         for imported in imports(function.__code__):
             self._import(imported, str(function.__globals__.get("__package__") or ""))
+
+    def _taken(self, value: object, attributes: list[str]) -> object:
+        """Follow attributes through modules of the project: of a module that is not passed on, what is taken counts."""
+        for attribute in attributes:
+            code = isinstance(value, types.ModuleType) and self.snapshot.is_code(getattr(value, "__file__", None))
+            if not code or attribute not in vars(value):
+                break
+            self.tokens.append(attribute)
+            value = vars(value)[attribute]
+        return value
 
     def _import(self, imported: Imported, package: str) -> None:
         name, level, parts = imported

@@ -15,6 +15,8 @@ _SILENT = frozenset({"CACHE", "NOP", "EXTENDED_ARG"})
 
 #: A module's name as written, the number of leading dots, and the names that are taken from it.
 Imported = tuple[str, int, tuple[str, ...]]
+#: A global name, and the attributes that are taken one of the other: `shop.prices.double` is of three parts.
+Read = tuple[str, ...]
 
 
 def code_tokens(code: types.CodeType) -> list[str]:
@@ -41,12 +43,22 @@ def file_digest(data: bytes) -> str:
     return digest_of("file", *code_tokens(code))
 
 
-def global_names(code: types.CodeType) -> tuple[str, ...]:
-    """List the global names that code reads, sorted."""
-    names = set()
-    for part in _all(code):
-        names |= {str(i.argval) for i in dis.get_instructions(part) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
-    return tuple(sorted(names))
+def global_reads(code: types.CodeType) -> tuple[Read, ...]:
+    """List the global names that code reads, each with the attributes that it takes of it at once, sorted."""
+    return tuple(sorted({found for part in _all(code) for found in _global_reads(part)}))
+
+
+def _global_reads(code: types.CodeType) -> Iterator[Read]:
+    read: Read = ()
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in _SILENT:
+            continue
+        if read and instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            read = (*read, str(instruction.argval))
+            continue
+        if read:
+            yield read
+        read = (str(instruction.argval),) if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME") else ()
 
 
 def imports(code: types.CodeType) -> tuple[Imported, ...]:
