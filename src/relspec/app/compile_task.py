@@ -116,7 +116,7 @@ class TaskCompiler:
         files = {use.path: use for use in self.world.modules[spec.builder.path].files}
         plan, problem = None, None
         if isinstance(answer, BuildFailed):
-            problem = answer.problem
+            problem = self._as_edge(spec, answer.problem)
             names = names | set(answer.asked)
             files |= {use.path: use for use in answer.files}
         elif isinstance(answer, Problem):
