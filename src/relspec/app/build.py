@@ -79,6 +79,7 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
     removed = {world.plans[t].output for t in gone if t in world.plans}
     for task in sorted(gone):
         world.remove_task(task)
+    removed |= _drop_renamed(world, came)
     touched = {*changes.added, *changes.changed, *changes.removed}
     candidates = world.unsettled | world.cycles.keys() | came
     candidates |= world.tasks_of(loaded)
@@ -96,6 +97,16 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
     # What a superseded build had compiled is noted too, and told with this one.
     recompiled = frozenset(world.notes.recompiled & world.catalog.by_name.keys())
     return Compiled(frozenset(cone), frozenset(dirty), recompiled, compilation)
+
+
+def _drop_renamed(world: World, came: frozenset[str]) -> set[str]:
+    """Forget the tables of tasks that are declared with another output now; the names of the outputs before."""
+    before = {t: world.plans[t].output for t in came if t in world.plans}
+    renamed = {name for t, name in before.items() if name.lower() != world.catalog.by_name[t].output.lower()}
+    for name in renamed:
+        if name.lower() in world.outputs and world.producer(name) is None:
+            world.put_output(name, None)
+    return renamed
 
 
 def _outputs(world: World, tasks: frozenset[str]) -> set[str]:
