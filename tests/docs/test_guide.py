@@ -76,7 +76,7 @@ def test_the_editor_finds_place_code_and_sentence() -> None:
     ]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/guide.md", "docs/glossary.md", "docs/index.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/guide.md", "docs/glossary.md", "docs/index.md", "docs/edits.md"])
 def test_links_lead_somewhere(page: str) -> None:
     path = DOCS.parent / page
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text())

@@ -1,0 +1,38 @@
+"""The contract in `docs/edits.md` is held: each line by scenarios that exist, and each scenario holds a line."""
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.scenarios.harness import LISTS, parse
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENARIOS = ROOT / "tests" / "scenarios"
+#: Folders of scenarios that are written by hand, for a line of the contract.
+FOLDERS = ("data", "ibis", "project", "sql", "views")
+
+ROWS = [
+    tuple(cell.strip() for cell in line.strip("|").split(" | "))
+    for line in (ROOT / "docs" / "edits.md").read_text().splitlines()
+    if line.startswith("| ") and not line.endswith("| held by |")
+]
+HELD_BY = {change: re.findall(r"`([\w/]+)`", names) for change, _, names in ROWS}
+LISTED = sorted({name for names in HELD_BY.values() for name in names if "/" in name})
+
+
+def test_each_line_is_held_by_something_that_exists() -> None:
+    assert len(ROWS) > 40
+    assert [change for change, names in HELD_BY.items() if not names] == []
+    files = {name: SCENARIOS / f"{name}.{'scenario' if '/' in name else 'py'}" for n in HELD_BY.values() for name in n}
+    assert [name for name, path in files.items() if not path.exists()] == []
+
+
+def test_each_scenario_holds_a_line() -> None:
+    there = {path for folder in FOLDERS for path in (SCENARIOS / folder).glob("*.scenario")}
+    assert [str(p.relative_to(SCENARIOS).with_suffix("")) for p in sorted(there)] == LISTED
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_each_expectation_of_the_contract_gives_all_lists(name: str) -> None:
+    for step in parse((SCENARIOS / f"{name}.scenario").read_text()):
+        assert [key for key in LISTS if key not in step.expected] == [], f"line {step.line}"
