@@ -1,4 +1,7 @@
-"""Branch switches by git itself: what was built on a branch is restored when it comes back, whatever git rewrites."""
+"""Branch switches by git itself: what was built on a branch is restored when it comes back, whatever git rewrites.
+
+Caught: a decision that never restores, and one that leaves alone what is below a restored table.
+"""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,8 @@
-"""Every scenario file under this folder, played against the real engine, loader and store."""
+"""Every scenario file under this folder, played against the real engine, loader and store.
+
+Breaks that were planted on purpose and caught here are in `tests/mutants/breaks.py`: among them DISTINCT and UNION that
+need only what is read, a cone of one step, digests of single columns, and imports that are no cause to compile.
+"""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
