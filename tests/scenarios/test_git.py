@@ -4,13 +4,17 @@ Caught: a decision that never restores, and one that leaves alone what is below 
 """
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.scenarios.harness import build, compare_with_clean, write
+import pytest
+from tests.scenarios.harness import Children, build, compare_with_clean, write
 
 from relspec.app.documents import Document
 from relspec.app.workspace import open_workspace
 from relspec.core.layout import Layout
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MAIN: dict[str, str | None] = {
     "data/cities.csv": "name,people\nOslo,700000\nBern,130000\n",
@@ -40,6 +44,12 @@ OTHER: dict[str, str | None] = {
 }
 TASKS = ["above", "large", "n_large", "names", "only_here", "total"]
 NOTHING: dict[str, list[str]] = {"recompiled": [], "executed": [], "restored": [], "cut_off": [], "problems": []}
+
+
+@pytest.fixture(autouse=True)
+def lent(children: Children) -> Iterator[None]:
+    with children.lent():
+        yield
 
 
 def git(root: Path, *words: str) -> None:

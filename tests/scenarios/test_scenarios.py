@@ -4,21 +4,13 @@ Breaks that were planted on purpose and caught here are in `tests/mutants/breaks
 need only what is read, a cone of one step, digests of single columns, and imports that are no cause to compile.
 """
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
-from tests.scenarios.harness import Children, open_children, parse, replay
+from tests.scenarios.harness import Children, parse, replay
 
 HERE = Path(__file__).parent
 FILES = sorted(HERE.rglob("*.scenario"))
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def children(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Children]:
-    async with open_children(tmp_path_factory.mktemp("children")) as opened:
-        yield opened
 
 
 @pytest.mark.asyncio(loop_scope="module")
