@@ -79,7 +79,7 @@ def _put(world: World, tables: dict[str, list[SourceFile]]) -> frozenset[str]:
     moved = set()
     for name, files in tables.items():
         before = world.sources.get(name)
-        state = SourceState(name, None, tuple(files), _misfit(name, files), extracted=True)
+        state = SourceState(name, None, None, tuple(files), _misfit(name, files))
         if before is None or before.dataset != state.dataset or before.problems != state.problems:
             moved.add(name)
         if before != state:

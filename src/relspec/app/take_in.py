@@ -27,7 +27,7 @@ async def take_in(world: World, engines: Engines, touched: frozenset[str]) -> fr
         return frozenset()
     data = [path for path, entry in world.tree.items() if entry.content is None]
     assigned, problems = assign(world.settings, data)
-    anew = _specified_anew(world, assigned) if CONFIG_NAME in touched else frozenset()
+    anew = _specified_anew(world, assigned)
     gone = world.assigned.keys() - assigned.keys() if world.assigned else _vanished(world, assigned)
     world.assigned = assigned
     world.loose_problems["sources"] = problems
@@ -45,11 +45,9 @@ def _vanished(world: World, assigned: dict[str, SourceFiles]) -> set[str]:
 
 
 def _specified_anew(world: World, assigned: Mapping[str, SourceFiles]) -> frozenset[str]:
-    """The sources whose format or types `watch.toml` may say otherwise now: they are read as if for the first time."""
-    before = {name: found.spec for name, found in world.assigned.items()}
-    return frozenset(
-        n for n, f in assigned.items() if f.spec.line is not None and not _reads_alike(before.get(n), f.spec)
-    )
+    """The sources whose format or types are declared otherwise now: they are read as if for the first time."""
+    declared = {name: source.declared for name, source in world.sources.items()}
+    return frozenset(n for n, found in assigned.items() if not _reads_alike(declared.get(n), found.spec))
 
 
 def _reads_alike(before: SourceSpec | None, after: SourceSpec) -> bool:
@@ -74,7 +72,7 @@ async def _bring(world: World, engines: Engines, found: SourceFiles, anew: froze
         if file.taken is not None:
             reader = file.taken.reader or reader
         files.append(file)
-    state = SourceState(name, reader, tuple(files), _misfit(name, files), extracted=False)
+    state = SourceState(name, found.spec, reader, tuple(files), _misfit(name, files))
     before = world.sources.get(name)
     changed = before is None or _content(before) != _content(state) or before.problems != state.problems
     world.put_source(name, state, moved=changed)

@@ -15,6 +15,7 @@ from relspec.core.problem import Problem
 from relspec.core.progress import Action
 from relspec.core.reason import Reason
 from relspec.core.schema import Schema
+from relspec.core.settings import SourceSpec
 from relspec.core.spec import CachePolicy, Kind
 from relspec.core.tree import FileEntry
 from relspec.core.work import Extracted, Intaken, Loaded, LoadFailed
@@ -32,13 +33,21 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """A source as last taken in; `problem` is set where its files do not fit together, `extracted` for extractors'."""
+    """A source as last taken in; `problem` is set where its files do not fit together.
+
+    `declared` is what its files were read by, `None` for a table of an extractor.
+    """
 
     name: str
+    declared: SourceSpec | None
     reader: Reader | None
     files: tuple[SourceFile, ...]
     problem: Problem | None
-    extracted: bool
+
+    @property
+    def extracted(self) -> bool:
+        """Whether an extractor makes it."""
+        return self.declared is None
 
     @property
     def problems(self) -> tuple[Problem, ...]:

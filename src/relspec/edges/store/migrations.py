@@ -98,7 +98,8 @@ def first_tables(database: Database) -> None:
 
 @migrations(name="0004-toolchain")
 def toolchain(database: Database) -> None:
-    """Have everything compiled again: which toolchain compiled it was not remembered."""
+    """Have everything compiled and read again: which toolchain did it, and by which declaration, was not remembered."""
     database.execute("delete from record")
+    database.execute("delete from source")
     database.execute("delete from setting where name = 'engine'")
     database.execute("alter table reason add column path text")
