@@ -27,7 +27,7 @@ from relspec.core.errors import RelspecError
 from relspec.core.layout import Layout
 from relspec.core.problem import Code
 from relspec.core.reason import Rule
-from relspec.core.settings import Limits, Settings, WatchSettings
+from relspec.core.settings import GcSettings, Limits, Settings, WatchSettings
 from relspec.core.spec import DEFAULT_CACHE_POLICY, Builder, CachePolicy, Kind, Language
 from relspec.edges import config
 from relspec.edges.config import BOUNDS, read_settings
@@ -122,7 +122,7 @@ def options_of(command: str) -> set[str]:
 
 def setting_names() -> set[str]:
     """All keys that `watch.toml` may have."""
-    tables = {"limits": Limits, "watch": WatchSettings}
+    tables = {"limits": Limits, "watch": WatchSettings, "gc": GcSettings}
     plain = {field.name for field in dataclasses.fields(Settings)} - tables.keys() - {"sources"}
     inner = {f"{table}.{field.name}" for table, kind in tables.items() for field in dataclasses.fields(kind)}
     sources = {f"sources.NAME.{field.name}" for field in msgspec.structs.fields(config._Source)}
@@ -156,7 +156,7 @@ def command(root: Path, *words: str) -> Document:
 
 def asked(root: Path) -> dict[str, list[Document]]:
     """What the commands answer before and after a change of data."""
-    found = {name: [command(root, name)] for name in ("build", "status", "plan", "check", "graph")}
+    found = {name: [command(root, name)] for name in ("build", "status", "plan", "check", "graph", "gc")}
     (root / "data" / "orders.csv").write_text("day,amount\n2013-01-01,4\n")
     command(root, "build")
     (root / "tasks" / "top.sql").write_text("select max(total) as top from totals -- all of them")
@@ -284,12 +284,12 @@ def test_every_setting_has_a_row() -> None:
 
 def test_the_defaults_of_the_settings_are_right(tmp_path: Path) -> None:
     documented = rows(section(REFERENCE, "Settings"), "setting")
-    tables: dict[str, list[str]] = {"": [], "limits": [], "watch": []}
+    tables: dict[str, list[str]] = {"": [], "limits": [], "watch": [], "gc": []}
     for name, (default, _) in documented.items():
         table, _, key = name.rpartition(".")
         if table in tables:
             tables[table].append(f"{key} = {default.strip('`')}")
-    text = "\n".join([*tables[""], "[limits]", *tables["limits"], "[watch]", *tables["watch"]])
+    text = "\n".join([*tables[""], "[limits]", *tables["limits"], "[watch]", *tables["watch"], "[gc]", *tables["gc"]])
     (tmp_path / "watch.toml").write_text(text)
     assert read_settings(Layout(tmp_path)) == Settings()
 
@@ -351,7 +351,7 @@ def test_every_table_of_the_state_has_a_row_and_the_query_runs(tmp_path: Path) -
 def test_every_path_of_the_layout_is_named() -> None:
     layout = Layout(Path("/p"))
     named = set(rows(section(REFERENCE, "The state"), "file"))
-    folders = {layout.objects, layout.temporary, layout.tables}
+    folders = {layout.objects, layout.temporary, layout.tables, layout.held}
     files = {layout.database, layout.views, layout.lock, layout.socket, layout.card}
     assert {path.name for path in files} | {f"{path.name}/" for path in folders} <= named
 

@@ -8,7 +8,7 @@ import pytest
 from relspec.core.dataset import Format
 from relspec.core.errors import ConfigError
 from relspec.core.layout import Layout
-from relspec.core.settings import Limits, Settings, SourceSpec, WatchSettings
+from relspec.core.settings import GcSettings, Limits, Settings, SourceSpec, WatchSettings
 from relspec.edges import config
 from relspec.edges.config import read_settings
 
@@ -36,6 +36,7 @@ def test_the_documented_example_reads_as_documented(tmp_path: Path) -> None:
         ),
         limits=Limits(),
         watch=WatchSettings(ignore=("*.log",)),
+        gc=GcSettings(pinned=("prices",)),
     )
 
 
@@ -57,6 +58,10 @@ MISTAKES = {
     "\n[limits]\nquery = 1": (3, "[limits] has no key 'query'; did you mean 'query_s'?"),
     "[limits]\nload_s = 1\nquery_s = 0": (3, "limits.query_s = 0.0 is out of range; choose from 0.1 to 86400"),
     "[limits]\nworkers = 1.5": (2, "limits.workers: expected `int`, got `float`"),
+    "\n[gc]\nkeep_days = -1": (3, "gc.keep_days = -1.0 is out of range; choose from 0 to 36500"),
+    "[gc]\nkeep = 1": (2, "[gc] has no key 'keep'; did you mean 'keep_mb'?"),
+    '[gc]\npinned = ["a b"]': (2, "gc.pinned: 'a b' cannot be the output of a task"),
+    "[gc]\nauto = 1": (2, "gc.auto: expected `bool`, got `int`"),
     "[limits]\nquery_s = nan": (2, "limits.query_s = nan is out of range"),
     "limits.memory_mb = 1": (1, "limits.memory_mb = 1 is out of range; choose from 64"),
     "limits = 3": (1, "limits = 3 is not a table; write [limits]"),

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from relspec.app import documents
 from relspec.app.documents import Document
+from relspec.app.gc import Collected
 from relspec.app.trouble import problems_of
 from relspec.app.why import why_document
 from relspec.app.workspace import Workspace
@@ -19,6 +20,10 @@ class Owner(Protocol):
 
     async def sync(self, *, retry: bool) -> tuple[RunRecord, ...]:
         """Wait until every save made before is taken in and built; with `retry`, the runs that nobody was told of."""
+        ...
+
+    async def collect(self, *, dry: bool) -> Collected:
+        """Drop what is not needed any more, between two builds."""
         ...
 
     def keep(self, records: tuple[RunRecord, ...]) -> None:
@@ -37,6 +42,7 @@ class Answers:
         self._workspace = workspace
         self._pid = pid
         self._sync = owner.sync
+        self._collect = owner.collect
         self._keep = owner.keep
         self._stop = owner.stop
 
@@ -50,6 +56,7 @@ class Answers:
             "explain": self._explain,
             "graph": self._graph,
             "check": self._check,
+            "gc": self._gc,
             "stop": self._stopped,
         }
         if command not in methods:
@@ -94,6 +101,10 @@ class Answers:
         records = await self._sync(retry=False)
         recompiled = {t for r in records for t in r.recompiled}
         return documents.check_document(self._workspace.world, recompiled, self._scope(arguments))
+
+    async def _gc(self, arguments: dict[str, Any]) -> Document:
+        dry = bool(arguments.get("dry_run"))
+        return documents.gc_document(await self._collect(dry=dry), dry=dry)
 
     async def _stopped(self, _: dict[str, Any]) -> Document:
         self._stop()

@@ -17,8 +17,8 @@ from relspec.app.executions import Executions
 from relspec.app.extract import extract
 from relspec.app.load import load, needs_of
 from relspec.app.lost import drop_lost
-from relspec.app.ports import CodeFiles, Engines, LoaderSession, Memory, ObjectStore
-from relspec.app.publish import publish
+from relspec.app.ports import CodeFiles, Engines, LoaderSession, Memory, ObjectStore, ViewReaders
+from relspec.app.publish import publish, published_revision
 from relspec.app.run import Run, Workshop, status_of
 from relspec.app.take_in import take_in
 from relspec.app.trouble import problems_of
@@ -45,6 +45,7 @@ class Tools:
     engines: Engines
     memory: Memory
     objects: ObjectStore
+    readers: ViewReaders
     code: CodeFiles
     executions: Executions
     look: Callable[[frozenset[str] | None], ChangeSet]
@@ -168,7 +169,9 @@ async def build(
     await _commit(world, tools, record, problems)
     shown = world.shown.take()
     if first or shown:
-        await publish(world, tools.engines, tools.objects, None if first else shown)
+        before = published_revision(world, tools.memory)
+        names = None if first else shown
+        await publish(world, tools.engines, tools.objects, names, lambda: tools.readers.hold(before))
         world.shown.revision = world.revision
         tools.memory.set_published(world.revision, str(world.layout.root))
     tools.tell(ProblemsFound(problems))

@@ -16,9 +16,11 @@ from dataclasses import dataclass
 
 from relspec.app.answers import Answers
 from relspec.app.build import BuildReport, Wish
+from relspec.app.gc import Collected
 from relspec.app.ports import Watcher
 from relspec.app.trouble import worth_another_try
 from relspec.app.workspace import AGAIN_S, HELD_S, StateLostError, Workspace, open_workspace
+from relspec.core.errors import StateError
 from relspec.core.layout import Layout
 from relspec.core.progress import ChangeDetected, Progress
 from relspec.core.settle import ChangeSet, Gathered, gather, look_at_ms
@@ -50,6 +52,14 @@ class SyncRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class CollectRequested:
+    """Somebody wants dropped what is not needed any more, or with `dry` to hear what that is."""
+
+    done: "asyncio.Future[Collected]"
+    dry: bool
+
+
+@dataclass(frozen=True, slots=True)
 class BuildEnded:
     """The build task ended, by itself or because it was superseded."""
 
@@ -59,7 +69,7 @@ class StopRequested:
     """End the daemon."""
 
 
-Event = Hinted | SyncRequested | BuildEnded | StopRequested
+Event = Hinted | SyncRequested | CollectRequested | BuildEnded | StopRequested
 
 
 class Daemon:
@@ -75,6 +85,8 @@ class Daemon:
         self._build: asyncio.Task[BuildReport] | None = None
         self._building = _NO_CHANGES
         self._waiting: list[SyncRequested] = []
+        self._collecting: list[CollectRequested] = []
+        self._busy_at = time.monotonic()
         self._retry = False
         self._records: list[RunRecord] = []
         self._first_done = False
@@ -102,6 +114,8 @@ class Daemon:
             await self._workspace.tools.executions.end(lambda _: True)
             for request in self._waiting:
                 request.done.cancel()
+            for collecting in self._collecting:
+                collecting.done.cancel()
 
     def stop(self) -> None:
         """Ask the loop to end."""
@@ -120,6 +134,12 @@ class Daemon:
         await self._watcher.barrier()
         done: asyncio.Future[tuple[RunRecord, ...]] = asyncio.get_running_loop().create_future()
         self._events.put_nowait(SyncRequested(done, retry))
+        return await done
+
+    async def collect(self, *, dry: bool) -> Collected:
+        """Drop what is not needed any more, as soon as no build is under way."""
+        done: asyncio.Future[Collected] = asyncio.get_running_loop().create_future()
+        self._events.put_nowait(CollectRequested(done, dry))
         return await done
 
     def keep(self, records: tuple[RunRecord, ...]) -> None:
@@ -150,6 +170,8 @@ class Daemon:
         return max(0.0, look_at_ms(self._gathered, world.settings.watch, held, now_ms) - now_ms) / 1000
 
     def _take(self, event: Event) -> None:
+        if event != Hinted(frozenset()):
+            self._busy_at = time.monotonic()
         match event:
             case Hinted(paths):
                 if paths is None or paths:
@@ -157,6 +179,8 @@ class Daemon:
             case SyncRequested():
                 self._waiting.append(event)
                 self._retry |= event.retry
+            case CollectRequested():
+                self._collecting.append(event)
             case BuildEnded():
                 self._end_build()
             case StopRequested():
@@ -176,6 +200,7 @@ class Daemon:
             await self._start()
         elif idle and not self._is_held():
             self._answer()
+            await self._collect()
 
     async def _look(self) -> None:
         gathered, self._gathered = self._gathered, None
@@ -221,6 +246,21 @@ class Daemon:
         self._build = asyncio.create_task(self._workspace.build(changes, Wish(retry=retry)))
         self._build.add_done_callback(lambda _: self._events.put_nowait(BuildEnded()))
         return None
+
+    async def _collect(self) -> None:
+        """Drop what is not needed, for those who asked, or unasked after a while without any event."""
+        requests, self._collecting = self._collecting, []
+        for request in requests:
+            try:
+                found = await self._workspace.collect(dry=request.dry)
+            except StateError as error:
+                if not request.done.done():
+                    request.done.set_exception(error)
+                continue
+            if not request.done.done():
+                request.done.set_result(found)
+        if time.monotonic() - self._busy_at > self._workspace.world.settings.gc.idle_s:
+            await self._workspace.collect_unasked(runs=1)
 
     async def _supersede(self) -> None:
         build, self._build = self._build, None

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from relspec.app.gc import Collected
 from relspec.app.run import Run
 from relspec.app.trouble import problems_of
 from relspec.app.world import World
@@ -16,6 +17,7 @@ from relspec.core.progress import Action
 from relspec.core.reason import Reason
 from relspec.core.spec import TaskSpec
 from relspec.core.state import RunRecord, TaskState, TaskStatus
+from relspec.core.sweep import ClaimKind, Why
 
 Document = dict[str, Any]
 
@@ -197,6 +199,29 @@ def graph_document(world: World) -> Document:
             }
         )
     return {"nodes": nodes, "edges": edges, "signature": world.graph.signature()}
+
+
+def gc_document(collected: Collected, *, dry: bool) -> Document:
+    """What was dropped, or would be, and what stayed for which reason."""
+    swept, files = collected.swept, collected.files
+    n_claims = {kind: sum(1 for claim in swept.claims if claim.kind is kind) for kind in ClaimKind}
+    return {
+        "dry_run": dry,
+        "freed": {
+            "objects": len(collected.objects),
+            "bytes": sum(files[content].size for content in collected.objects),
+            "executions": n_claims[ClaimKind.EXECUTION],
+            "extractions": n_claims[ClaimKind.EXTRACTION],
+            "digests": sum(collected.stock.digests.get(content, 0) for content in swept.contents),
+            "runs": len(swept.runs),
+        },
+        "kept": [_kept(why, [files[c].size for c, found in swept.kept.items() if found is why]) for why in Why],
+        "oldest_reader": swept.unread,
+    }
+
+
+def _kept(why: Why, sizes: list[int]) -> Document:
+    return {"why": str(why), "objects": len(sizes), "bytes": sum(sizes)}
 
 
 def check_document(world: World, recompiled: Iterable[str], scope: frozenset[str] | None) -> Document:

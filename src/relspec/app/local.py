@@ -7,6 +7,7 @@ from relspec.app import documents
 from relspec.app.answers import Answers, scope_of
 from relspec.app.build import Wish
 from relspec.app.documents import Document
+from relspec.app.gc import Collected
 from relspec.app.trouble import worth_another_try
 from relspec.app.workspace import Workspace, open_workspace
 from relspec.core.errors import NoDaemonError
@@ -14,6 +15,7 @@ from relspec.core.layout import Layout
 from relspec.core.progress import Progress
 from relspec.core.settle import ChangeSet
 from relspec.core.state import RunRecord
+from relspec.core.sweep import RUNS_BETWEEN
 
 #: Inputs that move while they are read are looked at again so many times.
 _LOOKS_MAX = 4
@@ -28,6 +30,10 @@ def answer(layout: Layout, command: str, arguments: dict[str, Any]) -> tuple[int
 
 async def _answer(layout: Layout, command: str, arguments: dict[str, Any]) -> tuple[int, Document]:
     async with open_workspace(layout, _unheard) as workspace:
+        if command == "gc":
+            # Nothing has to be looked at: what is current is in the state.
+            once = _Once(workspace, ChangeSet((), (), ()), arguments, build=False)
+            return await Answers(workspace, pid=None, owner=once).answer(command, arguments)
         changes = await workspace.look_all()
         if command == "plan":
             compiled = await workspace.compile(changes)
@@ -36,7 +42,10 @@ async def _answer(layout: Layout, command: str, arguments: dict[str, Any]) -> tu
             return int(bool(document["problems"])), document
         once = _Once(workspace, changes, arguments, build=command == "build")
         answers = Answers(workspace, pid=None, owner=once)
-        return await answers.answer(command, arguments)
+        answer = await answers.answer(command, arguments)
+        if command == "build":
+            await workspace.collect_unasked(RUNS_BETWEEN)
+        return answer
 
 
 class _Once:
@@ -63,6 +72,10 @@ class _Once:
             changes = ChangeSet((), tuple(sorted(world.look_again)), ()).merged(await workspace.look_all())
             records.append((await workspace.build(changes, Wish(frozenset(tasks) or None))).record)
         return tuple(records)
+
+    async def collect(self, *, dry: bool) -> Collected:
+        """Drop what is not needed any more: no build is under way here."""
+        return await self._workspace.collect(dry=dry)
 
     def keep(self, records: tuple[RunRecord, ...]) -> None:
         """Nobody asks a second time."""

@@ -4,9 +4,9 @@ Both are switched atomically, and both can be made again from the store at any t
 publication costs a repetition at the next start.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from relspec.app.ports import Engines, ObjectStore
+from relspec.app.ports import Engines, Memory, ObjectStore
 from relspec.app.world import World
 from relspec.core.errors import StateError, WorkerError
 from relspec.core.schedule import schedule
@@ -14,8 +14,13 @@ from relspec.core.spec import Kind
 from relspec.core.work import PublishViews, ViewDefinition
 
 
-async def publish(world: World, engines: Engines, objects: ObjectStore, names: Iterable[str] | None) -> None:
-    """Show what changed: the datasets `names` in any case, or everything with `None`. Raises StateError."""
+async def publish(
+    world: World, engines: Engines, objects: ObjectStore, names: Iterable[str] | None, hold: Callable[[], None]
+) -> None:
+    """Show what changed: the datasets `names` in any case, or everything with `None`. Raises StateError.
+
+    `hold` is called before the file of views is replaced: it keeps that file for those who have it open.
+    """
     whole = names is None
     wanted = {name.lower(): name for name in (all_names(world) if names is None else names)}
     _tables(world, objects, wanted, whole=whole)
@@ -28,13 +33,20 @@ async def publish(world: World, engines: Engines, objects: ObjectStore, names: I
         dropped=dropped,
         whole=whole,
     )
+    hold()
     try:
         await engines.publish(request)
     except WorkerError as error:
         if whole:
             raise StateError(f"cannot publish revision {world.revision} in {world.layout.views}: {error}") from error
         # Whatever went wrong with the change, the whole can be made from nothing.
-        await publish(world, engines, objects, None)
+        await publish(world, engines, objects, None, hold)
+
+
+def published_revision(world: World, memory: Memory) -> int:
+    """The revision that the file of views shows at least; 0 where that is not known."""
+    published = memory.published()
+    return published[0] if published is not None and published[1] == str(world.layout.root) else 0
 
 
 def is_shown(world: World, objects: ObjectStore) -> bool:

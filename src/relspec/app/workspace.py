@@ -15,6 +15,7 @@ from pathlib import Path
 from relspec.app.build import EVERYTHING, BuildReport, Compiled, Tools, Wish, build, compile_changes
 from relspec.app.digests import Digests
 from relspec.app.executions import Executions
+from relspec.app.gc import UNASKED_MAX, Collected, collect
 from relspec.app.load import needs_of
 from relspec.app.ports import Loader
 from relspec.app.publish import is_shown
@@ -28,6 +29,7 @@ from relspec.core.problem import Code, Problem
 from relspec.core.progress import Progress
 from relspec.core.settle import ChangeSet, changes_between
 from relspec.core.state import TaskState
+from relspec.core.sweep import is_due
 from relspec.edges.config import read_settings
 from relspec.edges.engine.pool import EnginePool
 from relspec.edges.files import Files
@@ -35,6 +37,7 @@ from relspec.edges.loader.client import ForkingLoader
 from relspec.edges.loader.entry_points import entry_point_files
 from relspec.edges.lock import StateLock, prepare_state
 from relspec.edges.objects import Objects
+from relspec.edges.readers import Readers
 from relspec.edges.store.database import Store
 from relspec.edges.toolchain import toolchain
 
@@ -60,6 +63,7 @@ class Workspace:
     tools: Tools = field(init=False)
     held: frozenset[str] = frozenset()
     scope_moved: bool = False
+    swept_in_part: bool = False
 
     def check(self) -> None:
         """Raise StateLostError when `state/` is no longer the folder that this process owns. Cost: one stat."""
@@ -126,6 +130,17 @@ class Workspace:
             await run.go(cone)
         return run
 
+    async def collect(self, *, dry: bool) -> Collected:
+        """Drop what is not needed any more, or only say what that is; see `gc.collect`. Between builds only."""
+        return await collect(self.world, self.tools, dry=dry)
+
+    async def collect_unasked(self, runs: int) -> None:
+        """Do the same if the settings want it and there were `runs` runs, or a day, since the last time."""
+        world, done = self.world, self.tools.memory.collected()
+        if world.settings.gc.auto and (self.swept_in_part or is_due(world.run, time.time(), done, runs)):
+            found = await collect(world, self.tools, dry=False, objects_max=UNASKED_MAX)
+            self.swept_in_part = len(found.objects) < len(found.swept.objects)
+
     def _reconfigure(self, changes: ChangeSet) -> ChangeSet:
         """Take new settings over; wrong ones are a problem, and the old ones stay."""
         world = self.world
@@ -156,7 +171,9 @@ async def open_workspace(layout: Layout, tell: Callable[[Progress], None]) -> As
         store.forget_sessions()
         world = World(layout, settings, store.load(), toolchain(settings.timezone))
         _register_installed(world)
-        objects = Objects(layout)
+        objects, readers = Objects(layout), Readers(layout)
+        if store.published() is None:
+            readers.forget_revisions()
         _find_unsettled(world, objects)
         if store.published() == (world.revision, str(layout.root)) and is_shown(world, objects):
             world.shown.revision = world.revision
@@ -165,7 +182,7 @@ async def open_workspace(layout: Layout, tell: Callable[[Progress], None]) -> As
         files = Files(layout, settings)
         workspace = Workspace(world, loader, files, store, lock)
         workspace.extend(*needs_of(world))
-        workspace.tools = Tools(engines, store, objects, workspace, Executions(), workspace.look, tell)
+        workspace.tools = Tools(engines, store, objects, readers, workspace, Executions(), workspace.look, tell)
         yield workspace
 
 

@@ -49,6 +49,11 @@ class Layout:
         return self.state / "relspec.duckdb"
 
     @property
+    def held(self) -> Path:
+        """Views of earlier revisions that somebody may still have open, as further links to these files."""
+        return self.state / "held"
+
+    @property
     def lock(self) -> Path:
         """Held by the process that owns the state."""
         return self.state / "daemon.lock"

@@ -41,6 +41,22 @@ class WatchSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GcSettings:
+    """What stays of earlier executions, and whether old state is dropped without being asked.
+
+    What is current, or may still be read by somebody, stays in any case. `pinned` are outputs all of whose remembered
+    executions stay; of the others those of `keep_days`, the newest first, up to `keep_mb`. `keep_runs` bounds history.
+    """
+
+    auto: bool = True
+    idle_s: float = 60.0
+    keep_days: float = 30.0
+    keep_mb: int = 4096
+    keep_runs: int = 1000
+    pinned: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of `watch.toml`. Folders are relative to the project; `entry_points` turns discovery in packages on."""
 
@@ -50,4 +66,5 @@ class Settings:
     entry_points: bool = True
     limits: Limits = Limits()
     watch: WatchSettings = WatchSettings()
+    gc: GcSettings = GcSettings()
     timezone: str = "UTC"

@@ -26,6 +26,14 @@
     audit_s = 60.0               # everything is looked at so often even when nothing seems to happen
     ignore = ["*.log"]           # globs: against the name when without `/`, else against the path from the project
 
+    [gc]
+    auto = true                  # whether old state is dropped without being asked
+    idle_s = 60.0                # a daemon does it after so long without a change
+    keep_days = 30.0             # how long earlier executions are remembered ...
+    keep_mb = 4096               # ... and up to which size, the newest first
+    keep_runs = 1000             # so many runs stay for `why`
+    pinned = ["prices"]          # outputs of which everything is remembered
+
 Folders and patterns are relative to the project or absolute; what lies in the project is always shown relative. Each
 message names the line, the value and what to do. Nothing is guessed: an unknown key is an error, never ignored.
 """
@@ -40,9 +48,10 @@ from typing import Any, NoReturn
 import msgspec
 
 from relspec.core.dataset import Format
+from relspec.core.declaration import wrong_output
 from relspec.core.errors import ConfigError
 from relspec.core.layout import Layout
-from relspec.core.settings import Limits, Settings, SourceSpec, WatchSettings
+from relspec.core.settings import GcSettings, Limits, Settings, SourceSpec, WatchSettings
 from relspec.core.suggest import closest
 
 #: Lowest and highest allowed value by table and key.
@@ -55,15 +64,20 @@ BOUNDS: Mapping[tuple[str, str], tuple[float, float]] = {
     ("watch", "quiet_ms"): (0, 10_000),
     ("watch", "settle_max_ms"): (1, 60_000),
     ("watch", "audit_s"): (1, 86_400),
+    ("gc", "idle_s"): (1, 86_400),
+    ("gc", "keep_days"): (0, 36_500),
+    ("gc", "keep_mb"): (0, 1_073_741_824),
+    ("gc", "keep_runs"): (1, 1_000_000),
 }
 FILE_BYTES_MAX = 1 << 20
 _SOURCE_NAME = re.compile(r"[^\W\d][\w.\-]{0,127}")
 _PLACE = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<place>.*)`)?", re.DOTALL)
 _KEYS: Mapping[str, frozenset[str]] = {
-    "": frozenset({"tasks", "data", "timezone", "entry_points", "sources", "limits", "watch"}),
+    "": frozenset({"tasks", "data", "timezone", "entry_points", "sources", "limits", "watch", "gc"}),
     "source": frozenset({"files", "format", "types"}),
     "limits": frozenset(Limits.__dataclass_fields__),
     "watch": frozenset(WatchSettings.__dataclass_fields__),
+    "gc": frozenset(GcSettings.__dataclass_fields__),
 }
 
 
@@ -80,6 +94,7 @@ class _Project(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     entry_points: bool = Settings().entry_points
     limits: Limits = Limits()
     watch: WatchSettings = WatchSettings()
+    gc: GcSettings = GcSettings()
     sources: dict[str, Any] = {}
 
 
@@ -108,10 +123,11 @@ class _Document:
 
     def settings(self) -> Settings:
         self._check_keys("", (), self._tables)
-        for table in ("limits", "watch"):
+        for table in ("limits", "watch", "gc"):
             self._check_keys(table, (table,), self._table(table))
         project: _Project = self._convert(self._tables, _Project, ())
         self._check_bounds(project)
+        self._check_pinned(project.gc.pinned)
         self._check_timezone(project.timezone)
         return Settings(
             tasks=tuple(self._folder("tasks", folder) for folder in project.tasks),
@@ -120,6 +136,7 @@ class _Document:
             entry_points=project.entry_points,
             limits=project.limits,
             watch=project.watch,
+            gc=project.gc,
             timezone=project.timezone,
         )
 
@@ -159,6 +176,13 @@ class _Document:
         if watch.quiet_ms > watch.settle_max_ms:
             message = f"watch.quiet_ms = {watch.quiet_ms} is above settle_max_ms = {watch.settle_max_ms}; lower it"
             self._refuse(("watch", "quiet_ms"), message)
+
+    def _check_pinned(self, outputs: Iterable[str]) -> None:
+        for output in outputs:
+            fault = wrong_output(output)
+            if fault is not None:
+                hint = fault.hint or "name a table"
+                self._refuse(("gc", "pinned"), f"gc.pinned: {fault.message}; {hint}")
 
     def _check_timezone(self, name: str) -> None:
         if name == "UTC":

@@ -77,7 +77,7 @@ class StateLock:
 
 def prepare_state(layout: Layout) -> None:
     """Make the folders of `state/` and empty the temporary one; call it under the lock only."""
-    for folder in (layout.state, layout.objects, layout.temporary, layout.tables):
+    for folder in (layout.state, layout.objects, layout.temporary, layout.tables, layout.held):
         _private_folder(folder)
     with _unfit(layout.temporary):
         for left in os.scandir(layout.temporary):

@@ -12,6 +12,10 @@ from pathlib import Path
 
 from relspec.core.errors import StateError
 from relspec.core.layout import Layout
+from relspec.core.sweep import StoredObject
+
+#: The hexadecimal digits of a content.
+CONTENT_LENGTH = 32
 
 
 class Objects:
@@ -28,6 +32,17 @@ class Objects:
         """Take objects that turned out bad out of the store; who needs them makes them again."""
         for content in contents:
             self._layout.object(content).unlink(missing_ok=True)
+
+    def stored(self) -> dict[str, StoredObject]:
+        """Every object that is there, by content. Cost: one stat each."""
+        found: dict[str, StoredObject] = {}
+        with os.scandir(self._layout.objects) as entries:
+            for entry in entries:
+                content, suffix = os.path.splitext(entry.name)
+                if suffix == ".parquet" and len(content) == CONTENT_LENGTH:
+                    status = entry.stat(follow_symlinks=False)
+                    found[content] = StoredObject(status.st_size, status.st_mtime)
+        return found
 
     def sync(self, contents: Iterable[str]) -> None:
         """Make objects durable: one fsync each, then one for the folder. To be called before the commit names them."""

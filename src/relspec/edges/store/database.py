@@ -4,10 +4,11 @@
 a new one begun, since state costs only time; a database of a newer version is refused, nothing is touched.
 """
 
+import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from relspec.core.digest import BagDigest
@@ -15,10 +16,14 @@ from relspec.core.errors import StateError
 from relspec.core.progress import Action
 from relspec.core.spec import CachePolicy
 from relspec.core.state import Delta, MemoRow, RunTask, Saved
+from relspec.core.sweep import Stock, Sweep
 from relspec.core.work import Extracted
-from relspec.edges.store import read, write
+from relspec.edges.store import read, stock, write
 from relspec.edges.store.migrations import SCHEMA_VERSION, migrations
 from relspec.edges.store.tables import Database
+
+#: Below so many unused pages (4 MB) the database is not worth being written anew.
+_FREE_PAGES_MAX = 1024
 
 
 class Store:
@@ -46,14 +51,8 @@ class Store:
 
     def commit(self, delta: Delta) -> None:
         """Make `delta` true in one transaction; when this returns it is durable."""
-        connection = self._connection
-        connection.execute("begin immediate")
-        try:
-            write.delta(connection, delta, self._session)
-        except BaseException:
-            connection.execute("rollback")
-            raise
-        connection.execute("commit")
+        with _transaction(self._connection):
+            write.delta(self._connection, delta, self._session)
 
     def set_published(self, revision: int, place: str) -> None:
         """Remember the revision that readers see at `place`, so that the next start need not show it again."""
@@ -100,6 +99,23 @@ class Store:
         """The (path, change) pairs that a run took in."""
         return read.changes(self._connection, run)
 
+    def stock(self) -> Stock:
+        """What is remembered and could be dropped. Cost: linear in that."""
+        return stock.stock(self._connection)
+
+    def drop(self, swept: Sweep, run: int) -> None:
+        """Forget what `swept` drops, in one transaction; when this returns nothing names the objects that go."""
+        with _transaction(self._connection):
+            stock.forget(self._connection, swept, f"{run} {time.time()}")
+        (pages,) = self._connection.execute("pragma page_count").fetchone()
+        (free,) = self._connection.execute("pragma freelist_count").fetchone()
+        if free > max(_FREE_PAGES_MAX, pages // 2):
+            self._connection.execute("vacuum")
+
+    def collected(self) -> tuple[int, float] | None:
+        """The run after which, and the moment at which, `drop` was last called; `None` before the first time."""
+        return stock.collected(self._connection)
+
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the database; for idle moments."""
         self._connection.execute("pragma wal_checkpoint(passive)").fetchall()
@@ -107,6 +123,17 @@ class Store:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("begin immediate")
+    try:
+        yield
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -8,7 +8,7 @@ from relspec.edges.store.tables import Database, Migrations
 migrations = Migrations("relspec")
 
 #: What this code writes; a database that says more was written by a newer version.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _TABLES = """
 create table setting (name text primary key, value text not null) strict;
@@ -94,6 +94,29 @@ def first_tables(database: Database) -> None:
     for statement in _TABLES.split(";\n"):
         if statement.strip():
             database.execute(statement)
+
+
+_SHOWN_TABLES = """
+create table shown (
+  role text not null, dataset text not null, content text not null, since integer not null, until integer,
+  ended_at real, primary key (role, dataset, content, since)
+) strict, without rowid;
+create index shown_content on shown (content);
+alter table extraction add column used_at real not null default 0;
+insert into shown
+  select 'output', output, content, (select coalesce(max(revision), 0) from run), null, null from output;
+insert or ignore into shown
+  select 'source', s.name, json_extract(f.value, '$.taken.part.content'),
+    (select coalesce(max(revision), 0) from run), null, null
+  from source s, json_each(s.body, '$.files') f where json_extract(f.value, '$.taken.part.content') is not null
+"""
+
+
+@migrations(name="0002-what-was-shown")
+def what_was_shown(database: Database) -> None:
+    """Remember from which revision to which readers saw a content; what is current is shown from now on."""
+    for statement in _SHOWN_TABLES.split(";\n"):
+        database.execute(statement)
 
 
 @migrations(name="0004-toolchain")

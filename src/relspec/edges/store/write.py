@@ -12,6 +12,7 @@ from relspec.core.problem import Problem
 from relspec.core.state import Delta, MemoRow, Output, RunRecord, SourceState
 from relspec.core.tree import FileEntry
 from relspec.core.work import LoadFailed
+from relspec.edges.store import shown
 
 _PLAN_TABLES = ("plan", "plan_column", "plan_input", "plan_metadata", "plan_lineage", "plan_udf")
 
@@ -44,9 +45,10 @@ def delta(connection: sqlite3.Connection, change: Delta, session: str) -> None:
     _many(
         connection,
         "extraction",
-        [(e.extractor, e.path, e.version, encode(e.extracted)) for e in change.extractions],
+        [(e.extractor, e.path, e.version, encode(e.extracted), time.time()) for e in change.extractions],
         replace=True,
     )
+    shown.note(connection, change)
     if change.run is not None:
         _run(connection, change.run)
     if change.toolchain is not None:

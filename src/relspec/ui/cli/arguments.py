@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "graph": ("graph", "the graph of tasks and tables"),
     "show": ("show", "the first rows of a table"),
     "path": ("path", "the file of a table"),
+    "gc": ("gc", "drop what nothing current, recent or open needs"),
 }
 
 

@@ -1,0 +1,103 @@
+"""Who still has an earlier file of views open: such a reader opens the objects that its views name for each query.
+
+Before the file of views is replaced it gets a second link, `held/<revision>-<inode>.duckdb`, and the link goes when
+nobody has the file open any more. The kernel tells that: it grants a write lease only on a file that no one else has
+open. That holds on local file systems and for the owner of the file. Where it does not work nothing is held, and what
+was shown is kept for `READING_S` instead. Revision 0 stands for one that is not known.
+"""
+
+import contextlib
+import fcntl
+import os
+import signal
+from pathlib import Path
+
+from relspec.core.errors import StateError
+from relspec.core.layout import Layout
+
+#: Where nobody can say who has a file open, a reader is believed to have it for a day.
+READING_S = 86_400.0
+_UNKNOWN = 0
+
+
+class Readers:
+    """The readers of one project's views. `seen` says whether the system tells who has a file open.
+
+    Where it does not, a reader is believed to have it open for `believed_s`.
+    """
+
+    believed_s = READING_S
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self.seen = _leases_work(layout.held)
+
+    def hold(self, revision: int | None) -> None:
+        """Keep a link to the file of views, which shows `revision` or a later one: it is about to be replaced.
+
+        To be called before each replacement. Links that nobody needs any more go first. Raises StateError.
+        """
+        if not self.seen:
+            return
+        # Not afterwards: a reader may open this very file until it is replaced.
+        self.oldest()
+        views = self._layout.views
+        try:
+            os.link(views, self._layout.held / f"{revision or _UNKNOWN}-{views.stat().st_ino}.duckdb")
+        except (FileNotFoundError, FileExistsError):
+            return  # Nothing is shown yet; or the last attempt to replace it failed, and it is held already.
+        except OSError as error:
+            raise StateError(f"cannot keep {views} for its readers: {error.strerror}") from error
+
+    def oldest(self) -> int | None:
+        """The oldest revision that somebody has open, 0 for an unknown one; `None` where all read what is current.
+
+        Cost: some 20 microseconds for each revision that is open, or was when the views were last replaced.
+        """
+        revisions = []
+        for link in self._layout.held.iterdir():
+            if _is_open(link):
+                revisions.append(_revision_of(link))
+            else:
+                link.unlink(missing_ok=True)
+        return min(revisions, default=None)
+
+    def forget_revisions(self) -> None:
+        """Take the numbers of all that is held for unknown: they are of a database that is gone."""
+        for link in self._layout.held.iterdir():
+            link.rename(link.with_name(f"{_UNKNOWN}-{link.name.rpartition('-')[2]}"))
+
+
+def _revision_of(link: Path) -> int:
+    text = link.name.partition("-")[0]
+    return int(text) if text.isdecimal() else _UNKNOWN
+
+
+def _is_open(path: Path) -> bool:
+    """Whether somebody else has a file open; true as well where that cannot be told."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        # Whoever opens it while the lease is held makes the kernel send a signal; SIGURG is ignored by default.
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _leases_work(folder: Path) -> bool:
+    """Whether a file with two names, which nobody has open, is told to be free."""
+    probe, other = folder / f"probe-{os.getpid()}", folder / f"probe-{os.getpid()}-link"
+    try:
+        probe.touch(mode=0o600)
+        os.link(probe, other)
+        return not _is_open(other)
+    except OSError:
+        return False
+    finally:
+        for path in (probe, other):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)

@@ -1,0 +1,45 @@
+"""Which content each dataset showed, from which revision to which: written with the commit that changes it."""
+
+import sqlite3
+import time
+from collections.abc import Mapping
+
+from relspec.core.state import Delta, SourceState
+
+
+def note(connection: sqlite3.Connection, change: Delta) -> None:
+    """Note what `change` shows anew and no longer, inside its transaction. Cost: the parts of what changed."""
+    outputs = {name: frozenset[str]() if o is None else frozenset({o.content}) for name, o in change.outputs.items()}
+    sources = {name: found for name, s in change.sources.items() if (found := _parts(s)) is not None}
+    if not outputs and not sources:
+        return
+    revision = _revision(connection) if change.run is None else change.run.revision
+    _switch(connection, "output", outputs, revision)
+    _switch(connection, "source", sources, revision)
+
+
+def _parts(source: SourceState | None) -> frozenset[str] | None:
+    """What a source shows; `None` where it is broken: then readers go on seeing what it showed before."""
+    if source is None:
+        return frozenset()
+    dataset = source.dataset
+    return None if dataset is None else frozenset(part.content for part in dataset.parts)
+
+
+def _revision(connection: sqlite3.Connection) -> int:
+    (revision,) = connection.execute("select coalesce(max(revision), 0) from run").fetchone()
+    return int(revision)
+
+
+def _switch(connection: sqlite3.Connection, role: str, contents: Mapping[str, frozenset[str]], revision: int) -> None:
+    now = time.time()
+    for dataset, wanted in contents.items():
+        query = "select content from shown where role = ? and dataset = ? and until is null"
+        there = {content for (content,) in connection.execute(query, (role, dataset))}
+        close = (
+            "update shown set until = ?, ended_at = ? where role = ? and dataset = ? and content = ? and until is null"
+        )
+        connection.executemany(close, [(revision, now, role, dataset, content) for content in there - wanted])
+        # Shown, replaced and shown again within one revision: the row of this revision goes on.
+        begin = "insert or replace into shown values (?, ?, ?, ?, null, null)"
+        connection.executemany(begin, [(role, dataset, content, revision) for content in wanted - there])

@@ -1,0 +1,50 @@
+"""What a `gc` dropped, and why the rest stayed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from relspec.ui.render.page import Page
+from relspec.ui.render.text import counted, pad
+
+_KEPT = {
+    "current": "of tables as they are",
+    "reader": "that somebody may still read",
+    "pinned": "of pinned outputs",
+    "recent": "of recent executions",
+    "young": "written a moment ago",
+}
+_FREED = (
+    ("executions", "remembered execution"),
+    ("extractions", "extraction"),
+    ("digests", "digest"),
+    ("runs", "run"),
+)
+_UNITS = ("kB", "MB", "GB", "TB")
+
+
+def gc_lines(document: Mapping[str, Any], page: Page) -> list[str]:
+    """Show one line for what went, and one for each reason that something stayed."""
+    freed = document["freed"]
+    what = [f"{counted(freed['objects'], 'object')} ({size(freed['bytes'])})"]
+    what += [counted(freed[key], noun) for key, noun in _FREED if freed[key]]
+    verb = "would free" if document["dry_run"] else "freed"
+    lines = [f"{page.paint(verb, 'green')} {', '.join(what)}"]
+    kept = [entry for entry in document["kept"] if entry["objects"]]
+    lines += [_kept_line(entry) for entry in kept]
+    if document["oldest_reader"] is not None:
+        revision = document["oldest_reader"] or "of an unknown number"
+        lines.append(f"  somebody has revision {revision} open")
+    return lines
+
+
+def _kept_line(entry: Mapping[str, Any]) -> str:
+    what = f"{counted(entry['objects'], 'object')} ({size(entry['bytes'])})"
+    return f"kept {pad(what, 24)}  {_KEPT[entry['why']]}"
+
+
+def size(n_bytes: int) -> str:
+    """Say how much that is, in the unit that a person would use."""
+    if n_bytes < 1000:
+        return f"{n_bytes} B"
+    power = min((len(str(n_bytes)) - 1) // 3, len(_UNITS))
+    return f"{n_bytes / 1000**power:.1f} {_UNITS[power - 1]}"
