@@ -139,7 +139,8 @@ class Run:
         now = Basis(key, plan.fingerprint, self.world.toolchain.engine, edges)
         output = self.world.outputs.get(plan.output.lower())
         before = output.basis if output is not None and output.task == spec.name else None
-        memo = self.workshop.memory.remembered(key)
+        # What was remembered before the policy became `none` is not to be seen again.
+        memo = None if spec.cache_policy is CachePolicy.NONE else self.workshop.memory.remembered(key)
         has = output is not None and self.workshop.objects.has(output.content)
         remembered = memo is not None and self.workshop.objects.has(memo.output.content)
         decision = decide(plan, now, Past(before, has, remembered, self._stirred(plan)))
