@@ -21,9 +21,13 @@ MAIN: Mapping[str, str | None] = {
     "tasks/daily.sql": "select day, sum(amount) as revenue from orders group by day\n",
     "tasks/total.sql": "select sum(revenue) as total from daily\n",
     "tasks/gone.sql": "select count(*) as n from orders\n",
-    "tasks/best.py": (
-        "from relspec import task\n\n@task\ndef best(ctx):\n    return ctx.table('daily').order_by('revenue').limit(1)\n"
-    ),
+    "tasks/best.py": """
+from relspec import task
+
+@task
+def best(ctx):
+    return ctx.table("daily").order_by("revenue").limit(1)
+""",
 }
 OTHER: Mapping[str, str | None] = {
     "data/orders.csv": "id,day,amount\n1,1,10\n2,1,20\n3,2,7\n4,3,1\n",

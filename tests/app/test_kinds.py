@@ -126,6 +126,21 @@ def _made(root: Path) -> Path:
     return root
 
 
+async def test_a_table_that_becomes_a_view_is_no_longer_stored_and_comes_back_restored(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    write(root, {"data/orders.parquet": ORDERS})
+    table, view = version(("materialization", "persistent"), 1), version(("view", "none"), 1)
+    async with opened(root) as workspace:
+        assert not await was_free(workspace, table)
+        assert await was_free(workspace, view)
+        status = workspace.world.statuses["t"]
+        assert (status.kind, status.rows, status.executed_at) == ("view", None, None)
+        assert workspace.world.outputs == {}
+        assert list(Layout(root).tables.iterdir()) == []
+        assert await was_free(workspace, table)
+        assert workspace.world.statuses["t"].rows == 4
+
+
 async def test_what_was_remembered_before_the_policy_became_none_is_not_restored(tmp_path: Path) -> None:
     root = tmp_path / "project"
     write(root, {"data/orders.parquet": ORDERS})

@@ -116,6 +116,9 @@ class Run:
         if task not in self.dirty and not self._moved_above(task):
             return self._rest(spec, Action.CUT_OFF, self._quiet_above(task))
         if spec.kind is Kind.VIEW:
+            if not self.dry and spec.output.lower() in self.world.outputs:
+                # It was a table before. What is remembered of that restores it when it becomes one again.
+                self.world.put_output(spec.output, None)
             return self._rest(spec, Action.CUT_OFF, (Reason(Rule.INLINED, "a view never executes, its readers do"),))
         uncertain = [u for u in self.world.graph.upstream(task) if self._will_run(u)] if self.dry else []
         if uncertain:
