@@ -23,6 +23,7 @@ from tests.scenarios.harness import build, compare_with_clean, write
 from relspec.app.documents import Document, gc_document
 from relspec.app.workspace import Workspace, open_workspace
 from relspec.core.layout import Layout
+from relspec.core.progress import Action
 from relspec.edges.store.migrations import migrations
 from relspec.edges.store.tables import Database
 
@@ -339,12 +340,14 @@ async def test_history_goes_and_why_still_has_an_answer_for_every_task(root: Pat
         await step(workspace, {**FIRST, "watch.toml": settings, "tasks/other.sql": "select 1 as x\n"})
         for number in range(4):
             await step(workspace, {"tasks/total.sql": f"select sum(price) + {number} as total from prices\n"})
+        assert (await step(workspace, {"data/prices.csv": "item,price\nb,2\na,1\n"}))["cut_off"] == ["total"]
         assert (await gc(workspace))["freed"]["runs"] == 3
         store, world = workspace.store, workspace.world
-        assert [(store.last_run(name) or (0,))[0] for name in ("other", "total")] == [1, 5]
-        assert (world.run, world.revision) == (5, 5)
+        assert (store.last_run("total", (Action.EXECUTED,)) or (0,))[0] == 5, "the run that made what is there"
+        assert [(store.last_run(name, tuple(Action)) or (0,))[0] for name in ("other", "total")] == [1, 6]
+        assert world.run == 6
     async with opened(root) as workspace:
-        assert (workspace.world.run, workspace.world.revision) == (5, 5)
+        assert (workspace.world.run, workspace.world.revision) == (6, world.revision)
 
 
 async def test_going_back_and_forth_leaves_one_row_of_what_was_shown(root: Path) -> None:
@@ -364,7 +367,7 @@ async def test_a_state_of_the_first_schema_is_taken_over_and_nothing_of_it_is_lo
     connection = sqlite3.connect(Layout(root).database)
     connection.executescript(
         """
-        drop table shown; alter table extraction drop column used_at; pragma user_version = 1;
+        drop table shown; alter table extraction drop column used_at; pragma user_version = 2;
         delete from _sqlite_migrations where name like '0002%';
         """
     )
