@@ -299,7 +299,7 @@ EXTRACTOR = """
 import pyarrow
 from relspec import extract
 
-@extract(files="notes/*.txt")
+@extract(files="notes/*.py")
 def notes(file):
     return {"notes": pyarrow.table({"words": [len(file.text().split())]})}
 """
@@ -310,15 +310,15 @@ async def test_extractions_of_files_as_they_are_stay_and_dropped_ones_are_made_a
         "watch.toml": FORGETFUL,
         "tasks/extracting.py": EXTRACTOR,
         "tasks/words.sql": "select sum(words) as n from notes\n",
-        "notes/a.txt": "one two",
-        "notes/b.txt": "three",
+        "notes/a.py": "# one two",
+        "notes/b.py": "# three",
     }
     async with opened(root) as workspace:
         await step(workspace, files)
-        await step(workspace, {"notes/a.txt": "one two four"})
+        await step(workspace, {"notes/a.py": "# one two four"})
         document = await gc(workspace)
         assert (document["freed"]["extractions"], kept(document)) == (1, {"current": 3})
-        assert did(await step(workspace, {"notes/a.txt": "one two"})) == (["words"], [])
+        assert did(await step(workspace, {"notes/a.py": "# one two"})) == (["words"], [])
     async with opened(root) as workspace:
         assert did(await build(workspace)) == ([], [])
     await compare_with_clean(root, root.with_name("clean"), set())
@@ -404,7 +404,8 @@ def test_a_daemon_with_nothing_to_do_drops_by_itself_unless_that_is_switched_off
     project.start()
     project.save("tasks/total.sql", "select sum(revenue) + 1 as total from daily\n")
     project.run("build")
-    project.wait(lambda: n_objects(project) == 2, "the old object to go")
+    project.wait(lambda: "relspec-watch: freed 1 object (" in project.log.read_text(), "the old object to go")
+    assert n_objects(project) == 2
     assert project.run("build")[1]["executed"] == []
     assert project.table("total") == [("61",)]
 

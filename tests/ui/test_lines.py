@@ -4,7 +4,16 @@ import io
 from typing import Any
 
 from relspec.core.problem import Code, Problem
-from relspec.core.progress import Action, AllReady, ChangeDetected, ProblemsFound, Progress, TaskEnded, TaskStarted
+from relspec.core.progress import (
+    Action,
+    AllReady,
+    ChangeDetected,
+    Freed,
+    ProblemsFound,
+    Progress,
+    TaskEnded,
+    TaskStarted,
+)
 from relspec.ui.lines import Lines
 from relspec.ui.render.page import Page
 
@@ -24,6 +33,10 @@ def told(*events: Progress) -> str:
 def ready(**changed: Any) -> AllReady:
     facts = {"executed": 1, "restored": 2, "cut_off": 3, "blocked": 4, "failed": 5, "problems": 0, "ms": 12.4}
     return AllReady(**{"revision": 7, **facts, **changed})
+
+
+def test_what_was_freed_is_told() -> None:
+    assert told(Freed(1, 2_100)) == "relspec-watch: freed 1 object (2.1 kB)\n"
 
 
 def test_a_run_is_told_line_by_line() -> None:

@@ -26,7 +26,7 @@ from relspec.core.digest import content_of
 from relspec.core.errors import ConfigError
 from relspec.core.layout import Layout
 from relspec.core.problem import Code, Problem
-from relspec.core.progress import Progress
+from relspec.core.progress import Freed, Progress
 from relspec.core.settle import ChangeSet, changes_between
 from relspec.core.state import TaskState
 from relspec.core.sweep import is_due
@@ -132,7 +132,10 @@ class Workspace:
 
     async def collect(self, *, dry: bool) -> Collected:
         """Drop what is not needed any more, or only say what that is; see `gc.collect`. Between builds only."""
-        return await collect(self.world, self.tools, dry=dry)
+        found = await collect(self.world, self.tools, dry=dry)
+        if not dry:
+            self._tell(found)
+        return found
 
     async def collect_unasked(self, runs: int) -> None:
         """Do the same if the settings want it and there were `runs` runs, or a day, since the last time."""
@@ -140,6 +143,12 @@ class Workspace:
         if world.settings.gc.auto and (self.swept_in_part or is_due(world.run, time.time(), done, runs)):
             found = await collect(world, self.tools, dry=False, objects_max=UNASKED_MAX)
             self.swept_in_part = len(found.objects) < len(found.swept.objects)
+            self._tell(found)
+
+    def _tell(self, found: Collected) -> None:
+        if found.objects:
+            n_bytes = sum(found.files[content].size for content in found.objects)
+            self.tools.tell(Freed(len(found.objects), n_bytes))
 
     def _reconfigure(self, changes: ChangeSet) -> ChangeSet:
         """Take new settings over; wrong ones are a problem, and the old ones stay."""

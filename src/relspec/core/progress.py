@@ -61,4 +61,12 @@ class AllReady:
     ms: float
 
 
-Progress = ChangeDetected | TaskStarted | TaskEnded | ProblemsFound | AllReady
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """Objects that nothing needed any more are gone; between two runs."""
+
+    objects: int
+    bytes: int
+
+
+Progress = ChangeDetected | TaskStarted | TaskEnded | ProblemsFound | AllReady | Freed

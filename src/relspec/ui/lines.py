@@ -11,10 +11,19 @@ Problems stand before the `ready` of their run, never after it, and each once a 
 from typing import TextIO, assert_never
 
 from relspec.core.problem import Problem
-from relspec.core.progress import Action, AllReady, ChangeDetected, ProblemsFound, Progress, TaskEnded, TaskStarted
+from relspec.core.progress import (
+    Action,
+    AllReady,
+    ChangeDetected,
+    Freed,
+    ProblemsFound,
+    Progress,
+    TaskEnded,
+    TaskStarted,
+)
 from relspec.ui.render.page import Page
 from relspec.ui.render.problems import document_of, problem_lines
-from relspec.ui.render.text import duration, escape
+from relspec.ui.render.text import counted, duration, escape, size
 
 NAMES_MAX = 5
 
@@ -53,6 +62,8 @@ class Lines:
             case AllReady():
                 self._told.clear()
                 return [ready_line(event)]
+            case Freed(objects, n_bytes):
+                return [f"relspec-watch: freed {counted(objects, 'object')} ({size(n_bytes)})"]
             case _:
                 assert_never(event)
 

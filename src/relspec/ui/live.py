@@ -16,7 +16,16 @@ from rich.live import Live
 from rich.text import Text
 
 from relspec.core.problem import Problem
-from relspec.core.progress import Action, AllReady, ChangeDetected, ProblemsFound, Progress, TaskEnded, TaskStarted
+from relspec.core.progress import (
+    Action,
+    AllReady,
+    ChangeDetected,
+    Freed,
+    ProblemsFound,
+    Progress,
+    TaskEnded,
+    TaskStarted,
+)
 from relspec.ui.lines import changed_line, ready_line
 from relspec.ui.render.page import Page, SourceLine
 from relspec.ui.render.problems import document_of, problem_lines
@@ -63,6 +72,8 @@ def advance(screen: Screen, event: Progress, now: float) -> Screen:
             # Runs without problems need not say so: the number in `ready` is the newest word on them.
             problems = screen.problems if event.problems else ()
             return replace(screen, running=(), problems=problems, ready=event)
+        case Freed():
+            return screen
         case _:
             assert_never(event)
 

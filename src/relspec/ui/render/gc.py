@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from relspec.ui.render.page import Page
-from relspec.ui.render.text import counted, pad
+from relspec.ui.render.text import counted, pad, size
 
 _KEPT = {
     "current": "of tables as they are",
@@ -19,7 +19,6 @@ _FREED = (
     ("digests", "digest"),
     ("runs", "run"),
 )
-_UNITS = ("kB", "MB", "GB", "TB")
 
 
 def gc_lines(document: Mapping[str, Any], page: Page) -> list[str]:
@@ -32,19 +31,11 @@ def gc_lines(document: Mapping[str, Any], page: Page) -> list[str]:
     kept = [entry for entry in document["kept"] if entry["objects"]]
     lines += [_kept_line(entry) for entry in kept]
     if document["oldest_reader"] is not None:
-        revision = document["oldest_reader"] or "of an unknown number"
-        lines.append(f"  somebody has revision {revision} open")
+        known = f"revision {document['oldest_reader']}"
+        lines.append(f"  somebody has {known if document['oldest_reader'] else 'a revision of an unknown number'} open")
     return lines
 
 
 def _kept_line(entry: Mapping[str, Any]) -> str:
     what = f"{counted(entry['objects'], 'object')} ({size(entry['bytes'])})"
     return f"kept {pad(what, 24)}  {_KEPT[entry['why']]}"
-
-
-def size(n_bytes: int) -> str:
-    """Say how much that is, in the unit that a person would use."""
-    if n_bytes < 1000:
-        return f"{n_bytes} B"
-    power = min((len(str(n_bytes)) - 1) // 3, len(_UNITS))
-    return f"{n_bytes / 1000**power:.1f} {_UNITS[power - 1]}"

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 GAP = "  "
+_UNITS = ("kB", "MB", "GB", "TB")
 
 
 def escape(text: str) -> str:
@@ -67,3 +68,11 @@ def duration(ms: float) -> str:
 def counted(n: int, noun: str) -> str:
     """Say how many there are: `1 task`, `2 tasks`."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def size(n_bytes: int) -> str:
+    """Say how much that is, in the unit that a person would use."""
+    if n_bytes < 1000:
+        return f"{n_bytes} B"
+    power = min((len(str(n_bytes)) - 1) // 3, len(_UNITS))
+    return f"{n_bytes / 1000**power:.1f} {_UNITS[power - 1]}"
