@@ -415,7 +415,7 @@ def test_a_daemon_with_nothing_to_do_drops_by_itself_unless_that_is_switched_off
 def test_a_query_that_runs_is_waited_for(project: Project) -> None:
     project.save("watch.toml", FORGETFUL)
     project.start()
-    slow = "select count(*) as n from range(40000) a, range(30000) b where a.range + b.range = -1\n"
+    slow = "select count(*) as n from range(25000) a, range(20000) b where a.range + b.range = -1\n"
     project.save("tasks/slow.sql", slow)
     project.save("tasks/total.sql", "select sum(revenue) + 1 as total from daily\n")
     project.wait(lambda: "running: slow" in project.log.read_text(), "the long query to run")
