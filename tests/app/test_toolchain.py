@@ -65,6 +65,7 @@ def test_an_upgrade_does_not_look_like_an_edit(project: Project) -> None:
     assert lists(project.run("build")[1]) == {**NOTHING, "executed": ["daily"]}
     (reason, *_) = project.run("why", "daily")[1]["reasons"]
     assert reason["rule"] == "tool-moved"
+    assert "older became relspec " in reason["because"]
     reasons = project.run("why", "total")[1]["reasons"]
     assert [reason["rule"] for reason in reasons] == ["same-key", "same-edge", "tool-moved"]
 

@@ -139,8 +139,8 @@ BREAKS = (
     Break(
         "each column is hashed alone",
         "edges/engine/bags.py",
-        'return f"sum(hash({first})::HUGEINT)", f"sum(hash({second})::HUGEINT)"',
-        'return " + ".join(f"sum(hash({n})::HUGEINT)" for n in names), f"sum(hash({_SALT})::HUGEINT)"',
+        "return f\"sum(hash(hash({', '.join(terms)}))::HUGEINT)\"",
+        'return " + ".join(f"sum(hash(hash({term}))::HUGEINT)" for term in terms)',
         scenarios("data/values_swapped"),
     ),
     Break(

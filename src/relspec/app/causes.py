@@ -25,7 +25,7 @@ def causes_of(world: World, task: str, touched: Collection[str]) -> Iterator[Rea
         said = f"{path} changed" if own else f"{path} changed, which it imports"
         yield Reason(Rule.FILE_MOVED if own else Rule.IMPORT_MOVED, said, path=path)
     if record.toolchain != world.toolchain.whole:
-        because = f"it was compiled by {record.toolchain}; this is {world.toolchain.whole}"
+        because = f"since it was compiled, {world.toolchain.difference(record.toolchain)}"
         yield Reason(Rule.TOOL_MOVED, because)
     for dataset, digest in record.asked:
         if digest != world.asked_digest(dataset):

@@ -19,4 +19,10 @@ class Toolchain:
     @property
     def whole(self) -> str:
         """Both, as one text."""
-        return f"{self.compiler}; {self.engine}"
+        return f"{self.compiler}, {self.engine}"
+
+    def difference(self, before: str) -> str:
+        """Say what this one has that `before`, the whole of another one, had not."""
+        old, new = before.split(", "), self.whole.split(", ")
+        lost, found = [p for p in old if p not in new], [p for p in new if p not in old]
+        return f"{', '.join(lost) or 'nothing'} became {', '.join(found) or 'nothing'}"
