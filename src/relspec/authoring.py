@@ -45,7 +45,7 @@ def task(function: Any = None, /, **options: Any) -> Any:
     """Declare a function `(ctx) -> ibis.Table` as a task.
 
     Options: `name`, `output`, `kind` (view, compute, materialization), `cache_policy` (none, session, persistent),
-    `priority`. With other decorators, `@task` goes on top.
+    `priority`, `allow` (codes of warnings). With other decorators, `@task` goes on top.
     """
     if function is None:
         return lambda decorated: _declare(Role.TASK, decorated, options)

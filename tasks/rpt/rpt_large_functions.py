@@ -13,7 +13,8 @@ LISTED = 3
 def rpt_large_functions(ctx):
     """List the longest functions of every module, from their first line to their last."""
     modules = ctx.table("modules").select("file_id", "module_fqn", "path")
-    longest_first = ibis.window(group_by="file_id", order_by=[_.n_lines.desc(), _.lineno])
+    tied = [_.lineno, _.name, _.arg_count, _.has_docstring]
+    longest_first = ibis.window(group_by="file_id", order_by=[_.n_lines.desc(), *tied])
     return (
         ctx.table("raw_defs")
         .filter(_.kind != "class")

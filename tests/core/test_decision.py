@@ -5,6 +5,7 @@ from relspec.core.plan import InferredDeps, PlanArtifact, Requirement
 from relspec.core.progress import Action
 from relspec.core.reason import Rule
 from relspec.core.schema import Column, Schema
+from relspec.core.warning import NOTHING_FOUND
 
 PLAN = PlanArtifact(
     task="totals",
@@ -17,6 +18,7 @@ PLAN = PlanArtifact(
     udfs=(),
     coarse=None,
     fingerprint="f2",
+    repeatability=NOTHING_FOUND,
 )
 NOW = Basis("k2", "f2", "duckdb 1", {"orders": "e2"})
 
@@ -65,3 +67,8 @@ def test_an_input_that_is_another_in_vain_is_named_with_the_required_columns() -
     past = Past(NOW, has_output=True, remembered=False, stirred=frozenset({"orders", "days"}))
     _, same = decide(PLAN, NOW, past).reasons
     assert (same.rule, same.upstream, same.columns) == (Rule.SAME_EDGE, "orders", ("amount",))
+
+
+def test_what_is_asked_for_again_executes_whatever_is_known() -> None:
+    decision = decide(PLAN, NOW, Past(NOW, has_output=True, remembered=True, asked_again=True))
+    assert (decision.action, [r.rule for r in decision.reasons]) == (Action.EXECUTED, [Rule.ASKED_AGAIN])

@@ -6,6 +6,7 @@ from relspec.core.diff import Recompilation, explained, what_moved
 from relspec.core.plan import InferredDeps, PlanArtifact, Requirement
 from relspec.core.reason import Reason, Rule
 from relspec.core.schema import Column, Schema
+from relspec.core.warning import NOTHING_FOUND
 
 MOVED = Reason(Rule.PLAN_MOVED, "its plan moved")
 FILE = Reason(Rule.FILE_MOVED, "tasks/t.sql changed", path="tasks/t.sql")
@@ -14,7 +15,8 @@ TOOL = Reason(Rule.TOOL_MOVED, "another sqlglot")
 
 def plan(name: str, fingerprint: str = "f", canonical: str = "c", **columns: str) -> PlanArtifact:
     schema = Schema(tuple(Column(n, t) for n, t in (columns or {"x": "INTEGER"}).items()))
-    return PlanArtifact(name, name, "select 1", canonical, schema, InferredDeps((), ()), (), (), None, fingerprint)
+    deps = InferredDeps((), ())
+    return PlanArtifact(name, name, "select 1", canonical, schema, deps, (), (), None, fingerprint, NOTHING_FOUND)
 
 
 def reading(**columns: str) -> PlanArtifact:

@@ -5,6 +5,7 @@ import pytest
 from relspec.core.problem import Code, Problem
 from relspec.core.spec import Builder, CachePolicy, Kind, Language, TaskSpec
 from relspec.core.sqlfile import sql_task
+from relspec.core.warning import WarningCode
 
 PATH = "tasks/deep/top_days.sql"
 BUILDER = Builder(Language.SQL, PATH, None)
@@ -80,3 +81,10 @@ def test_a_file_name_that_is_no_table_name_says_what_to_do() -> None:
     spec = sql_task("tasks/top-days.sql", "-- relspec: output=top_days")
     assert isinstance(spec, TaskSpec)
     assert (spec.name, spec.output) == ("top-days", "top_days")
+
+
+def test_warnings_are_allowed_by_code() -> None:
+    found = _spec("-- relspec: allow=float-sum+clock priority=2\nselect 1")
+    assert found.allow == (WarningCode.FLOAT_SUM, WarningCode.CLOCK)
+    wrong = _problem("-- relspec: allow=float-sums\nselect 1")
+    assert (wrong.message, wrong.hint) == ("allow cannot be 'float-sums'", "did you mean 'float-sum'?")

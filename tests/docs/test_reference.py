@@ -27,8 +27,9 @@ from relspec.core.errors import RelspecError
 from relspec.core.layout import Layout
 from relspec.core.problem import Code
 from relspec.core.reason import Rule
-from relspec.core.settings import GcSettings, Limits, Settings, WatchSettings
+from relspec.core.settings import GcSettings, Limits, Settings, WarningSettings, WatchSettings
 from relspec.core.spec import DEFAULT_CACHE_POLICY, Builder, CachePolicy, Kind, Language
+from relspec.core.warning import WarningCode
 from relspec.edges import config
 from relspec.edges.config import BOUNDS, read_settings
 from relspec.edges.store.database import Store
@@ -38,7 +39,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 REFERENCE = (DOCS / "reference.md").read_text()
 PAGES = sorted(DOCS.rglob("*.md"))
 #: Keys whose value is a table of its own, and keys whose inner keys are the user's names.
-APART = frozenset({"problems", "execute", "may_execute", "restore", "cut_off", "blocked"})
+APART = frozenset({"problems", "warnings", "execute", "may_execute", "restore", "cut_off", "blocked"})
 #: Keys whose value has the keys of what stands around it.
 ALIKE = frozenset({"made"})
 NAMED_BY_USERS = frozenset({"inputs", "views", "schema", "lineage", "metadata", "columns"})
@@ -122,7 +123,7 @@ def options_of(command: str) -> set[str]:
 
 def setting_names() -> set[str]:
     """All keys that `watch.toml` may have."""
-    tables = {"limits": Limits, "watch": WatchSettings, "gc": GcSettings}
+    tables = {"limits": Limits, "watch": WatchSettings, "gc": GcSettings, "warnings": WarningSettings}
     plain = {field.name for field in dataclasses.fields(Settings)} - tables.keys() - {"sources"}
     inner = {f"{table}.{field.name}" for table, kind in tables.items() for field in dataclasses.fields(kind)}
     sources = {f"sources.NAME.{field.name}" for field in msgspec.structs.fields(config._Source)}
@@ -273,8 +274,9 @@ def test_the_examples_of_a_problem_and_an_error_have_real_keys(answers: dict[str
 # Codes, rules, settings, tasks, state
 
 
-def test_every_problem_code_and_every_rule_has_a_row() -> None:
+def test_every_code_and_every_rule_has_a_row() -> None:
     assert compare(set(rows(section(REFERENCE, "Problems"), "code")), {str(code) for code in Code}) == []
+    assert compare(set(rows(section(REFERENCE, "Warnings"), "warning")), {str(code) for code in WarningCode}) == []
     assert compare(set(rows(section(REFERENCE, "Reasons"), "rule")), {str(rule) for rule in Rule}) == []
 
 

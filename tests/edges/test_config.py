@@ -8,7 +8,8 @@ import pytest
 from relspec.core.dataset import Format
 from relspec.core.errors import ConfigError
 from relspec.core.layout import Layout
-from relspec.core.settings import GcSettings, Limits, Settings, SourceSpec, WatchSettings
+from relspec.core.settings import GcSettings, Limits, Settings, SourceSpec, WarningSettings, WatchSettings
+from relspec.core.warning import WarningCode
 from relspec.edges import config
 from relspec.edges.config import read_settings
 
@@ -37,6 +38,7 @@ def test_the_documented_example_reads_as_documented(tmp_path: Path) -> None:
         limits=Limits(),
         watch=WatchSettings(ignore=("*.log",)),
         gc=GcSettings(pinned=("prices",)),
+        warnings=WarningSettings((WarningCode.FLOAT_SUM,)),
     )
 
 
@@ -51,6 +53,8 @@ def test_paths_in_the_project_become_relative_and_others_absolute(tmp_path: Path
 
 
 MISTAKES = {
+    '[warnings]\nignore = ["flot-sum"]': (2, "there is no warning 'flot-sum'; did you mean 'float-sum'?"),
+    "[warnings]\nallow = []": (2, "[warnings] has no key 'allow'; there are: ignore"),
     "task = []": (1, "there is no setting 'task'; did you mean 'tasks'?"),
     'tasks = "tasks"': (1, "tasks: expected `array`, got `str`; write a value of that type"),
     '\ntasks = [\n  "a",\n  1,\n]': (2, "tasks: expected `str`, got `int`; write a value of that type"),

@@ -13,7 +13,9 @@ from relspec.core.progress import (
     Progress,
     TaskEnded,
     TaskStarted,
+    WarningsFound,
 )
+from relspec.core.warning import TaskWarning, WarningCode
 from relspec.ui.lines import Lines
 from relspec.ui.render.page import Page
 
@@ -74,6 +76,13 @@ def test_a_problem_is_told_once_a_run_before_ready_and_again_in_the_next() -> No
     )
     first = "relspec-watch: ready: revision 7, 1 executed, 2 restored, 3 cut off, 2 problem(s) in 12 ms\n"
     assert log == amout + gone + first + gone + first.replace("2 problem", "1 problem")
+
+
+def test_a_warning_is_told_when_it_comes_and_not_with_every_run() -> None:
+    sums = TaskWarning(WarningCode.FLOAT_SUM, "daily", "tasks/daily.sql", 1, 8, "sums floats", "cast them")
+    text = "tasks/daily.sql:1:8: warning float-sum: sums floats\n  hint: cast them\n"
+    told_twice = told(*[WarningsFound(found) for found in ((sums,), (sums,), (), (sums,))])
+    assert told_twice == text + text
 
 
 def test_a_hostile_name_stays_on_its_line() -> None:

@@ -8,7 +8,17 @@ import pytest
 from rich.console import Console
 
 from relspec.core.problem import Code, Problem
-from relspec.core.progress import Action, AllReady, ChangeDetected, ProblemsFound, Progress, TaskEnded, TaskStarted
+from relspec.core.progress import (
+    Action,
+    AllReady,
+    ChangeDetected,
+    ProblemsFound,
+    Progress,
+    TaskEnded,
+    TaskStarted,
+    WarningsFound,
+)
+from relspec.core.warning import TaskWarning, WarningCode
 from relspec.ui.live import LiveView, Screen, advance, draw
 
 AMOUT = Problem(Code.UNKNOWN_COLUMN, "daily", "tasks/daily.sql", 1, 8, "no column 'amout'", "did you mean 'amount'?")
@@ -54,6 +64,12 @@ def test_problems_stay_until_a_run_without_them() -> None:
         READY_LINE.replace("0 problem", "1 problem"),
     ]
     assert drawn(advance(found, READY, 3.0)) == [READY_LINE]
+
+
+def test_warnings_are_counted_behind_the_last_run() -> None:
+    sums = TaskWarning(WarningCode.FLOAT_SUM, "daily", "tasks/daily.sql", 1, 8, "sums floats", "cast them")
+    shown = drawn(screen(WarningsFound((sums,)), READY), size=(200, 24))
+    assert shown == [f"{READY_LINE}, 1 warning (relspec-watch check)"]
 
 
 def test_before_the_first_event_it_says_that_it_builds() -> None:

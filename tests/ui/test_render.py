@@ -146,6 +146,18 @@ def test_a_check_says_that_all_is_well_or_shows_problems() -> None:
     assert check_lines({"problems": [problem()]}, PAPER)[-1] == "1 problem"
 
 
+def test_warnings_stand_below_and_do_not_make_it_wrong() -> None:
+    warning = problem(code="float-sum", message="SUM() sums floats", hint=None)
+    shown_as = problem_lines([warning], PAPER)
+    below = [shown_as[0].replace("error", "warning"), *shown_as[1:]]
+    assert check_lines({"problems": [], "warnings": [warning]}, PAPER) == [*below, "ok: no problems, 1 warning"]
+    lines = build_lines(BUILD | {"ok": True, "problems": [], "warnings": [warning]}, PAPER)
+    assert lines[4:-1] == below
+    assert lines[-1].endswith("2 cut off, 1 warning at revision 8 in 34 ms")
+    assert status_lines(STATUS | {"warnings": [warning]}, PAPER)[-4:-1] == below
+    assert explain_lines(EXPLAIN | {"warnings": [warning]}, PAPER)[-3:] == below
+
+
 def status_task(name: str, state: str, **changed: Any) -> dict[str, Any]:
     return {
         "name": name,

@@ -1,5 +1,6 @@
 """Answers commands on an open workspace: one method a command, a document each. The daemon's read side."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -12,14 +13,19 @@ from relspec.app.why import why_document
 from relspec.app.workspace import Workspace
 from relspec.core.errors import UnknownNameError
 from relspec.core.problem import Problem
+from relspec.core.progress import Action
+from relspec.core.spec import Kind
 from relspec.core.state import RunRecord, TaskState
 
 
 class Owner(Protocol):
     """Who builds: the daemon's loop, or a single command."""
 
-    async def sync(self, *, retry: bool) -> tuple[RunRecord, ...]:
-        """Wait until every save made before is taken in and built; with `retry`, the runs that nobody was told of."""
+    async def sync(self, *, retry: bool, again: frozenset[str] = frozenset()) -> tuple[RunRecord, ...]:
+        """Wait until every save made before is taken in and built; with `retry`, the runs that nobody was told of.
+
+        Tasks of `again` are executed in any case.
+        """
         ...
 
     async def collect(self, *, dry: bool) -> Collected:
@@ -65,12 +71,31 @@ class Answers:
         return exit_code(document), document
 
     async def _build(self, arguments: dict[str, Any]) -> Document:
+        asked_at = time.time()
         records = await self._sync(retry=True)
         world = self._workspace.world
+        if arguments.get("again"):
+            # Only now, with all saves taken in, do the names mean what they will.
+            again = self._again(arguments, records, asked_at)
+            records += await self._sync(retry=True, again=again) if again else ()
         scope = self._scope(arguments)
         if scope is not None:
             self._keep(tuple(_outside(record, scope) for record in records))
         return documents.build_document(world, records, self._problems(scope, arguments), scope)
+
+    def _again(self, arguments: dict[str, Any], records: Sequence[RunRecord], asked_at: float) -> frozenset[str]:
+        """The tasks to execute again: those of a view are its readers. What ran since it was asked has run again."""
+        world = self._workspace.world
+        pending, found = list(self._named(arguments.get("tasks") or ())), set()
+        while pending:
+            task = pending.pop()
+            spec = world.catalog.by_name[task]
+            if spec.kind is Kind.VIEW:
+                pending += world.graph.readers(spec.output)
+            else:
+                found.add(task)
+        ran = {t.task for r in records if r.started_at >= asked_at for t in r.tasks if t.action is Action.EXECUTED}
+        return frozenset(found - ran)
 
     async def _status(self, arguments: dict[str, Any]) -> Document:
         if arguments.get("sync"):
@@ -144,7 +169,9 @@ def scope_of(workspace: Workspace, arguments: dict[str, Any]) -> frozenset[str] 
             raise UnknownNameError("file", shown, world.tree)
         return frozenset(own | world.graph.cone(own, datasets))
     if arguments.get("tasks"):
-        return world.graph.with_upstream(map(world.task_named, arguments["tasks"]))
+        named = frozenset(map(world.task_named, arguments["tasks"]))
+        below = world.graph.cone(named, ()) if arguments.get("again") else frozenset()
+        return world.graph.with_upstream(named) | below
     return None
 
 

@@ -22,12 +22,14 @@ from relspec.app.publish import publish, published_revision
 from relspec.app.run import Run, Workshop, status_of
 from relspec.app.take_in import take_in
 from relspec.app.trouble import problems_of
+from relspec.app.warnings import warnings_of
 from relspec.app.world import World
 from relspec.core.problem import Problem
-from relspec.core.progress import Action, AllReady, ProblemsFound, Progress
+from relspec.core.progress import Action, AllReady, ProblemsFound, Progress, WarningsFound
 from relspec.core.settle import ChangeSet
 from relspec.core.spec import Language
 from relspec.core.state import RunRecord, TaskState
+from relspec.core.warning import TaskWarning
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +132,14 @@ def _rests(world: World, task: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What was asked of a build: `only` these tasks or outputs with what they need, failures to `retry`."""
+    """What was asked of a build: `only` these tasks or outputs with what they need, failures to `retry`.
+
+    Tasks of `again` execute although nothing moved.
+    """
 
     only: frozenset[str] | None = None
     retry: frozenset[str] = frozenset()
+    again: frozenset[str] = frozenset()
 
 
 #: The wish of a daemon after a save.
@@ -149,11 +155,13 @@ async def build(
     """
     started_at, started = time.time(), time.monotonic()
     compiled = await compile_changes(world, tools, session, changes)
+    again = wish.again & world.catalog.by_name.keys()
+    compiled = replace(compiled, cone=compiled.cone | world.graph.cone(again, ()))
     await tools.executions.end(lambda task: _is_obsolete(world, compiled, task))
     world.pending |= compiled.cone
     workshop = Workshop(tools.engines, session, tools.memory, tools.objects, tools.executions, tools.tell)
     digests = Digests(tools.engines, tools.memory, world.graph, world.toolchain.engine)
-    run = Run(world, workshop, digests, compiled.dirty, retry=wish.retry)
+    run = Run(world, workshop, digests, compiled.dirty, retry=wish.retry, again=again)
     try:
         await run.go(_wished(world, compiled.cone, wish))
         world.moved.clear()
@@ -166,7 +174,7 @@ async def build(
     record = _record(world, compiled, run, changes, (started_at, (time.monotonic() - started) * 1000))
     first = world.shown.revision is None
     problems = problems_of(world)
-    await _commit(world, tools, record, problems)
+    warnings = await _commit(world, tools, record, problems)
     shown = world.shown.take()
     if first or shown:
         before = published_revision(world, tools.memory)
@@ -175,13 +183,17 @@ async def build(
         world.shown.revision = world.revision
         tools.memory.set_published(world.revision, str(world.layout.root))
     tools.tell(ProblemsFound(problems))
+    tools.tell(WarningsFound(warnings))
     record = replace(record, ms=(time.monotonic() - started) * 1000)
     tools.tell(_ready(record, len(problems)))
     return BuildReport(record, problems)
 
 
 def _wished(world: World, cone: frozenset[str], wish: Wish) -> frozenset[str]:
-    return cone if wish.only is None else cone & world.graph.with_upstream(map(world.task_named, wish.only))
+    if wish.only is None:
+        return cone
+    wanted = world.graph.with_upstream(map(world.task_named, wish.only))
+    return cone & (wanted | world.graph.cone(wish.again, ()))
 
 
 def _is_obsolete(world: World, compiled: Compiled, task: str) -> bool:
@@ -219,11 +231,17 @@ def _record(world: World, compiled: Compiled, run: Run, changes: ChangeSet, time
     )
 
 
-async def _commit(world: World, tools: Tools, record: RunRecord, problems: tuple[Problem, ...]) -> None:
-    """Make everything durable: first the objects, then the state that names them."""
+async def _commit(
+    world: World, tools: Tools, record: RunRecord, problems: tuple[Problem, ...]
+) -> tuple[TaskWarning, ...]:
+    """Make everything durable: first the objects, then the state that names them. Gives the warnings that hold."""
     await asyncio.to_thread(tools.objects.sync, world.carried.objects | world.taken_objects())
-    tools.memory.commit(world.delta(record, problems))
+    warnings = warnings_of(world)
+    delta = world.delta(record, problems)
+    tools.memory.commit(delta if warnings == world.unsure.stored else replace(delta, warnings=warnings))
     world.committed()
+    world.unsure.stored = warnings
+    return warnings
 
 
 def _ready(record: RunRecord, n_problems: int) -> AllReady:

@@ -149,6 +149,7 @@ class TaskCompiler:
             udfs=udfs,
             coarse=analysed.coarse,
             fingerprint=fingerprint_of(spec.output, analysed.canonical, analysed.schema, inputs, udfs),
+            repeatability=analysed.repeatability,
         )
         return plan, () if built is None else built.files
 

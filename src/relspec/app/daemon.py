@@ -45,10 +45,14 @@ class Hinted:
 
 @dataclass(frozen=True, slots=True)
 class SyncRequested:
-    """Somebody waits until all is taken in; `retry` asks for another try of what the machine made fail."""
+    """Somebody waits until all is taken in.
+
+    `retry` asks for another try of what the machine made fail, `again` for tasks to be executed in any case.
+    """
 
     done: "asyncio.Future[tuple[RunRecord, ...]]"
     retry: bool
+    again: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,8 @@ class Daemon:
         self._collecting: list[CollectRequested] = []
         self._busy_at = time.monotonic()
         self._retry = False
+        self._again_wanted: frozenset[str] = frozenset()
+        self._again_building: frozenset[str] = frozenset()
         self._records: list[RunRecord] = []
         self._first_done = False
         self._held_since: float | None = None
@@ -126,14 +132,14 @@ class Daemon:
         noted.set()
         self.stop()
 
-    async def sync(self, *, retry: bool) -> tuple[RunRecord, ...]:
+    async def sync(self, *, retry: bool, again: frozenset[str] = frozenset()) -> tuple[RunRecord, ...]:
         """Wait until every save before this call is taken in and built; the runs since the last one who asked.
 
-        With `retry` the answer is taken: the next who asks gets what came after.
+        With `retry` the answer is taken: the next who asks gets what came after. Tasks of `again` execute in any case.
         """
         await self._watcher.barrier()
         done: asyncio.Future[tuple[RunRecord, ...]] = asyncio.get_running_loop().create_future()
-        self._events.put_nowait(SyncRequested(done, retry))
+        self._events.put_nowait(SyncRequested(done, retry, again))
         return await done
 
     async def collect(self, *, dry: bool) -> Collected:
@@ -179,6 +185,7 @@ class Daemon:
             case SyncRequested():
                 self._waiting.append(event)
                 self._retry |= event.retry
+                self._again_wanted |= event.again
             case CollectRequested():
                 self._collecting.append(event)
             case BuildEnded():
@@ -195,8 +202,8 @@ class Daemon:
             await self._look()
         idle = self._build is None and self._gathered is None
         first = idle and not self._first_done
-        again = self._retry and self._build is None
-        if self._changes or first or again:
+        asked = self._build is None and (self._retry or self._again_wanted)
+        if self._changes or first or asked:
             await self._start()
         elif idle and not self._is_held():
             self._answer()
@@ -235,15 +242,17 @@ class Daemon:
         changes = self._changes
         if self._build is not None:
             changes = self._building.merged(changes)
+            self._again_wanted |= self._again_building
             await self._supersede()
         world = self._workspace.world
         retry = worth_another_try(world) if self._retry else frozenset()
         self._retry = False
-        if self._first_done and not changes and not retry and not world.look_again:
+        again, self._again_wanted = self._again_wanted, frozenset()
+        if self._first_done and not changes and not retry and not again and not world.look_again:
             return self._answer() if self._gathered is None else None
-        self._changes, self._building = _NO_CHANGES, changes
+        self._changes, self._building, self._again_building = _NO_CHANGES, changes, again
         world.unsettled |= retry
-        self._build = asyncio.create_task(self._workspace.build(changes, Wish(retry=retry)))
+        self._build = asyncio.create_task(self._workspace.build(changes, Wish(retry=retry, again=again)))
         self._build.add_done_callback(lambda _: self._events.put_nowait(BuildEnded()))
         return None
 

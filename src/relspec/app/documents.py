@@ -3,13 +3,15 @@
 Documents are made from the world and from recorded reasons; nothing is decided here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
 from relspec.app.gc import Collected
 from relspec.app.run import Run
 from relspec.app.trouble import problems_of
+from relspec.app.warnings import warnings_of
 from relspec.app.world import World
 from relspec.core.graph import EVIDENCE, REQUIRES, TASK
 from relspec.core.problem import Problem
@@ -18,6 +20,7 @@ from relspec.core.reason import Reason
 from relspec.core.spec import TaskSpec
 from relspec.core.state import RunRecord, TaskState, TaskStatus
 from relspec.core.sweep import ClaimKind, Why
+from relspec.core.warning import TaskWarning
 
 Document = dict[str, Any]
 
@@ -33,6 +36,15 @@ def problem_document(problem: Problem) -> Document:
         "message": problem.message,
         "hint": problem.hint,
     }
+
+
+def warning_document(warning: TaskWarning) -> Document:
+    """One warning."""
+    return {field.name: getattr(warning, field.name) for field in fields(warning)} | {"code": str(warning.code)}
+
+
+def _warnings(world: World, scope: Collection[str] | None) -> list[Document]:
+    return [warning_document(w) for w in warnings_of(world) if scope is None or w.task in scope]
 
 
 def build_document(
@@ -62,6 +74,7 @@ def build_document(
         "blocked": sorted({*by_action[Action.BLOCKED], *_still(world, TaskState.BLOCKED, scope)}),
         "failed": sorted({*by_action[Action.FAILED], *_still(world, TaskState.FAILED, scope)}),
         "problems": listed,
+        "warnings": _warnings(world, scope),
     }
 
 
@@ -86,6 +99,7 @@ def status_document(world: World, pid: int | None, tasks: Sequence[str]) -> Docu
         "revision": world.revision,
         "tasks": [_status_line(world, world.catalog.by_name[name]) for name in names],
         "problems": [problem_document(p) for p in problems_of(world) if not tasks or p.task in tasks],
+        "warnings": _warnings(world, tasks or None),
     }
 
 
@@ -159,6 +173,7 @@ def explain_document(world: World, task: str) -> Document:
     problems = [problem_document(p) for p in problems_of(world) if p.task == task]
     head: Document = {"task": task, "output": spec.output, "kind": str(spec.kind)}
     place: Document = {"path": spec.builder.path, "line": spec.line, "problems": problems}
+    place |= {"warnings": _warnings(world, {task})}
     if plan is None:
         empty: Document = {"sql": None, "inputs": {}, "views": {}, "schema": {}, "lineage": {}, "fingerprint": None}
         return head | empty | {"coarse": None, "metadata": {}} | place
@@ -232,4 +247,5 @@ def check_document(world: World, recompiled: Iterable[str], scope: frozenset[str
         "tasks": len(world.catalog.by_name),
         "recompiled": sorted(recompiled),
         "problems": [problem_document(p) for p in problems],
+        "warnings": _warnings(world, scope),
     }

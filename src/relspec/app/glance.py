@@ -24,6 +24,8 @@ def status(layout: Layout, tasks: list[str]) -> tuple[int, Document]:
             raise UnknownNameError("task", task, names)
     rows = [r for r in seen.statuses if not tasks or r["name"] in tasks or r["output"] in tasks]
     problems = [{k: p[k] for k in _PROBLEM_KEYS} for p in seen.problems if not tasks or p["task"] in tasks]
+    named = {r["name"] for r in rows}
+    warnings = [{k: w[k] for k in _PROBLEM_KEYS} for w in seen.warnings if not tasks or w["task"] in named]
     lines = [_line(row, seen.stale.get(row["name"])) for row in rows]
     broken = any(line["state"] in {"blocked", "failed"} for line in lines)
     document = {
@@ -31,6 +33,7 @@ def status(layout: Layout, tasks: list[str]) -> tuple[int, Document]:
         "revision": seen.revision,
         "tasks": lines,
         "problems": problems,
+        "warnings": warnings,
     }
     return int(bool(problems) or broken), document
 

@@ -57,8 +57,8 @@ class _Once:
         self._arguments = arguments
         self._builds = build
 
-    async def sync(self, *, retry: bool) -> tuple[RunRecord, ...]:
-        """Build, or compile, everything that changed since the last look."""
+    async def sync(self, *, retry: bool, again: frozenset[str] = frozenset()) -> tuple[RunRecord, ...]:
+        """Build, or compile, everything that changed since the last look; a second time there is `again` to execute."""
         workspace = self._workspace
         if not self._builds:
             compiled = await workspace.compile(self._changes)
@@ -66,8 +66,9 @@ class _Once:
             return (RunRecord(0, workspace.world.revision, 0.0, 0.0, (), tuple(sorted(compiled.recompiled)), ()),)
         tasks = self._arguments.get("tasks") or ()
         world = workspace.world
-        again = worth_another_try(world) if retry else frozenset()
-        records = [(await workspace.build(self._changes, Wish(frozenset(tasks) or None, again))).record]
+        failed = worth_another_try(world) if retry else frozenset()
+        changes, self._changes = self._changes, ChangeSet((), (), ())
+        records = [(await workspace.build(changes, Wish(frozenset(tasks) or None, failed, again))).record]
         while world.look_again and len(records) < _LOOKS_MAX:
             changes = ChangeSet((), tuple(sorted(world.look_again)), ()).merged(await workspace.look_all())
             records.append((await workspace.build(changes, Wish(frozenset(tasks) or None))).record)

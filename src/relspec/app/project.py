@@ -31,9 +31,14 @@ class Project:
             raise ConfigError(f"{directory} is not a directory")
         return cls(Layout(root))
 
-    def build(self, tasks: Sequence[str] = ()) -> Document:
-        """Build and wait; the document of `build --json`. With a daemon, it does the work."""
-        return self._answered("build", {"tasks": list(tasks), "file": None})
+    def build(self, tasks: Sequence[str] = (), *, again: bool = False) -> Document:
+        """Build and wait; the document of `build --json`. With a daemon, it does the work.
+
+        `again` executes the named tasks although nothing moved.
+        """
+        if again and not tasks:
+            raise ConfigError("again=True executes tasks that are named: name at least one")
+        return self._answered("build", {"tasks": list(tasks), "file": None, "again": again})
 
     def status(self, tasks: Sequence[str] = (), *, sync: bool = False) -> Document:
         """The document of `status --json`; `sync` first waits until every save made before is taken in."""

@@ -51,7 +51,8 @@ class Workshop:
 class Run:
     """One pass over a cone. With `dry` nothing executes and nothing in the world changes.
 
-    A task that is not `dirty` and has nothing new above it is cut off without a look at its digests.
+    A task that is not `dirty` and has nothing new above it is cut off without a look at its digests. Tasks of `again`
+    execute whatever their keys say.
     """
 
     world: World
@@ -60,6 +61,7 @@ class Run:
     dirty: frozenset[str]
     dry: bool = False
     retry: frozenset[str] = frozenset()
+    again: frozenset[str] = frozenset()
     results: dict[str, RunTask] = field(default_factory=dict)
     memo: list[MemoRow] = field(default_factory=list)
     made: set[str] = field(default_factory=set)
@@ -113,7 +115,7 @@ class Run:
             said = ((u, f"{u} is broken upstream") for u in broken)
             reasons = tuple(Reason(Rule.UPSTREAM_BROKEN, because, self._output_of(u)) for u, because in said)
             return self._rest(spec, Action.BLOCKED, reasons)
-        if task not in self.dirty and not self._moved_above(task):
+        if task not in self.dirty | self.again and not self._moved_above(task):
             return self._rest(spec, Action.CUT_OFF, self._quiet_above(task))
         if spec.kind is Kind.VIEW:
             if not self.dry and spec.output.lower() in self.world.outputs:
@@ -142,11 +144,13 @@ class Run:
         now = Basis(key, plan.fingerprint, self.world.toolchain.engine, edges)
         output = self.world.outputs.get(plan.output.lower())
         before = output.basis if output is not None and output.task == spec.name else None
-        # What was remembered before the policy became `none` is not to be seen again.
-        memo = None if spec.cache_policy is CachePolicy.NONE else self.workshop.memory.remembered(key)
+        # What was remembered before the policy became `none` is not to be seen again, nor what was true at a moment.
+        forgotten = spec.cache_policy is CachePolicy.NONE or plan.repeatability.reads_clock
+        memo = None if forgotten else self.workshop.memory.remembered(key)
         has = output is not None and self.workshop.objects.has(output.content)
         remembered = memo is not None and self.workshop.objects.has(memo.output.content)
-        decision = decide(plan, now, Past(before, has, remembered, self._stirred(plan)))
+        past = Past(before, has, remembered, self._stirred(plan), asked_again=spec.name in self.again)
+        decision = decide(plan, now, past)
         if decision.action is Action.RESTORED and memo is not None:
             self._take(spec, memo.output, decision)
         elif decision.action is Action.CUT_OFF:
@@ -163,7 +167,7 @@ class Run:
             return self._rest(spec, Action.FAILED, (Reason(Rule.OWN_PROBLEM, failure[1].message),))
         if self.dry:
             return self._rest(spec, Action.EXECUTED, decision.reasons)
-        request = self._request(spec, plan, inputs)
+        request = self._request(spec, plan, inputs, now.key)
         runner = self.workshop.session if plan.udfs else self.workshop.engines
         self.workshop.tell(TaskStarted(spec.name))
         self.world.running[spec.name] = time.time()
@@ -182,7 +186,7 @@ class Run:
             return self._rest(spec, Action.FAILED, (Reason(Rule.OWN_PROBLEM, answer.message),), ms)
         return self._made(spec, plan, request, answer, (now, decision, ms))
 
-    def _request(self, spec: TaskSpec, plan: PlanArtifact, inputs: dict[str, Dataset]) -> Execute:
+    def _request(self, spec: TaskSpec, plan: PlanArtifact, inputs: dict[str, Dataset], key: str) -> Execute:
         layout = self.world.layout
         probe = Dataset(plan.output, plan.schema, ())
         return Execute(
@@ -196,6 +200,7 @@ class Run:
             udfs=plan.udfs,
             objects=str(layout.objects),
             temporary=str(layout.temporary),
+            key=key,
         )
 
     def _made(

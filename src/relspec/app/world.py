@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from relspec.app.incumbents import with_incumbents
 from relspec.app.lost import rebased
-from relspec.app.notes import Carried, Notes
+from relspec.app.notes import Carried, Notes, Unsure
 from relspec.app.registry import registry_of
 from relspec.app.shown import Form, Shown
 from relspec.core.dataset import Dataset
@@ -25,23 +25,17 @@ from relspec.core.schema import Schema
 from relspec.core.settings import Settings
 from relspec.core.sources import SourceFiles
 from relspec.core.spec import Kind, TaskCatalog, TaskSpec, catalog_of
-from relspec.core.state import (
-    Delta,
-    DigestRow,
-    MemoRow,
-    Output,
-    RunRecord,
-    Saved,
-    SourceState,
-    TaskStatus,
-)
+from relspec.core.state import Delta, DigestRow, MemoRow, Output, RunRecord, Saved, SourceState, TaskStatus
 from relspec.core.toolchain import Toolchain
 from relspec.core.tree import FileEntry
 from relspec.core.work import Extracted, ExtractorSpec, Loaded, LoadFailed
 
 
 class World:
-    """Everything that the daemon knows. `unsettled` are tasks that no run has brought to rest yet."""
+    """Everything that the daemon knows. `unsettled` are tasks that no run has brought to rest yet.
+
+    `unsure` knows those whose plans have findings.
+    """
 
     def __init__(self, layout: Layout, settings: Settings, saved: Saved, toolchain: Toolchain) -> None:
         self.layout = layout
@@ -49,8 +43,7 @@ class World:
         self.registry = registry_of(settings, {})
         self.toolchain = toolchain
         self.retooled = saved.toolchain != toolchain.whole
-        self.revision = saved.revision
-        self.run = saved.run
+        self.revision, self.run = saved.revision, saved.run
         self.tree: dict[str, FileEntry] = dict(saved.files)
         self.modules: dict[str, Loaded | LoadFailed] = {}
         self.troubled_modules: set[str] = set()
@@ -77,6 +70,7 @@ class World:
         self.notes = Notes()
         self.carried = Carried()
         self.shown = Shown(self._form)
+        self.unsure = Unsure({t for t, plan in self.plans.items() if plan.repeatability.findings})
         self.graph = TaskGraph()
         self.catalog = TaskCatalog({}, {}, ())
         self.misdeclared: dict[str, Problem] = {}
@@ -256,6 +250,7 @@ class World:
         """Set the plan of a task and its edges; a cycle that this would close becomes a problem of every task on it."""
         self.plans[plan.task] = plan
         self.notes.plans.add(plan.task)
+        self.unsure.put(plan)
         self._connect(plan)
 
     def put_output(self, name: str, output: Output | None) -> None:
@@ -300,6 +295,7 @@ class World:
         self.graph.remove(task)
         self.unsettled.discard(task)
         self.recompilations.pop(task, None)
+        self.unsure.tasks.discard(task)
         self.failures.pop(task, None)
         if plan is not None and self.producer(plan.output) is None:
             self.put_output(plan.output, None)

@@ -35,17 +35,20 @@ class Past:
 
     `basis` is that of its current object, `None` when it never ran. `has_output`: that object is in the store.
     `remembered`: the memo holds the key that it would have now. `stirred`: inputs that were made or read anew, whether
-    or not anything of them moved.
+    or not anything of them moved. `asked_again`: somebody wants it executed in any case.
     """
 
     basis: Basis | None
     has_output: bool
     remembered: bool
     stirred: frozenset[str] = frozenset()
+    asked_again: bool = False
 
 
 def decide(plan: PlanArtifact, now: Basis, past: Past) -> Decision:
     """Compare what a task's current object rests on with what it would rest on now."""
+    if past.asked_again:
+        return Decision(Action.EXECUTED, (Reason(Rule.ASKED_AGAIN, "somebody asked to execute it again"),))
     if past.basis is not None and past.has_output and past.basis.key == now.key:
         because = "its plan and the columns that it requires of its inputs are as they were"
         return Decision(Action.CUT_OFF, (Reason(Rule.SAME_KEY, because), *_same_edges(plan, past)))

@@ -12,8 +12,9 @@ from typing import TypeVar
 
 from relspec.core.spec import DEFAULT_CACHE_POLICY, Builder, CachePolicy, Kind, TaskSpec
 from relspec.core.suggest import closest
+from relspec.core.warning import WarningCode
 
-OPTIONS = ("name", "output", "kind", "cache_policy", "priority")
+OPTIONS = ("name", "output", "kind", "cache_policy", "priority", "allow")
 #: An output becomes a file name with a suffix, and file systems stop at 255 bytes.
 NAME_LENGTH_MAX = 120
 #: The name of a relation that the published DuckDB file uses for itself.
@@ -47,11 +48,14 @@ def declare(options: Mapping[str, object], default: str, builder: Builder, line:
     policy = _choice(CachePolicy, "cache_policy", options.get("cache_policy", DEFAULT_CACHE_POLICY[kind]))
     if isinstance(policy, Fault):
         return policy
+    allow = _allowed(options.get("allow", ()))
+    if isinstance(allow, Fault):
+        return allow
     fault = _clash(kind, policy) or wrong_output(output)
     if fault is not None:
         return fault
     assert isinstance(priority, int)
-    return TaskSpec(str(name), str(output), kind, policy, priority, builder, line)
+    return TaskSpec(str(name), str(output), kind, policy, priority, builder, line, allow)
 
 
 def wrong_output(output: object) -> Fault | None:
@@ -99,6 +103,20 @@ def _choice(choices: type[Choice], option: str, value: object) -> Choice | Fault
     near = closest(value, known) if isinstance(value, str) else None
     hint = f"did you mean {near!r}?" if near else f"it is one of {', '.join(known)}"
     return Fault(option, f"{option} cannot be {value!r}", hint)
+
+
+def _allowed(value: object) -> tuple[WarningCode, ...] | Fault:
+    """Read codes of warnings: one text with `+` between them (commas part options), or several texts."""
+    words = value.split("+") if isinstance(value, str) else value
+    if not isinstance(words, (list, tuple)):
+        return Fault("allow", f"allow must be codes of warnings, not {value!r}", 'write allow="float-sum"')
+    found = []
+    for word in words:
+        code = _choice(WarningCode, "allow", word)
+        if isinstance(code, Fault):
+            return code
+        found.append(code)
+    return tuple(found)
 
 
 def _clash(kind: Kind, policy: CachePolicy) -> Fault | None:

@@ -10,7 +10,7 @@ Never done here: types and errors of SQL; the engine's binder knows those.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -19,18 +19,23 @@ from sqlglot.schema import MappingSchema
 
 from relspec.core.canonical import canonical_digest, plain_digest
 from relspec.core.doubt import doubt_after, doubt_before, doubt_of_mentions, prepare
+from relspec.core.floats import Floats
 from relspec.core.inline import executable, inline
 from relspec.core.lineage import Needs
 from relspec.core.losses import lost_literals, lost_names
+from relspec.core.places import Places
 from relspec.core.plan import LineageRow
 from relspec.core.precedence import is_doubtful
 from relspec.core.problem import Code
 from relspec.core.query import Query, QueryTrouble, parse_query, place_of
+from relspec.core.repeatable import Repeatable
 from relspec.core.schema import Schema
 from relspec.core.scopes import Around, Relation, Scopes
 from relspec.core.stars import straighten, unfold
 from relspec.core.suggest import closest
+from relspec.core.unproved import plain_findings
 from relspec.core.uses import CoarseError
+from relspec.core.warning import UNKNOWN, Repeatability, WarningCode
 from relspec.core.work import ViewQuery
 
 # On shapes that it does not expect, the optimiser trips over its own assumptions instead of saying so.
@@ -47,6 +52,7 @@ class Inference:
     `sql` is what executes. `canonical` is the digest of the canonical form. `inputs` are stored datasets with the
     columns required of each (none: only the number of rows counts); `views` the inlined views with the columns used.
     `lineage` has a row for each output. `coarse` says why the analysis fell back to whole tables, or is `None`.
+    `repeatability` says how far the rows that are read determine the result.
     """
 
     sql: str
@@ -55,6 +61,7 @@ class Inference:
     views: tuple[Use, ...]
     lineage: tuple[LineageRow, ...]
     coarse: str | None
+    repeatability: Repeatability
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +127,24 @@ def _precise(subject: _Subject, sql: str, outputs: Schema) -> Inference:
         views=_views(subject, scopes, needs),
         lineage=_lineage(subject, needs, root, outputs),
         coarse=None,
+        repeatability=_repeatability(subject, scopes, needs, (root, outputs)),
     )
+
+
+def _repeatability(subject: _Subject, scopes: Scopes, needs: Needs, whole: tuple[Relation, Schema]) -> Repeatability:
+    types = {name: tuple(c.type for c in subject.schemas[name].columns) for name in scopes.bases}
+    repeatable = Repeatable(scopes, needs, Floats(scopes, types), Places(subject.query))
+    return Repeatability(repeatable.findings(), repeatable.uniqueness(whole[0], _lower_names(whole[1])))
+
+
+def _plain_repeatability(subject: _Subject, sql: str) -> Repeatability:
+    """Find what needs no proof; in views only the clock, which decides what becomes of the result."""
+    own = plain_findings(_parsed(subject.query.text).tree, Places(subject.query))
+    executed = _parsed(sql)
+    clocks = (f for f in plain_findings(executed.tree, Places(executed)) if f.code is WarningCode.CLOCK)
+    clock = next(clocks, None) if not any(f.code is WarningCode.CLOCK for f in own) else None
+    inlined = () if clock is None else (replace(clock, line=None, column=None, inlined=True),)
+    return Repeatability((*own, *inlined), UNKNOWN)
 
 
 def _trusted(subject: _Subject, sql: str) -> tuple[exp.Expr, bool]:
@@ -217,10 +241,14 @@ def _view_columns(view: ViewQuery, positions: Iterable[int]) -> tuple[str, ...]:
 
 def _read(sql: str) -> list[str]:
     """Find the stored datasets in the executable text, those that come with views too."""
-    executed = parse_query(sql)
-    # What we spliced together parses, since its pieces did: the tree may be spent by now, so the text is read again.
-    assert not isinstance(executed, QueryTrouble)
-    return sorted({m.name.lower() for m in executed.mentions})
+    return sorted({m.name.lower() for m in _parsed(sql).mentions})
+
+
+def _parsed(sql: str) -> Query:
+    """Read a text again that was read before, or that was spliced from such: a tree may be spent by now."""
+    query = parse_query(sql)
+    assert not isinstance(query, QueryTrouble)
+    return query
 
 
 def _plain(subject: _Subject, sql: str) -> str:
@@ -260,4 +288,5 @@ def _coarse(subject: _Subject, sql: str, outputs: Schema, reason: str) -> Infere
         views=views,
         lineage=tuple((c.name, pairs) for c in outputs.columns),
         coarse=reason,
+        repeatability=_plain_repeatability(subject, sql),
     )

@@ -38,6 +38,10 @@ class Needs:
         """Give the needed positions of a relation in order."""
         return tuple(sorted(self._marks.get(id(relation), ())))
 
+    def reaches(self, relation: Relation) -> bool:
+        """Whether the rows of a relation count at all."""
+        return id(relation) in self._marks
+
     def _want(self, relation: Relation, position: int) -> None:
         self._reach(relation)
         marks = self._marks[id(relation)]

@@ -10,6 +10,7 @@ from relspec.core.digest import digest_of
 from relspec.core.problem import Problem
 from relspec.core.schema import Column, Schema
 from relspec.core.spec import TaskSpec
+from relspec.core.warning import Repeatability
 
 #: One output column with the (dataset, column) pairs that it is made of.
 LineageRow = tuple[str, tuple[tuple[str, str], ...]]
@@ -61,7 +62,7 @@ class PlanArtifact:
 
     `sql` is what executes: the query as written, with tables as `main.<dataset>` and views inlined.
     `canonical` is the digest of our canonical form. `coarse` says why lineage fell back to whole tables, or is `None`.
-    `schema` is the schema of the stored output.
+    `schema` is the schema of the stored output. `repeatability` says how far the inputs determine the result.
     """
 
     task: str
@@ -74,6 +75,7 @@ class PlanArtifact:
     udfs: tuple[Udf, ...]
     coarse: str | None
     fingerprint: str
+    repeatability: Repeatability
 
 
 PlanCatalog = Mapping[str, PlanArtifact]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from relspec.core.problem import Problem
+from relspec.core.warning import TaskWarning
 
 
 class Action(StrEnum):
@@ -48,6 +49,13 @@ class ProblemsFound:
 
 
 @dataclass(frozen=True, slots=True)
+class WarningsFound:
+    """All warnings that hold now, new or old, before the end of the run."""
+
+    warnings: tuple[TaskWarning, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AllReady:
     """The run is committed and published; nothing of it is reported after this."""
 
@@ -69,4 +77,4 @@ class Freed:
     bytes: int
 
 
-Progress = ChangeDetected | TaskStarted | TaskEnded | ProblemsFound | AllReady | Freed
+Progress = ChangeDetected | TaskStarted | TaskEnded | ProblemsFound | WarningsFound | AllReady | Freed

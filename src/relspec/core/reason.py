@@ -16,6 +16,7 @@ class Rule(StrEnum):
     TOOL_MOVED = "tool-moved"
     ENGINE_MOVED = "engine-moved"
     OUTPUT_MISSING = "output-missing"
+    ASKED_AGAIN = "asked-again"
     UPSTREAM_RUNS = "upstream-runs"
     KNOWN_KEY = "known-key"
     SAME_KEY = "same-key"

@@ -138,6 +138,7 @@ class Scopes:
         self.bases: set[str] = set()
         self.views: list[Selection | Combination] = []
         self.selections: list[Selection] = []
+        self.combinations: list[Combination] = []
         self.readers: dict[int, int] = {}
 
     def relation(self, query: exp.Expr) -> Relation:
@@ -211,6 +212,7 @@ class Scopes:
         if any(self.uses(node.args[key]).queries for key in ("order", "limit", "offset") if node.args.get(key)):
             raise CoarseError("a subquery after a set operation is not understood")
         combination = Combination(node, left, right, left.names)
+        self.combinations.append(combination)
         self._mark_view(combination)
         return combination
 

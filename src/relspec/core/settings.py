@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from relspec.core.dataset import Format
+from relspec.core.warning import WarningCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,13 @@ class GcSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WarningSettings:
+    """Which warnings nobody wants to hear of, by code."""
+
+    ignore: tuple[WarningCode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of `watch.toml`. Folders are relative to the project; `entry_points` turns discovery in packages on."""
 
@@ -67,4 +75,5 @@ class Settings:
     limits: Limits = Limits()
     watch: WatchSettings = WatchSettings()
     gc: GcSettings = GcSettings()
+    warnings: WarningSettings = WarningSettings()
     timezone: str = "UTC"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from relspec.core.problem import Code, Problem
+from relspec.core.warning import WarningCode
 
 
 class Kind(StrEnum):
@@ -51,7 +52,10 @@ class Builder:
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """One declared task. `path` of the builder is relative to the project; `line` is where the definition starts."""
+    """One declared task. `path` of the builder is relative to the project; `line` is where the definition starts.
+
+    `allow` are the warnings that are known of it and not to be told.
+    """
 
     name: str
     output: str
@@ -60,6 +64,7 @@ class TaskSpec:
     priority: int
     builder: Builder
     line: int
+    allow: tuple[WarningCode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from relspec.core.schema import Schema
 from relspec.core.settings import SourceSpec
 from relspec.core.spec import CachePolicy, Kind
 from relspec.core.tree import FileEntry
+from relspec.core.warning import TaskWarning
 from relspec.core.work import Extracted, Intaken, Loaded, LoadFailed
 
 
@@ -160,7 +161,7 @@ class ExtractionRow:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What one commit changes. In a mapping, `None` deletes; `problems` replaces all of them, `None` leaves them.
+    """What one commit changes. In a mapping, `None` deletes; `problems` and `warnings` replace all; `None` leaves.
 
     `toolchain` is set by the first commit of another toolchain, when all that it must look at anew has been.
     """
@@ -173,6 +174,7 @@ class Delta:
     outputs: Mapping[str, Output | None] = field(default_factory=dict)
     statuses: Mapping[str, TaskStatus | None] = field(default_factory=dict)
     problems: tuple[Problem, ...] | None = None
+    warnings: tuple[TaskWarning, ...] | None = None
     memo: tuple[MemoRow, ...] = ()
     digests: tuple[DigestRow, ...] = ()
     extractions: tuple[ExtractionRow, ...] = ()

@@ -12,6 +12,7 @@ from relspec.core.plan import FileUse, LineageRow, Requirement, Udf
 from relspec.core.problem import Problem
 from relspec.core.schema import Column, Schema
 from relspec.core.spec import TaskSpec
+from relspec.core.warning import Repeatability
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class Analysed:
     views: tuple[Requirement, ...]
     lineage: tuple[LineageRow, ...]
     coarse: str | None
+    repeatability: Repeatability
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,8 @@ class Execute:
 
     `path` and `line` place a problem. `schema` is the stored output schema; the engine casts to it and checks it.
     `column_sets` are what consumers require of the output: their bags come back with the answer. `udfs` name
-    functions that the executing process has to know.
+    functions that the executing process has to know. `key` is that of the execution: what the query draws by chance is
+    drawn from it.
     """
 
     task: str
@@ -138,6 +141,7 @@ class Execute:
     udfs: tuple[Udf, ...]
     objects: str
     temporary: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True)

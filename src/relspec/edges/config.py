@@ -34,6 +34,9 @@
     keep_runs = 1000             # so many runs stay for `why`
     pinned = ["prices"]          # outputs of which everything is remembered
 
+    [warnings]
+    ignore = ["float-sum"]       # codes of warnings that nobody wants to hear of
+
 Folders and patterns are relative to the project or absolute; what lies in the project is always shown relative. Each
 message names the line, the value and what to do. Nothing is guessed: an unknown key is an error, never ignored.
 """
@@ -51,8 +54,9 @@ from relspec.core.dataset import Format
 from relspec.core.declaration import wrong_output
 from relspec.core.errors import ConfigError
 from relspec.core.layout import Layout
-from relspec.core.settings import GcSettings, Limits, Settings, SourceSpec, WatchSettings
+from relspec.core.settings import GcSettings, Limits, Settings, SourceSpec, WarningSettings, WatchSettings
 from relspec.core.suggest import closest
+from relspec.core.warning import WarningCode
 
 #: Lowest and highest allowed value by table and key.
 BOUNDS: Mapping[tuple[str, str], tuple[float, float]] = {
@@ -73,11 +77,12 @@ FILE_BYTES_MAX = 1 << 20
 _SOURCE_NAME = re.compile(r"[^\W\d][\w.\-]{0,127}")
 _PLACE = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<place>.*)`)?", re.DOTALL)
 _KEYS: Mapping[str, frozenset[str]] = {
-    "": frozenset({"tasks", "data", "timezone", "entry_points", "sources", "limits", "watch", "gc"}),
+    "": frozenset({"tasks", "data", "timezone", "entry_points", "sources", "limits", "watch", "gc", "warnings"}),
     "source": frozenset({"files", "format", "types"}),
     "limits": frozenset(Limits.__dataclass_fields__),
     "watch": frozenset(WatchSettings.__dataclass_fields__),
     "gc": frozenset(GcSettings.__dataclass_fields__),
+    "warnings": frozenset(WarningSettings.__dataclass_fields__),
 }
 
 
@@ -85,6 +90,10 @@ class _Source(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     files: str
     format: str | None = None
     types: dict[str, str] = {}
+
+
+class _Warnings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    ignore: tuple[str, ...] = ()
 
 
 class _Project(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -95,6 +104,7 @@ class _Project(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     limits: Limits = Limits()
     watch: WatchSettings = WatchSettings()
     gc: GcSettings = GcSettings()
+    warnings: _Warnings = _Warnings()
     sources: dict[str, Any] = {}
 
 
@@ -123,7 +133,7 @@ class _Document:
 
     def settings(self) -> Settings:
         self._check_keys("", (), self._tables)
-        for table in ("limits", "watch", "gc"):
+        for table in ("limits", "watch", "gc", "warnings"):
             self._check_keys(table, (table,), self._table(table))
         project: _Project = self._convert(self._tables, _Project, ())
         self._check_bounds(project)
@@ -137,6 +147,7 @@ class _Document:
             limits=project.limits,
             watch=project.watch,
             gc=project.gc,
+            warnings=WarningSettings(tuple(self._code(code) for code in project.warnings.ignore)),
             timezone=project.timezone,
         )
 
@@ -193,6 +204,14 @@ class _Document:
             near = closest(name, zoneinfo.available_timezones())
             guess = f"did you mean {near!r}?" if near else 'write a name like "Europe/Berlin"'
             self._refuse(("timezone",), f"timezone {name!r} is unknown; {guess}")
+
+    def _code(self, code: str) -> WarningCode:
+        try:
+            return WarningCode(code)
+        except ValueError:
+            near = closest(code, [known.value for known in WarningCode])
+            guess = f"did you mean {near!r}?" if near else f"there are: {', '.join(WarningCode)}"
+            self._refuse(("warnings", "ignore"), f"warnings.ignore: there is no warning {code!r}; {guess}")
 
     def _folder(self, key: str, folder: str) -> str:
         path = self._path((key,), folder)

@@ -5,7 +5,7 @@ Two sentences are a contract with scripts that wait for them:
     relspec-watch: change detected: 2 file(s): tasks/a.sql, tasks/b.sql
     relspec-watch: ready: revision 7, 2 executed, 0 restored, 1 cut off, 0 problem(s) in 34 ms
 
-Problems stand before the `ready` of their run, never after it, and each once a run.
+Problems stand before the `ready` of their run, never after it, and each once a run. A warning is told once.
 """
 
 from typing import TextIO, assert_never
@@ -20,9 +20,11 @@ from relspec.core.progress import (
     Progress,
     TaskEnded,
     TaskStarted,
+    WarningsFound,
 )
+from relspec.core.warning import TaskWarning
 from relspec.ui.render.page import Page
-from relspec.ui.render.problems import document_of, problem_lines
+from relspec.ui.render.problems import document_of, problem_lines, warning_lines
 from relspec.ui.render.text import counted, duration, escape, size
 
 NAMES_MAX = 5
@@ -35,6 +37,7 @@ class Lines:
         self._stream = stream
         self._page = page
         self._told: set[Problem] = set()
+        self._warned: frozenset[TaskWarning] = frozenset()
         self._deaf = False
 
     def __call__(self, event: Progress) -> None:
@@ -49,7 +52,7 @@ class Lines:
             # `daemon | head`: whoever read the log left, and the tables stay fresh without a log.
             self._deaf = True
 
-    def _lines(self, event: Progress) -> list[str]:
+    def _lines(self, event: Progress) -> list[str]:  # noqa: PLR0911 one line an event
         match event:
             case ChangeDetected(paths):
                 return [changed_line(paths)]
@@ -59,6 +62,8 @@ class Lines:
                 return [ended_line(event)]
             case ProblemsFound(problems):
                 return self._new_problems(problems)
+            case WarningsFound(warnings):
+                return self._new_warnings(warnings)
             case AllReady():
                 self._told.clear()
                 return [ready_line(event)]
@@ -71,6 +76,12 @@ class Lines:
         new = [problem for problem in dict.fromkeys(problems) if problem not in self._told]
         self._told.update(new)
         return problem_lines([document_of(problem) for problem in new], self._page)
+
+    def _new_warnings(self, warnings: tuple[TaskWarning, ...]) -> list[str]:
+        """Warnings stay for long, so each is told when it comes, and not with every save."""
+        new = [warning for warning in warnings if warning not in self._warned]
+        self._warned = frozenset(warnings)
+        return warning_lines([document_of(warning) for warning in new], self._page)
 
 
 def changed_line(paths: tuple[str, ...]) -> str:

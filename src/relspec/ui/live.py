@@ -25,11 +25,12 @@ from relspec.core.progress import (
     Progress,
     TaskEnded,
     TaskStarted,
+    WarningsFound,
 )
 from relspec.ui.lines import changed_line, ready_line
 from relspec.ui.render.page import Page, SourceLine
 from relspec.ui.render.problems import document_of, problem_lines
-from relspec.ui.render.text import clip, duration, escape, pad
+from relspec.ui.render.text import clip, counted, duration, escape, pad
 
 ENDED_MAX = 8
 RUNNING_MAX = 6
@@ -54,10 +55,11 @@ class Screen:
     running: tuple[tuple[str, float], ...] = ()
     ended: tuple[TaskEnded, ...] = ()
     problems: tuple[Problem, ...] = ()
+    n_warnings: int = 0
     ready: AllReady | None = None
 
 
-def advance(screen: Screen, event: Progress, now: float) -> Screen:
+def advance(screen: Screen, event: Progress, now: float) -> Screen:  # noqa: PLR0911 one line an event
     """Take in one event."""
     match event:
         case ChangeDetected():
@@ -68,6 +70,8 @@ def advance(screen: Screen, event: Progress, now: float) -> Screen:
             return replace(screen, running=_without(screen, task), ended=(*screen.ended, event)[-ENDED_MAX:])
         case ProblemsFound(problems):
             return replace(screen, problems=problems)
+        case WarningsFound(warnings):
+            return replace(screen, n_warnings=len(warnings))
         case AllReady():
             # Runs without problems need not say so: the number in `ready` is the newest word on them.
             problems = screen.problems if event.problems else ()
@@ -120,7 +124,8 @@ def _problems(screen: Screen, room: int, width: int, source: SourceLine) -> list
 def _tail(screen: Screen) -> Text:
     """Say how the last run ended, or what started the one that goes on."""
     if screen.ready is not None and not screen.running:
-        return Text(ready_line(screen.ready), style="red" if screen.problems else "green")
+        more = f", {counted(screen.n_warnings, 'warning')} (relspec-watch check)" if screen.n_warnings else ""
+        return Text(ready_line(screen.ready) + more, style="red" if screen.problems else "green")
     if screen.changed is not None:
         return Text(clip(changed_line(screen.changed.paths), 200), style="dim")
     return Text("relspec-watch: building", style="dim")

@@ -81,7 +81,7 @@ class Place:
         udfs: tuple[Udf, ...] = (),
     ) -> Execute:
         where = (str(self.objects), str(self.temporary))
-        return Execute("task", "tasks/task.sql", 3, sql, inputs, schema_of(schema), column_sets, udfs, *where)
+        return Execute("task", "tasks/task.sql", 3, sql, inputs, schema_of(schema), column_sets, udfs, *where, "key")
 
     def execute(
         self, request: Execute, functions: Mapping[str, Callable[..., Any]] | None = None

@@ -10,6 +10,7 @@ from relspec.core.inference import Inference
 from relspec.core.plan import Requirement, Udf
 from relspec.core.problem import Code, Problem
 from relspec.core.schema import Column, schema_of
+from relspec.core.warning import NOTHING_FOUND
 from relspec.core.work import Analyse, Analysed, Named, Needs, ViewQuery
 from relspec.edges.engine import analyse as module
 from relspec.edges.engine.analyse import analyse
@@ -209,7 +210,7 @@ def test_a_requirement_that_is_too_small_is_widened_by_what_the_engine_reads(con
     def short(*rest: Any) -> Any:
         found = real(*rest)
         assert isinstance(found, Inference)
-        return Inference(found.sql, found.canonical, (("orders", ("id",)),), (), found.lineage, None)
+        return Inference(found.sql, found.canonical, (("orders", ("id",)),), (), found.lineage, None, NOTHING_FOUND)
 
     monkeypatch.setattr(module, "infer", short)
     answer = compiled(connection, "select id from (select id, day from orders where amount > 1)")
@@ -251,7 +252,7 @@ def test_what_is_required_is_what_is_read(connection, text: str, read: set[str])
 
 
 def test_a_rewritten_query_of_another_shape_is_never_used(connection, monkeypatch) -> None:
-    wrong = Inference('SELECT 1 AS id FROM "main"."orders"', "c", (("orders", ()),), (), (), None)
+    wrong = Inference('SELECT 1 AS id FROM "main"."orders"', "c", (("orders", ()),), (), (), None, NOTHING_FOUND)
     monkeypatch.setattr(module, "infer", lambda *rest: wrong)
     assert problem(connection, "select id from orders").code is Code.UNSUPPORTED_SQL
 

@@ -227,3 +227,15 @@ def test_an_error_in_a_python_function_is_told_in_its_words(place) -> None:
     answer = place.execute(place.ask("SELECT fail(7) AS y", {"y": "INTEGER"}, udfs=(udf,)), {"fail": fail})
     assert isinstance(answer, Problem)
     assert "ValueError: no such thing as 7" in answer.message
+
+
+DRAWN = "SELECT random() AS r, uuid() AS u FROM (SELECT * FROM main.big USING SAMPLE 20 ROWS) AS s"
+
+
+def test_chance_is_drawn_from_the_key_and_leaks_into_no_other_request(place) -> None:
+    big = place.dataset("big", "SELECT i FROM range(5000) t(i)")
+    request = place.ask(DRAWN, {"r": "DOUBLE", "u": "UUID"}, big)
+    other = replace(request, key="another key")
+    first, second = place.execute(request), place.execute(other)
+    assert first != second
+    assert (place.execute(other), place.execute(request)) == (second, first)

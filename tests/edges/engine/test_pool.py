@@ -50,7 +50,7 @@ async def pool(tmp_path: Path) -> AsyncIterator[EnginePool]:
 
 def run(root: Path, sql: str, *inputs: Dataset, columns: tuple[Column, ...] = (Column("n", "BIGINT"),)) -> Execute:
     where = (str(root / "objects"), str(root / "tmp"))
-    return Execute("task", "tasks/t.sql", 1, sql, inputs, Schema(columns), (columns,), (), *where)
+    return Execute("task", "tasks/t.sql", 1, sql, inputs, Schema(columns), (columns,), (), *where, "key")
 
 
 ONE = "SELECT 1::BIGINT AS n"
@@ -260,7 +260,7 @@ async def main():
         while len(pool.pids()) < 2:
             await asyncio.sleep(0.01)
         print(*pool.pids(), flush=True)
-        await pool.execute(Execute("t", "t", 1, sql, (), schema_of({"n": "BIGINT"}), (), (), place, place))
+        await pool.execute(Execute("t", "t", 1, sql, (), schema_of({"n": "BIGINT"}), (), (), place, place, "key"))
 
 asyncio.run(main())
 """
@@ -315,7 +315,7 @@ from relspec.core.work import Execute
 from relspec.core.schema import schema_of
 import os, tempfile
 place = tempfile.mkdtemp()
-request = Execute("t", "t", 1, "SELECT 1 AS x", (), schema_of({"x": "INTEGER"}), ((),), (), place, place)
+request = Execute("t", "t", 1, "SELECT 1 AS x", (), schema_of({"x": "INTEGER"}), ((),), (), place, place, "key")
 answer = Engine(256, "UTC", place).answer(AskExecute(request))
 assert answer.value.rows == 1
 """

@@ -311,6 +311,7 @@ async def _execute(project) -> Execute:
         udfs=built.udfs,
         objects=str(project.layout.objects),
         temporary=str(project.layout.temporary),
+        key="key",
     )
 
 

@@ -20,6 +20,7 @@ from relspec.core.problem import Code, Problem
 from relspec.core.query import QueryTrouble, references
 from relspec.core.schema import Column, Schema
 from relspec.core.types import canonical_type, stored_type
+from relspec.core.warning import Repeatability
 from relspec.core.work import Analyse, Analysed, Named, Needs, ViewQuery
 from relspec.edges.engine.blame import problem_here, problem_of, problem_of_trouble
 from relspec.edges.engine.complaint import complaint_of, sentence
@@ -85,7 +86,15 @@ def _analyse(connection: duckdb.DuckDBPyConnection, request: Analyse, known: _Kn
         views=_requirements(inference.views, known),
         lineage=inference.lineage,
         coarse=inference.coarse,
+        repeatability=_placed(request, inference.repeatability),
     )
+
+
+def _placed(request: Analyse, found: Repeatability) -> Repeatability:
+    """Take the places out of a generated text: nobody has written its lines."""
+    if not request.generated:
+        return found
+    return replace(found, findings=tuple(replace(f, line=None, column=None) for f in found.findings))
 
 
 def _named(connection: duckdb.DuckDBPyConnection, request: Analyse) -> tuple[Named, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from relspec.core.dataset import Dataset
-from relspec.core.digest import BagDigest
+from relspec.core.digest import BagDigest, digest_of
 from relspec.core.problem import Code, Problem
 from relspec.core.schema import Column
 from relspec.core.types import canonical_type, heads
@@ -63,12 +63,21 @@ def _attempt(connection: duckdb.DuckDBPyConnection, request: Execute) -> Execute
     try:
         for dataset in request.inputs:
             connection.execute(_offer(dataset))
+        connection.execute(f"SELECT setseed({seed_of(request.key)})").fetchall()
         connection.execute(f"CREATE TEMP TABLE {_RESULT} AS {request.sql}")
         described = connection.execute(f"DESCRIBE {_RESULT}").fetchall()
         found = [Column(row[0], row[1]) for row in described]
         return _mismatch(request, found) or _store(connection, request, found)
     except duckdb.Error as error:
         return failure(request, error)
+
+
+def seed_of(key: str) -> float:
+    """Draw the seed of an execution from its key: random(), uuid() and samples come out alike for the same key.
+
+    It is set before each query, so none sees what an earlier one left of the generator.
+    """
+    return int(digest_of("seed", key)[:8], 16) / 2**31 - 1
 
 
 def _offer(dataset: Dataset) -> str:

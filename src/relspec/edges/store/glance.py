@@ -16,18 +16,19 @@ from relspec.core.errors import StateError
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """The last committed state: revision, rows of the status and problem tables, and tasks that are stale by now."""
+    """The last committed state: revision, rows of the status, problem and warning tables, and what is stale by now."""
 
     revision: int
     statuses: tuple[dict[str, Any], ...]
     problems: tuple[dict[str, Any], ...]
+    warnings: tuple[dict[str, Any], ...]
     stale: dict[str, str]
 
 
 def glance(database: Path, root: Path) -> Glance:
     """Read the last committed state of a project that has no daemon. Raises StateError when it cannot be read."""
     if not database.exists():
-        return Glance(0, (), (), {})
+        return Glance(0, (), (), (), {})
     try:
         connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
         try:
@@ -35,7 +36,8 @@ def glance(database: Path, root: Path) -> Glance:
             (revision,) = connection.execute("select coalesce(max(revision), 0) from run").fetchone()
             statuses = [dict(r) for r in connection.execute("select * from status order by name")]
             problems = [dict(r) for r in connection.execute("select * from problem order by ordinal")]
-            return Glance(revision, tuple(statuses), tuple(problems), _stale(connection, root))
+            warnings = [dict(r) for r in connection.execute("select * from warning order by ordinal")]
+            return Glance(revision, tuple(statuses), tuple(problems), tuple(warnings), _stale(connection, root))
         finally:
             connection.close()
     except sqlite3.Error as error:

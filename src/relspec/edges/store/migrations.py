@@ -8,7 +8,7 @@ from relspec.edges.store.tables import Database, Migrations
 migrations = Migrations("relspec")
 
 #: What this code writes; a database that says more was written by a newer version.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _TABLES = """
 create table setting (name text primary key, value text not null) strict;
@@ -117,6 +117,37 @@ def what_was_shown(database: Database) -> None:
     """Remember from which revision to which readers saw a content; what is current is shown from now on."""
     for statement in _SHOWN_TABLES.split(";\n"):
         database.execute(statement)
+
+
+_WARNINGS = """
+create table warning (
+  ordinal integer primary key, code text not null, task text not null, path text not null, line integer not null,
+  "column" integer not null, message text not null, hint text not null
+) strict;
+create table plan_finding (
+  task text not null, ordinal integer not null, code text not null, line integer, "column" integer,
+  message text not null, hint text not null, inlined integer not null, primary key (task, ordinal)
+) strict, without rowid;
+create table plan_finding_unless (
+  task text not null, ordinal integer not null, dataset text not null, name text not null,
+  primary key (task, ordinal, dataset, name)
+) strict, without rowid;
+create table plan_unique (task text not null, ordinal integer not null, name text) strict;
+create index plan_unique_task on plan_unique (task);
+create table plan_rows_of (
+  task text not null, name text not null, dataset text not null, source_column text not null, primary key (task, name)
+) strict, without rowid;
+delete from record;
+delete from setting where name in ('engine', 'toolchain');
+"""
+
+
+@migrations(name="0003-warnings")
+def warnings(database: Database) -> None:
+    """Make room for what plans are not sure of; without records and a toolchain, every task compiles again."""
+    for statement in _WARNINGS.split(";\n"):
+        if statement.strip():
+            database.execute(statement)
 
 
 @migrations(name="0004-toolchain")

@@ -16,6 +16,7 @@ from relspec.core.schema import Column, Schema
 from relspec.core.spec import CachePolicy, Kind
 from relspec.core.state import MemoRow, Output, RunTask, Saved, SourceState, TaskState, TaskStatus
 from relspec.core.tree import FileEntry
+from relspec.core.warning import NOTHING_FOUND, Finding, Repeatability, Uniqueness, WarningCode
 from relspec.core.work import Extracted, Loaded, LoadFailed
 
 T = TypeVar("T")
@@ -137,6 +138,7 @@ def _plans(connection: sqlite3.Connection) -> dict[str, PlanArtifact]:
     udfs = _grouped(
         connection, "select task, name, returns, digest, path, parameters from plan_udf order by task, name"
     )
+    repeatability = _repeatability(connection)
     plans: dict[str, PlanArtifact] = {}
     for task, output, fingerprint, canonical, sql, coarse in connection.execute("select * from plan"):
         plans[task] = PlanArtifact(
@@ -153,8 +155,49 @@ def _plans(connection: sqlite3.Connection) -> dict[str, PlanArtifact]:
             ),
             coarse=coarse,
             fingerprint=fingerprint,
+            repeatability=repeatability.get(task, NOTHING_FOUND),
         )
     return plans
+
+
+def _repeatability(connection: sqlite3.Connection) -> dict[str, Repeatability]:
+    columns = 'task, ordinal, code, line, "column", message, hint, inlined'
+    found = _grouped(connection, f"select {columns} from plan_finding order by task, ordinal")
+    unless = _grouped(connection, "select task, ordinal, dataset, name from plan_finding_unless order by 1, 2, 3, 4")
+    sets = _grouped(connection, "select task, ordinal, name from plan_unique order by task, ordinal, name")
+    handed = _grouped(connection, "select task, name, dataset, source_column from plan_rows_of order by task, name")
+    return {
+        task: Repeatability(
+            _findings(found.get(task, []), unless.get(task, [])), _uniqueness(sets.get(task, []), handed.get(task, []))
+        )
+        for task in found.keys() | sets.keys() | handed.keys()
+    }
+
+
+def _findings(rows: list[tuple[Any, ...]], unless: list[tuple[Any, ...]]) -> tuple[Finding, ...]:
+    void: dict[int, dict[str, list[str]]] = {}
+    for ordinal, dataset, name in unless:
+        void.setdefault(ordinal, {}).setdefault(dataset, []).append(name)
+    return tuple(
+        Finding(
+            WarningCode(code),
+            line,
+            column,
+            message,
+            hint,
+            tuple((dataset, tuple(names)) for dataset, names in void.get(ordinal, {}).items()),
+            bool(inlined),
+        )
+        for ordinal, code, line, column, message, hint, inlined in rows
+    )
+
+
+def _uniqueness(rows: list[tuple[Any, ...]], handed: list[tuple[Any, ...]]) -> Uniqueness:
+    sets: dict[int, list[str]] = {}
+    for ordinal, name in rows:
+        sets.setdefault(ordinal, []).extend([] if name is None else [name])
+    names = tuple((here, there) for here, _, there in handed)
+    return Uniqueness(tuple(tuple(s) for s in sets.values()), handed[0][1] if handed else None, names)
 
 
 def _deps(rows: list[tuple[Any, ...]], metadata: list[tuple[Any, ...]]) -> InferredDeps:

@@ -11,10 +11,14 @@ from relspec.core.plan import CompileRecord, PlanArtifact
 from relspec.core.problem import Problem
 from relspec.core.state import Delta, MemoRow, Output, RunRecord, SourceState
 from relspec.core.tree import FileEntry
+from relspec.core.warning import TaskWarning
 from relspec.core.work import LoadFailed
 from relspec.edges.store import shown
 
-_PLAN_TABLES = ("plan", "plan_column", "plan_input", "plan_metadata", "plan_lineage", "plan_udf")
+_PLAN_TABLES = (
+    *("plan", "plan_column", "plan_input", "plan_metadata", "plan_lineage", "plan_udf"),
+    *("plan_finding", "plan_finding_unless", "plan_unique", "plan_rows_of"),
+)
 
 
 def encode(value: Any) -> str:
@@ -40,6 +44,8 @@ def delta(connection: sqlite3.Connection, change: Delta, session: str) -> None:
     )
     if change.problems is not None:
         _problems(connection, change.problems)
+    if change.warnings is not None:
+        _warnings(connection, change.warnings)
     _memo(connection, change.memo, session)
     _many(connection, "digest", [(d.content, d.columns, d.bag.rows, d.bag.total) for d in change.digests], replace=True)
     _many(
@@ -108,6 +114,21 @@ def _plans(connection: sqlite3.Connection, plans: Mapping[str, PlanArtifact | No
     _many(connection, "plan_lineage", [row for p in kept for row in _lineage_rows(p)])
     udfs = [(p.task, u.name, u.returns, u.digest, u.path, encode(u.parameters)) for p in kept for u in p.udfs]
     _many(connection, "plan_udf", udfs)
+    _repeatability(connection, kept)
+
+
+def _repeatability(connection: sqlite3.Connection, plans: list[PlanArtifact]) -> None:
+    found = [(p.task, i, f) for p in plans for i, f in enumerate(p.repeatability.findings)]
+    rows = [(t, i, f.code, f.line, f.column, f.message, f.hint, int(f.inlined)) for t, i, f in found]
+    _many(connection, "plan_finding", rows)
+    unless = [(task, i, dataset, name) for task, i, f in found for dataset, names in f.unless for name in names]
+    _many(connection, "plan_finding_unless", unless, replace=True)
+    known = [(p.task, p.repeatability.uniqueness) for p in plans]
+    sets = [(task, i, columns) for task, unique in known for i, columns in enumerate(unique.sets)]
+    # A set without columns says that there is at most one row.
+    _many(connection, "plan_unique", [(task, i, name) for task, i, columns in sets for name in columns or (None,)])
+    handed = [(task, here, unique.rows_of, there) for task, unique in known for here, there in unique.names]
+    _many(connection, "plan_rows_of", handed, replace=True)
 
 
 def _input_rows(plan: PlanArtifact) -> Iterable[tuple[Any, ...]]:
@@ -143,6 +164,12 @@ def _problems(connection: sqlite3.Connection, problems: tuple[Problem, ...]) -> 
     connection.execute("delete from problem")
     rows = [(i, p.code, p.task, p.path, p.line, p.column, p.message, p.hint) for i, p in enumerate(problems)]
     _many(connection, "problem", rows)
+
+
+def _warnings(connection: sqlite3.Connection, warnings: tuple[TaskWarning, ...]) -> None:
+    connection.execute("delete from warning")
+    rows = [(i, w.code, w.task, w.path, w.line, w.column, w.message, w.hint) for i, w in enumerate(warnings)]
+    _many(connection, "warning", rows)
 
 
 def _memo(connection: sqlite3.Connection, memo: tuple[MemoRow, ...], session: str) -> None:

@@ -6,7 +6,7 @@ select
     flights,
     mean_arr_delay,
     rank() over (partition by flight_date order by mean_arr_delay) as place,
-    round(avg(mean_arr_delay) over last_week, 1) as mean_arr_delay_7_days
+    round(avg(mean_arr_delay::decimal(9, 2)) over last_week, 1) as mean_arr_delay_7_days
 from carrier_days
 where mean_arr_delay is not null
 window last_week as (

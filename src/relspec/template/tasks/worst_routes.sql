@@ -22,5 +22,5 @@ select
 from routes
 left join airports on airports.faa = routes.dest
 where routes.flights >= 31
-order by routes.mean_arr_delay desc, routes.origin, routes.dest
+order by routes.mean_arr_delay desc, routes.origin, routes.dest, destination
 limit 20

@@ -13,6 +13,7 @@ from relspec.ui.render.build import build_lines
 def arguments(parser: ArgumentParser) -> None:
     """Declare the tasks to bring up to date, and the editor's save hook."""
     parser.add_argument("tasks", nargs="*", metavar="TASK", help="only these and what they need", default=[])
+    parser.add_argument("--again", action="store_true", help="execute the named tasks although nothing moved")
     parser.add_argument("--file", metavar="PATH", help="only the problems and results of this file and its cone")
 
 
@@ -20,7 +21,10 @@ def run(call: Call) -> Outcome:
     """Build and wait: a task may take as long as its own limit allows."""
     layout = call.layout()
     file = getattr(call.options, "file", None)
-    wanted = {"tasks": call.options.tasks, "file": None if file is None else path_in(layout, file)}
+    again = hasattr(call.options, "again")
+    if again and (not call.options.tasks or file is not None):
+        raise ConfigError("--again executes tasks that are named, so it needs at least one TASK, and no --file")
+    wanted = {"tasks": call.options.tasks, "file": None if file is None else path_in(layout, file), "again": again}
     return outcome_of(layout, answered(layout, "build", wanted), build_lines)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from relspec.ui.render.page import Page
-from relspec.ui.render.problems import problem_lines
+from relspec.ui.render.problems import problem_lines, warning_lines
 from relspec.ui.render.text import clip, counted, duration, escape, pad
 
 #: The key of the document, the words for it, and its colour; in the order of interest.
@@ -22,7 +22,7 @@ def build_lines(document: Mapping[str, Any], page: Page) -> list[str]:
     facts = {fact["task"]: fact for fact in document.get("tasks", ())}
     for key, word, style in _ACTIONS:
         lines += [_task(word, style, name, facts.get(name, {}), page) for name in document[key]]
-    return [*lines, _sum(document, page)]
+    return [*lines, *warning_lines(document.get("warnings", ()), page), _sum(document, page)]
 
 
 def _task(word: str, style: str, name: str, fact: Mapping[str, Any], page: Page) -> str:
@@ -42,6 +42,8 @@ def _sum(document: Mapping[str, Any], page: Page) -> str:
     what = ", ".join(counts) if counts else "nothing to do"
     if document["problems"]:
         what += f", {counted(len(document['problems']), 'problem')}"
+    if document.get("warnings"):
+        what += f", {counted(len(document['warnings']), 'warning')}"
     mark = page.paint("ok", "green") if document["ok"] else page.paint("not ok", "red")
     revision = "" if document["revision"] is None else f" at revision {document['revision']}"
     return f"{mark}: {what}{revision} in {duration(document['ms'])}"
@@ -49,7 +51,9 @@ def _sum(document: Mapping[str, Any], page: Page) -> str:
 
 def check_lines(document: Mapping[str, Any], page: Page) -> list[str]:
     """Show what is wrong without anything having run."""
-    problems = document["problems"]
+    problems, warnings = document["problems"], document.get("warnings", ())
+    lines = [*problem_lines(problems, page), *warning_lines(warnings, page)]
+    more = f", {counted(len(warnings), 'warning')}" if warnings else ""
     if problems:
-        return [*problem_lines(problems, page), page.paint(counted(len(problems), "problem"), "red")]
-    return [page.paint("ok", "green") + ": no problems"]
+        return [*lines, page.paint(counted(len(problems), "problem"), "red") + more]
+    return [*lines, page.paint("ok", "green") + ": no problems" + more]

@@ -11,6 +11,7 @@ from dataclasses import fields
 from typing import Any
 
 from relspec.core import problem as core
+from relspec.core.warning import TaskWarning
 from relspec.ui.render.page import Page
 from relspec.ui.render.text import cells, escape, escaped_lines
 
@@ -24,8 +25,13 @@ def problem_lines(problems: Sequence[Problem], page: Page) -> list[str]:
     return [line for problem in problems for line in _one(problem, page)]
 
 
-def document_of(problem: core.Problem) -> Problem:
-    """Say a problem as it stands in documents."""
+def warning_lines(warnings: Sequence[Problem], page: Page) -> list[str]:
+    """Show every warning like a problem, under its own name."""
+    return [line for warning in warnings for line in _one(warning, page, ("warning", "yellow"))]
+
+
+def document_of(problem: core.Problem | TaskWarning) -> Problem:
+    """Say a problem or a warning as it stands in documents."""
     return {field.name: getattr(problem, field.name) for field in fields(problem)} | {"code": problem.code.value}
 
 
@@ -37,11 +43,11 @@ def place_of(problem: Problem) -> str:
     return ":".join(escape(str(part)) for part in parts if part is not None)
 
 
-def _one(problem: Problem, page: Page) -> list[str]:
+def _one(problem: Problem, page: Page, word: tuple[str, str] = ("error", "red")) -> list[str]:
     first, *more = escaped_lines(problem["message"])
     place = place_of(problem)
     head = page.paint(f"{place}: ", "bold") if place else ""
-    lines = [f"{head}{page.paint('error', 'red')} {escape(problem['code'])}: {first}"]
+    lines = [f"{head}{page.paint(*word)} {escape(problem['code'])}: {first}"]
     lines += [f"  {line}" for line in more]
     lines += _excerpt(problem, page)
     if problem["hint"] is not None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from relspec.ui.render.page import Page
-from relspec.ui.render.problems import problem_lines
+from relspec.ui.render.problems import problem_lines, warning_lines
 from relspec.ui.render.text import GAP, clip, counted, duration, escape, pad, widths_of
 
 _COLOURS = {"fresh": "green", "stale": "yellow", "running": "blue", "blocked": "yellow", "failed": "red"}
@@ -21,7 +21,7 @@ def status_lines(document: Mapping[str, Any], page: Page) -> list[str]:
         widths = widths_of(rows)
         states = [None, *(task["state"] for task in tasks)]
         lines += [_line(row, widths, state, page) for row, state in zip(rows, states, strict=True)]
-    return [*lines, _sum(document)]
+    return [*lines, *warning_lines(document.get("warnings", ()), page), _sum(document)]
 
 
 def _row(task: Mapping[str, Any]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from relspec.ui.render.page import Page
-from relspec.ui.render.problems import problem_lines
+from relspec.ui.render.problems import problem_lines, warning_lines
 from relspec.ui.render.text import cells, escape, escaped_lines, pad
 
 _DID = {
@@ -80,6 +80,7 @@ def explain_lines(document: Mapping[str, Any], page: Page) -> list[str]:
         f"{page.paint(escape(document['task']), 'bold')} -> {escape(document['output'])} ({escape(document['kind'])})"
     )
     problems = problem_lines(document.get("problems", ()), page)
+    warnings = warning_lines(document.get("warnings", ()), page)
     if document["sql"] is None:
         return [head, "not compiled", *problems]
     lines = [*problems, head, f"fingerprint {escape(document['fingerprint'])}"]
@@ -89,7 +90,7 @@ def explain_lines(document: Mapping[str, Any], page: Page) -> list[str]:
     lines += _inputs("through views", document.get("views", {}), page)
     lines += ["", page.paint("columns", "cyan"), *_typed(document["schema"], document["lineage"], "  ", "(none)")]
     sql = [f"  {line}".rstrip() for line in escaped_lines(document["sql"].rstrip())]
-    return [*lines, "", page.paint("sql", "cyan"), *sql]
+    return [*lines, "", page.paint("sql", "cyan"), *sql, *([""] if warnings else []), *warnings]
 
 
 def _inputs(title: str, inputs: Mapping[str, Mapping[str, str]], page: Page) -> list[str]:
