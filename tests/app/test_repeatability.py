@@ -1,7 +1,7 @@
 """Warnings as they are told, what becomes of results that chance or the clock had a part in, and the same bytes again.
 
-Breaks that were tried and caught: restoring a result of the clock, drawing without the key's seed, forgetting the wish
-of a superseded build, telling a warning with every run, more than one thread in an engine.
+Breaks that were tried and caught: restoring a result of the clock, cutting off what was asked for again, a daemon that
+forgets what was asked, more than one thread in an engine.
 """
 
 from pathlib import Path
