@@ -3,6 +3,11 @@
 Every query runs over the same rows in many orders, on one thread. Without a finding all results are equal as bags; for
 each kind of finding there are rows and orders with different results, so that no warning is noise. Ties, NULLs, equal
 rows and floats of different sizes are in the data on purpose.
+
+Breaks that were tried and caught: taking a left join's right row for settled without its left one, taking the equality
+of a left join for one of an inner join, taking a lateral subquery's single row for the same row everywhere, letting the
+keys of CUBE tell groups apart, letting FSUM pass, weighing an ORDER BY that nobody limits, outputs that nobody
+needs, forgetting FULL joins, UNNEST and that a frame of ROWS counts rows, following `rows_of` without renaming columns.
 """
 
 from collections.abc import Iterator, Mapping

@@ -24,7 +24,8 @@ def run(call: Call) -> Outcome:
     again = hasattr(call.options, "again")
     if again and (not call.options.tasks or file is not None):
         raise ConfigError("--again executes tasks that are named, so it needs at least one TASK, and no --file")
-    wanted = {"tasks": call.options.tasks, "file": None if file is None else path_in(layout, file), "again": again}
+    wanted = {"tasks": call.options.tasks, "file": None if file is None else path_in(layout, file)}
+    wanted |= {"again": True} if again else {}
     return outcome_of(layout, answered(layout, "build", wanted), build_lines)
 
 
