@@ -356,7 +356,7 @@ BREAKS = (
     Break(
         "the policy none restores what was remembered before",
         "app/run.py",
-        "memo = None if spec.cache_policy is CachePolicy.NONE else self",
+        "memo = None if forgotten else self",
         "memo = self",
         ("tests/app/test_kinds.py::test_what_was_remembered_before_the_policy_became_none_is_not_restored",),
     ),
