@@ -11,6 +11,11 @@ create table orders (
     id INTEGER, customer INTEGER, amount DOUBLE, day DATE, status VARCHAR, n TINYINT, qty BIGINT,
     price DECIMAL(9,2), tags INTEGER[], info STRUCT(a INTEGER, "Name" VARCHAR), doc JSON
 );
+create table customers (id INTEGER, name VARCHAR, region VARCHAR);
+create table returns (id INTEGER, order_id INTEGER, reason VARCHAR);
+"""
+
+ROWS = """
 insert into orders values
     (1, 10, 1.5, '2024-01-01', 'new', 1, 5, 9.50, [1, 2], {'a': 1, 'Name': 'x'}, '{"A": 1, "a": 2}'),
     (1, 10, 1.5, '2024-01-01', 'new', 1, 5, 9.50, [1, 2], {'a': 1, 'Name': 'x'}, '{"A": 1, "a": 2}'),
@@ -20,10 +25,8 @@ insert into orders values
     (null, 30, 100.0, '2024-02-01', 'paid', -1, 100, 100.00, [1], {'a': 5, 'Name': 'z'}, '{}'),
     (6, 20, 0.0, '2023-12-31', 'new', 0, 0, 3.33, [7, null], {'a': 6, 'Name': 'w'}, '{"A": 6, "a": 6}'),
     (7, 99, 2.0, '2024-01-02', '', 3, 2, 2.00, [2, 2], {'a': 7, 'Name': ''}, '{"A": null}');
-create table customers (id INTEGER, name VARCHAR, region VARCHAR);
 insert into customers values (10, 'Ada', 'north'), (10, 'Ada', 'south'), (20, 'Bob', null), (30, null, 'north'),
     (null, 'Nil', 'west'), (40, 'Eve', 'north');
-create table returns (id INTEGER, order_id INTEGER, reason VARCHAR);
 """
 
 NAMES = ("customers", "orders", "returns")
@@ -32,7 +35,7 @@ NAMES = ("customers", "orders", "returns")
 def shop() -> duckdb.DuckDBPyConnection:
     """Open a database with the three tables."""
     connection = duckdb.connect(config={"threads": 1})
-    connection.execute(TABLES)
+    connection.execute(TABLES + ROWS)
     return connection
 
 
