@@ -214,14 +214,15 @@ def noise_words(tree: exp.Expr) -> exp.Expr | None:
 
 
 def swapped_inner_join(tree: exp.Expr) -> exp.Expr | None:
-    """Swap the two sides of an only, inner join."""
+    """Swap the two sides of an only, inner join, where the sides can be told apart and the order of rows cannot show."""
     select = tree.find(exp.Select)
     joins = select.args.get("joins") if select is not None else None
     if select is None or not joins or len(joins) != 1 or select.is_star or not _is_inner(joins[0]):
         return None
     from_ = select.args["from_"]
     left, right = from_.this, joins[0].this
-    if isinstance(right, (exp.Lateral, exp.Unnest)):
+    recursive = any(with_.recursive for with_ in tree.find_all(exp.With))
+    if isinstance(right, (exp.Lateral, exp.Unnest)) or left.name == right.name or recursive:
         return None
     from_.set("this", right.copy())
     joins[0].set("this", left.copy())
@@ -263,6 +264,9 @@ def unused_cte(tree: exp.Expr) -> exp.Expr | None:
 
 def unfolded_numbers(tree: exp.Expr) -> exp.Expr | None:
     """Write `(n - 1) + 1` for an integer that is compared with a column."""
+    # The types of what a recursion or a set operation gives are not known to the form.
+    if any(isinstance(n, exp.SetOperation) and n is not tree for n in tree.walk()):
+        return None
     places = [
         n for n in tree.find_all(exp.Literal) if n.is_int and isinstance(n.parent, _COMPARISONS) and isinstance(n.parent.this, exp.Column)
     ]

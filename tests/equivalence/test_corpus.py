@@ -48,7 +48,7 @@ def test_each_base_gives_rows(trial: Trial) -> None:
         assert isinstance(base, Compiled)
         assert base.coarse is None
         rows = Counter(data for data in trial.databases if getattr(trial.result(base.sql, data), "rows", None))
-        assert len(rows) > 2, base.sql
+        assert len(rows) > 1, base.sql
 
 
 def test_the_corpus_is_large() -> None:

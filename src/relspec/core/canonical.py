@@ -17,13 +17,13 @@ Never done here: changing what executes.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import _version, exp
 
 from relspec.core.digest import digest_of
 from relspec.core.expressions import Expressions, Owner
-from relspec.core.lineage import Needs, output_position
+from relspec.core.lineage import Needs, orders_by_all, output_position
 from relspec.core.merging import INNER, Merging, join_kind
 from relspec.core.plan import CANONICAL_FORMAT
 from relspec.core.query import DUCKDB
@@ -39,9 +39,11 @@ _FORMAT = f"{CANONICAL_FORMAT}, sqlglot {_version.__version__}"
 _Written = tuple[Term, dict[int, Term]]
 
 
-def canonical_digest(scopes: Scopes, needs: Needs, root: Relation, schemas: Mapping[str, Schema]) -> str:
-    """Hash the canonical form of a query whose names are all resolved."""
-    body, keys = _Writer(scopes, needs, schemas).relation(root, 0)
+def canonical_digest(
+    scopes: Scopes, needs: Needs, root: Relation, schemas: Mapping[str, Schema], *, ordered: bool
+) -> str:
+    """Hash the canonical form of a query whose names are all resolved; `ordered` says that the order of rows shows."""
+    body, keys = _Writer(scopes, needs, schemas, ordered).relation(root, 0)
     return digest_of(_FORMAT, body.digest, *(keys[i].digest for i in range(len(root.names))))
 
 
@@ -78,8 +80,9 @@ class _Scoped:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A source of a block: how it is joined to those before it, and on what."""
+    """A source of a block: how it is joined to those before it, and on what; `place` is its key among the bound."""
 
+    place: tuple[int, int]
     source: Term
     kind: str
     condition: _Scoped | None
@@ -95,7 +98,8 @@ class _Block:
 
 
 class _Writer:
-    def __init__(self, scopes: Scopes, needs: Needs, schemas: Mapping[str, Schema]) -> None:
+    def __init__(self, scopes: Scopes, needs: Needs, schemas: Mapping[str, Schema], ordered: bool) -> None:
+        self._ordered = ordered
         self._scopes = scopes
         self._needs = needs
         self._merging = Merging(scopes, needs)
@@ -142,7 +146,7 @@ class _Writer:
             self._ordinal(relation.recursive)
         left, left_keys = self.relation(relation.left, depth)
         right, right_keys = self.relation(relation.right, depth)
-        keys = {i: Term("pair", (left_keys[i], right_keys[i])) for i in self._needs.of(relation)}
+        keys = {i: _paired(left_keys[i], right_keys[i]) for i in self._needs.of(relation)}
         if relation.recursive is not None:
             keys = {i: Term("pair", (str(i), key)) for i, key in keys.items()}
         self._outputs[id(relation)] = keys
@@ -165,11 +169,16 @@ class _Writer:
     def _selection(self, selection: Selection, depth: int) -> _Written:
         block = _Block(depth)
         self._gather(selection, block, "", None)
+        if not self._ordered:
+            self._sort(block)
         keys = self._keys(selection, depth)
         self._outputs[id(selection)] = keys
         joined, filters = self._joined(block)
         parts: list[Term | str] = [Term("from", joined), Term("where", filters)]
         parts += self._clauses(selection, depth)
+        if orders_by_all(selection.node):
+            # Outputs are a set, and this is the one clause that goes by their order.
+            parts += ["in order", *(keys[i] for i in sorted(keys))]
         body = Term("block", [*parts, Term("outputs", as_set(keys.values()))])
         body.reach -= 1
         return body, keys
@@ -187,10 +196,22 @@ class _Writer:
             else:
                 source_term, slot = self._slot(relation, block)
                 self._bound[id(selection), index] = slot
-                block.entries.append(_Entry(source_term, kind, condition))
+                block.entries.append(_Entry((id(selection), index), source_term, kind, condition))
         where = selection.node.args.get("where")
         if where is not None:
             block.filters.append(_Scoped(where.this, selection))
+
+    def _sort(self, block: _Block) -> None:
+        """Put sources that are joined in one inner join into the order of their digests, where none sees another."""
+        entries = block.entries
+        if any(e.kind not in INNER or not e.source.stable or e.source.reach >= 0 for e in entries):
+            return
+        # Equal sources keep their order: any numbering is right, since what names them follows it.
+        entries.sort(key=lambda e: e.source.digest)
+        for index, entry in enumerate(entries):
+            slot = self._bound[entry.place]
+            assert isinstance(slot, _Slot)
+            self._bound[entry.place] = replace(slot, index=index)
 
     def _slot(self, relation: Relation, block: _Block) -> tuple[Term, _Slot]:
         depth, index = block.depth, len(block.entries)
@@ -253,7 +274,7 @@ class _Writer:
 
     def _group(self, group: exp.Expr, selection: Selection, depth: int) -> Term:
         keys = [self._expressions.term(e, selection, depth) for e in group.expressions]
-        if all(k.stable for k in keys) and not any(v for k, v in group.args.items() if k != "expressions"):
+        if not self._ordered and all(k.stable for k in keys) and not any(v for k, v in group.args.items() if k != "expressions"):
             return Term("keys", as_set(keys))
         return self._expressions.term(group, selection, depth)
 
@@ -276,7 +297,7 @@ class _Writer:
             return self._replacement(bound, place.position, depth)
         key = bound.keys[place.position]
         name = str(key.parts[0]) if key.op in ("base", "position") else key.digest
-        type_ = bound.types[place.position] if bound.types else ""
+        type_ = bound.types[place.position] if bound.types else key.type
         return column(depth - bound.depth, bound.index, name, type_)
 
     def _replacement(self, selection: Selection, position: int, depth: int) -> Term:
@@ -298,6 +319,10 @@ class _Writer:
 
 _NAMES = frozenset({"alias"})
 _TRUE = Term("Boolean", ("this", Term("is", ("True",))))
+
+
+def _paired(left: Term, right: Term) -> Term:
+    return Term("pair", (left, right), type_=left.type if left.type == right.type else "")
 
 
 def _numbered(relation: Relation) -> dict[int, Term]:

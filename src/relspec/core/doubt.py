@@ -2,7 +2,7 @@
 
 sqlglot resolves names for us, and in some places not as DuckDB does, or only after losing what matters: identifiers
 come back in lower case, USING becomes ON, NATURAL and POSITIONAL joins and COLUMNS() are left alone without a word,
-set operations get the wrong precedence. Each such place is listed here as a reason, in words for the user.
+positions in parentheses or in ROLLUP stay numbers, set operations get the wrong precedence. Each such place is listed here as a reason, in words for the user.
 """
 
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from relspec.core.functions import is_unknown
+from relspec.core.lineage import orders_by_all
 from relspec.core.query import DUCKDB, Query
 from relspec.core.scopes import Scopes, Selection
 
@@ -29,6 +30,8 @@ _REASONS: tuple[tuple[type[exp.Expr], str], ...] = (
     (exp.Placeholder, "parameters are not understood"),
     (exp.Comprehension, "list comprehensions are not understood"),
 )
+# What may stand around an output's number in GROUP BY, ORDER BY and DISTINCT ON.
+_AROUND_POSITIONS = (exp.Paren, exp.Tuple, exp.Rollup, exp.Cube, exp.GroupingSets, exp.Ordered, exp.Collate)
 _NEVER = tuple(kind for kind, _ in _REASONS)
 
 
@@ -82,7 +85,8 @@ def prepare(tree: exp.Expr) -> frozenset[str]:
     dotted: set[str] = set()
     for node in list(tree.walk()):
         if isinstance(node, exp.Join) and node.args.get("using"):
-            node.meta[USING_MARK] = True
+            if not _is_plain_using(node):
+                node.meta[USING_MARK] = True
         elif isinstance(node, (exp.PropertyEQ, exp.Kwarg, exp.ColumnDef)) and isinstance(node.this, exp.Identifier):
             _keep_case(node.this)
         elif isinstance(node, exp.Column) and len(node.parts) > 1:
@@ -92,6 +96,16 @@ def prepare(tree: exp.Expr) -> frozenset[str]:
         elif isinstance(node, exp.Select) and node.args.get("qualify") is not None:
             node.meta[_QUALIFY_MARK] = _aliases_in_qualify(node)
     return frozenset(name.lower() for name in dotted if name != name.lower())
+
+
+def _is_plain_using(join: exp.Join) -> bool:
+    """Whether USING is no more than an equality: of one inner join, with nobody asking for the merged columns."""
+    select = join.parent
+    if not isinstance(select, exp.Select) or len(select.args["joins"]) != 1 or join.side or join.kind not in ("", "INNER"):
+        return False
+    names = {identifier.name.lower() for identifier in join.args["using"]}
+    columns = (c for c in select.find_all(exp.Column) if c.args.get("table") is None)
+    return not select.find(exp.Star) and not any(c.name.lower() in names for c in columns)
 
 
 def _keep_case(identifier: exp.Identifier) -> None:
@@ -112,6 +126,11 @@ def doubt_after(scopes: Scopes, tree: exp.Expr, dotted: frozenset[str], may_have
         return "QUALIFY uses a name that is both an alias and a column"
     for node in tree.walk() if dotted else ():
         may_have_json = may_have_json or is_unknown(node)
+    set_operations = list(tree.find_all(exp.SetOperation))
+    if any(_names_by_position(query) for query in (*(s.node for s in scopes.selections), *set_operations)):
+        return "GROUP BY, ORDER BY or DISTINCT ON names an output by its number in a way that is not understood"
+    if any(orders_by_all(query) for query in set_operations):
+        return "ORDER BY ALL after a set operation is not understood"
     fields = {d.expression.name.lower() for d in tree.find_all(exp.Dot)} if dotted and may_have_json else set()
     if fields & dotted:
         return "the case of a field's name may matter in JSON"
@@ -121,3 +140,18 @@ def doubt_after(scopes: Scopes, tree: exp.Expr, dotted: frozenset[str], may_have
 def _alias_hides_column(selection: Selection) -> bool:
     names = selection.node.meta.get(_QUALIFY_MARK, frozenset())
     return any(name in source.names for name in names for source in selection.sources)
+
+
+def _names_by_position(query: exp.Query) -> bool:
+    """Whether a number is left where the engine takes it for an output."""
+    distinct = query.args.get("distinct")
+    on = distinct.args.get("on") if isinstance(distinct, exp.Distinct) else None
+    clauses = (query.args.get("group"), query.args.get("order"), on)
+    pending: list[exp.Expr] = [c for c in clauses if c is not None]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, exp.Literal) and not part.is_string:
+            return True
+        if isinstance(part, (exp.Group, exp.Order, *_AROUND_POSITIONS)):
+            pending.extend(part.iter_expressions())
+    return False

@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from relspec.core.functions import is_stable
 from relspec.core.scopes import Combination, Selection
-from relspec.core.terms import Term, arithmetic, between, comparison, connected, membership, number
+from relspec.core.terms import Term, arithmetic, between, comparison, connected, membership, negated, number
 from relspec.core.uses import QUERIES, CoarseError
 
 #: The query in whose scope an expression stands; `None` where it can name no column.
@@ -20,7 +20,7 @@ Owner = Selection | Combination | None
 
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ)
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul)
-_WIDE = (exp.Count, exp.Sum, exp.Avg)
+_WIDE = (exp.Count, exp.Sum, exp.Avg, exp.RowNumber, exp.Rank, exp.DenseRank)
 
 
 class Expressions:
@@ -51,6 +51,8 @@ class Expressions:
                 return self._exists(node.this, depth)
             case exp.Literal():
                 return Term("string", (node.name,)) if node.is_string else number(node.name)
+            case exp.Neg():
+                return negated(self.term(node.this, owner, depth))
             case _:
                 return self._other(node, owner, depth)
 
@@ -82,7 +84,8 @@ class Expressions:
             value = node.args[key]
             if key not in leave_out and value is not None and value is not False and value != []:
                 parts += [key, self._argument(node, value, owner, depth)]
-        type_ = "WIDE" if isinstance(node, _WIDE) else ""
+        typed = node.this if isinstance(node, exp.Window) else node
+        type_ = "WIDE" if isinstance(typed, _WIDE) else ""
         return Term(type(node).__name__, parts, is_stable(node), type_)
 
     def _argument(self, node: exp.Expr, value: object, owner: Owner, depth: int) -> Term:

@@ -18,6 +18,7 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.schema import MappingSchema
 
 from relspec.core.canonical import canonical_digest, plain_digest
+from relspec.core.commuting import order_shows
 from relspec.core.doubt import doubt_after, doubt_before, doubt_of_mentions, prepare
 from relspec.core.floats import Floats
 from relspec.core.inline import executable, inline
@@ -120,9 +121,12 @@ def _precise(subject: _Subject, sql: str, outputs: Schema) -> Inference:
     _check_outputs(root, outputs)
     _refuse(doubt_after(scopes, tree, dotted, _may_have_json(subject, sql)))
     needs = Needs(scopes, root)
+    ordered = order_shows(scopes, tree, subject.schemas)
     return Inference(
         sql=sql,
-        canonical=canonical_digest(scopes, needs, root, subject.schemas) if is_clear else _plain(subject, sql),
+        canonical=canonical_digest(scopes, needs, root, subject.schemas, ordered=ordered)
+        if is_clear
+        else _plain(subject, sql),
         inputs=_inputs(subject, needs.required),
         views=_views(subject, scopes, needs),
         lineage=_lineage(subject, needs, root, outputs),

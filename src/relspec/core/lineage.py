@@ -150,8 +150,7 @@ def pinned(scopes: Scopes, selection: Selection) -> tuple[int, ...]:
     """Give the outputs that count even when nobody reads them, because they decide about rows."""
     node = selection.node
     everything = range(len(selection.projections))
-    order = node.args.get("order")
-    if node.args.get("distinct") is not None or (order is not None and _orders_by_all(order)):
+    if node.args.get("distinct") is not None or orders_by_all(node):
         return tuple(everything)
     group = node.args.get("group")
     by_all = group is not None and bool(group.args.get("all"))
@@ -181,5 +180,7 @@ def output_names(relation: Relation) -> list[str]:
     return list(relation.names)
 
 
-def _orders_by_all(order: exp.Expr) -> bool:
-    return any(isinstance(n, exp.Var) and n.name.upper() == "ALL" for n in order.walk())
+def orders_by_all(query: exp.Expr) -> bool:
+    """Whether a query is sorted by all of its outputs, one after the other."""
+    order = query.args.get("order")
+    return order is not None and any(isinstance(n, exp.Var) and n.name.upper() == "ALL" for n in order.walk())

@@ -3,8 +3,8 @@
 A source dissolves when it is a SELECT that does no more than join, filter and compute, reads at least one relation, is
 read once, and gives the same values wherever it is evaluated. Its filters then rise to the block around it, so it must
 stand first or behind an inner join, with nothing but inner, left, semi and anti joins after it: those keep every row
-of their left side apart from the others. On the nullable side of a join only a plain choice of a table's columns
-dissolves, for a computed value there would be computed from NULLs instead of being NULL.
+of their left side apart from the others. A plain choice of a table's columns dissolves wherever it stands, in outer joins
+too; anything else does not on a nullable side, for there a value would be computed from NULLs instead of being NULL.
 """
 
 from sqlglot import exp
@@ -54,11 +54,12 @@ class Merging:
         inner = source.relation
         if not isinstance(inner, Selection) or self._scopes.readers[id(inner)] != 1 or not self._is_plain(inner):
             return False
+        if self._chooses_of_table(inner):
+            return True
         if any(join_kind(s.join) not in _KEEP_LEFT for s in selection.sources[index + 1 :] if s.join is not None):
             return False
-        kind = "" if source.join is None else join_kind(source.join)
-        if kind not in ("", "USING"):
-            return self._chooses_of_table(inner)
+        if source.join is not None and join_kind(source.join) not in ("", "USING"):
+            return False
         return index == 0 or self._is_single(inner)
 
     def _is_plain(self, inner: Selection) -> bool:

@@ -103,7 +103,7 @@ ABSENT = "absent"
 FINGERPRINT_FORMAT = "plan-1"
 
 #: Version of everything that decides about a canonical digest; `canonical.py` says what that is.
-CANONICAL_FORMAT = "canonical-1"
+CANONICAL_FORMAT = "canonical-2"
 
 
 def is_same_query(plan: PlanArtifact, other: PlanArtifact) -> bool:

@@ -74,9 +74,17 @@ def number(text: str) -> Term:
     return term
 
 
+def negated(this: Term) -> Term:
+    """Make a sign before a term."""
+    term = Term("Neg", ("this", this))
+    if this.value is not None and this.op == "number":
+        term.value = -this.value
+    return term
+
+
 def folded(term: Term) -> Term:
     """Give the literal that an expression of integer literals comes to, or the term itself."""
-    if term.value is None or term.op == "number":
+    if term.value is None or term.op in ("number", "Neg"):
         return term
     text = number(str(abs(term.value)))
     return text if term.value >= 0 else Term("Neg", ("this", text))

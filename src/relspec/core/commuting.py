@@ -1,0 +1,95 @@
+"""Whether the order of rows can show in what a query gives, as a bag: only where it cannot may inner joins commute.
+
+Order shows in a limit, in DISTINCT ON, in windows with ties, in `first`, `list` or a sum of doubles; and in which of
+several equal values is kept, where equal values look different: 0.0 and -0.0, an interval of 30 days and one of a month,
+texts under a collation. So aggregates are taken from a short list, and what is grouped, deduplicated, summed or
+compared must be *exact*: built of stored columns of exact types by operators that stay in these. Anything else shows.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from sqlglot import exp
+
+from relspec.core.functions import is_stable
+from relspec.core.schema import Schema
+from relspec.core.scopes import Base, Combination, Recursion, Scopes, Selection
+from relspec.core.uses import CoarseError
+
+_EXACT = frozenset(
+    {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"}
+    | {"DECIMAL", "BOOLEAN", "VARCHAR", "DATE", "TIMESTAMP", "UUID"}
+)
+_COUNTS = (exp.Count, exp.CountIf, exp.LogicalAnd, exp.LogicalOr)
+_OF_EXACT = (exp.Min, exp.Max, exp.Sum)
+_STAYS_EXACT = (exp.Paren, exp.Add, exp.Sub, exp.Mul, exp.Neg, exp.Upper, exp.Lower, exp.Coalesce, exp.Tuple)
+_SHOWS = (exp.Limit, exp.Fetch, exp.Offset, exp.Window, exp.Collate)
+
+
+def order_shows(scopes: Scopes, tree: exp.Expr, schemas: Mapping[str, Schema]) -> bool:
+    """Whether the order in which rows come may change the bag of rows that `tree` gives."""
+    if any(isinstance(node, _SHOWS) or _is_odd(node) for node in tree.walk()):
+        return True
+    return _Exactness(scopes, schemas).is_missing(tree)
+
+
+def _is_odd(node: exp.Expr) -> bool:
+    if isinstance(node, exp.Join):
+        return bool(node.method)
+    if isinstance(node, exp.With):
+        return bool(node.args.get("recursive"))
+    if isinstance(node, exp.AggFunc):
+        return not isinstance(node, (*_COUNTS, *_OF_EXACT))
+    return isinstance(node, exp.Func) and not is_stable(node)
+
+
+class _Exactness:
+    """Answers whether all that must be exact in one query is."""
+
+    def __init__(self, scopes: Scopes, schemas: Mapping[str, Schema]) -> None:
+        self._scopes = scopes
+        self._types = {
+            name: tuple(c.type.partition("(")[0] for c in schemas[name].columns) for name in scopes.bases
+        }
+
+    def is_missing(self, tree: exp.Expr) -> bool:
+        """Whether something decisive is not shown to be exact."""
+        try:
+            return any(not self._is_exact(s, e) for s in self._scopes.selections for e in self._decisive(s)) or any(
+                node.args.get("distinct") or not isinstance(node, exp.Union) for node in tree.find_all(exp.SetOperation)
+            )
+        except CoarseError:
+            return True
+
+    def _decisive(self, selection: Selection) -> Iterable[exp.Expr]:
+        node = selection.node
+        distinct = node.args.get("distinct")
+        if distinct is not None:
+            # DISTINCT ON keeps the first row of each group: nothing stands for that.
+            yield from [distinct] if distinct.args.get("on") is not None else selection.projections
+        group = node.args.get("group")
+        if group is not None:
+            yield from (v for v in group.iter_expressions())
+            yield from selection.projections if group.args.get("all") else ()
+        for part in (*selection.projections, node.args.get("having"), node.args.get("order")):
+            for aggregate in part.find_all(*_OF_EXACT) if part is not None else ():
+                yield aggregate.this
+
+    def _is_exact(self, selection: Selection, node: exp.Expr) -> bool:
+        if isinstance(node, exp.Column):
+            return self._is_exact_column(selection, node)
+        if isinstance(node, exp.Literal):
+            return node.is_string or node.is_int
+        if isinstance(node, (exp.Alias, exp.Count)):
+            return isinstance(node, exp.Count) or self._is_exact(selection, node.this)
+        if not isinstance(node, (*_STAYS_EXACT, *_OF_EXACT)):
+            return False
+        return all(self._is_exact(selection, part) for part in node.iter_expressions())
+
+    def _is_exact_column(self, selection: Selection, column: exp.Column) -> bool:
+        place = self._scopes.resolve(selection, column)
+        relation = place.source.relation
+        if isinstance(relation, Base):
+            return self._types[relation.dataset][place.position] in _EXACT
+        if isinstance(relation, (Combination, Recursion)):
+            return False
+        return isinstance(relation, Selection) and self._is_exact(relation, relation.projections[place.position])
