@@ -38,17 +38,23 @@ def columns_read(
     names = {
         f"memory.main.{spelling}".lower(): name.lower() for name in tables for spelling in (name, identifier(name))
     }
+    known = {name.lower(): {column.name.lower() for column in columns} for name, columns in tables.items()}
     reads: dict[str, set[str]] = {name.lower(): set() for name in tables}
     for scan in _scans(json.loads(row[1])):
         name = names.get(str(scan["Table"]).lower())
         if name is None:
             return None
         found = scan.get("Projections", [])
-        reads[name] |= {column.lower() for column in ([found] if isinstance(found, str) else found) if column}
-    known = {name.lower(): {column.name.lower() for column in columns} for name, columns in tables.items()}
+        for path in [found] if isinstance(found, str) else found:
+            reads[name] |= _columns_of(path.lower(), known[name]) if path else set()
     if any(not columns <= known[name] for name, columns in reads.items()):
         return None
     return {name: frozenset(columns) for name, columns in reads.items()}
+
+
+def _columns_of(path: str, known: set[str]) -> set[str]:
+    """Find the column behind `info.a`, a field of a struct; where a dot in a name leaves a choice, all it may be."""
+    return {path} if path in known else {c for c in known if path.startswith(f"{c}.")} or {path}
 
 
 def _inlined(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
