@@ -201,6 +201,40 @@ EQUAL = {
         "from orders o join customers c on o.customer = c.id select o.id, name",
         "select o.id, c.name from orders o join customers c on o.customer = c.id",
     ),
+    "sort by a number in parentheses": (
+        "select id, qty from orders order by (2), ((1)) limit 3",
+        "select id, qty from orders order by 2, 1 limit 3",
+    ),
+    "sort by all outputs": ("select qty q, id from orders order by all limit 3", "select qty q, id from orders o order by all limit 3"),
+    "negative literal": ("select id from orders where qty > -1 - 1", "select id from orders where qty > -2"),
+    "folded beside an inner column": (
+        "select n from (select day, count(*) n, max(id) m from orders group by day) where n > 0 + 1 and m < 1 + 3",
+        "select n from (select day, count(*) n, max(id) m from orders group by day) where n > 1 and m < 1 + 3",
+    ),
+    "sides of an inner join": (
+        "select o.id, c.name from orders o join customers c on o.customer = c.id",
+        "select o.id, c.name from customers c join orders o on o.customer = c.id",
+    ),
+    "order of three joined sources": (
+        "select o.id, r.reason from orders o, customers c, returns r where o.customer = c.id and r.order_id = o.id",
+        "select o.id, r.reason from returns r join orders o on o.id = r.order_id join customers c on c.id = o.customer",
+    ),
+    "sides of a join below exact aggregates": (
+        "select o.status, count(*) n, sum(qty) q, max(c.name) m from orders o join customers c on o.customer = c.id group by all",
+        "select o.status, count(*) n, sum(qty) q, max(c.name) m from customers c join orders o on o.customer = c.id group by all",
+    ),
+    "sides of a join of subqueries": (
+        "select a.m, b.name from (select customer k, max(id) m from orders group by 1) a join (select distinct id, name from customers) b on a.k = b.id",
+        "select a.m, b.name from (select distinct id, name from customers) b join (select customer k, max(id) m from orders group by 1) a on a.k = b.id",
+    ),
+    "columns chosen before a full join": (
+        "select o.id, c.name from (select id, customer k from orders) o full join (select * from customers) c on k = c.id",
+        "select o.id, c.name from orders o full join customers c on o.customer = c.id",
+    ),
+    "USING or ON": (
+        "select r.reason, o.qty from orders o join returns r using (id)",
+        "select r.reason, o.qty from orders o join returns r on o.id = r.id",
+    ),
     "index of a list": ("select tags[1] x from orders", "select (o.tags)[1] as x from orders o"),
     "interval and unit": (
         "select date_trunc('day', day + interval '1 day') x from orders",
@@ -408,6 +442,50 @@ DIFFERENT = {
     "quantifier": (
         "select id from orders where id >= any (select id from customers)",
         "select id from orders where id >= all (select id from customers)",
+    ),
+    "outputs crossed before a sort by all of them": (
+        "select sum(b) s from (select id a, qty b from orders order by all limit 3)",
+        "select sum(b) s from (select qty b, id a from orders order by all limit 3)",
+    ),
+    "outputs crossed before a sort by a number in parentheses": (
+        "select sum(b) s from (select id a, qty b from orders order by (1) limit 3)",
+        "select sum(b) s from (select qty b, id a from orders order by (1) limit 3)",
+    ),
+    "outputs crossed before a rollup by number": (
+        "select count(*) n from (select id a, qty b, count(*) c from orders group by rollup (1, 2))",
+        "select count(*) n from (select day a, qty b, count(*) c from orders group by rollup (1, 2))",
+    ),
+    "keys of groups before a limit without an order": (
+        "select day, status, count(*) n from orders group by day, status limit 3",
+        "select day, status, count(*) n from orders group by status, day limit 3",
+    ),
+    "sides of a join before a limit without an order": (
+        "select o.id, c.name from orders o join customers c on o.customer = c.id limit 3",
+        "select o.id, c.name from customers c join orders o on o.customer = c.id limit 3",
+    ),
+    "sides of a join before a sum of doubles": (
+        "select sum(o.amount) s from orders o join customers c on o.customer = c.id",
+        "select sum(o.amount) s from customers c join orders o on o.customer = c.id",
+    ),
+    "sides of a join before a list": (
+        "select list(o.id) s from orders o join customers c on o.customer = c.id",
+        "select list(o.id) s from customers c join orders o on o.customer = c.id",
+    ),
+    "sides of a join before doubles are grouped": (
+        "select count(*) n, amount from orders o join customers c on o.customer = c.id group by amount",
+        "select count(*) n, amount from customers c join orders o on o.customer = c.id group by amount",
+    ),
+    "sides of a join of random rows": (
+        "select o.id, c.v from orders o join (select id, random() v from customers) c on o.customer = c.id",
+        "select o.id, c.v from (select id, random() v from customers) c join orders o on o.customer = c.id",
+    ),
+    "sides of two joins that are not alike": (
+        "select a.id, b.id k from orders a join orders b on a.id = b.customer",
+        "select b.id, a.id k from orders a join orders b on a.id = b.customer",
+    ),
+    "merged column of a join": (
+        "select typeof(id) x from orders o join (select id::bigint id from returns) r using (id)",
+        "select typeof(r.id) x from orders o join (select id::bigint id from returns) r using (id)",
     ),
     "grouping sets": (
         "select day, count(*) n from orders group by rollup (day)",

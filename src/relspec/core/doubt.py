@@ -87,6 +87,10 @@ def prepare(tree: exp.Expr) -> frozenset[str]:
         if isinstance(node, exp.Join) and node.args.get("using"):
             if not _is_plain_using(node):
                 node.meta[USING_MARK] = True
+        elif isinstance(node, exp.Paren) and isinstance(node.parent, (exp.Ordered, exp.Group)):
+            # sqlglot finds the number of an output only where it is bare.
+            if isinstance(node.unnest(), exp.Literal):
+                node.replace(node.unnest())
         elif isinstance(node, (exp.PropertyEQ, exp.Kwarg, exp.ColumnDef)) and isinstance(node.this, exp.Identifier):
             _keep_case(node.this)
         elif isinstance(node, exp.Column) and len(node.parts) > 1:
