@@ -205,7 +205,10 @@ EQUAL = {
         "select id, qty from orders order by (2), ((1)) limit 3",
         "select id, qty from orders order by 2, 1 limit 3",
     ),
-    "sort by all outputs": ("select qty q, id from orders order by all limit 3", "select qty q, id from orders o order by all limit 3"),
+    "sort by all outputs": (
+        "select qty q, id from orders order by all limit 3",
+        "select qty q, id from orders o order by all limit 3",
+    ),
     "negative literal": ("select id from orders where qty > -1 - 1", "select id from orders where qty > -2"),
     "folded beside an inner column": (
         "select n from (select day, count(*) n, max(id) m from orders group by day) where n > 0 + 1 and m < 1 + 3",
@@ -220,15 +223,17 @@ EQUAL = {
         "select o.id, r.reason from returns r join orders o on o.id = r.order_id join customers c on c.id = o.customer",
     ),
     "sides of a join below exact aggregates": (
-        "select o.status, count(*) n, sum(qty) q, max(c.name) m from orders o join customers c on o.customer = c.id group by all",
-        "select o.status, count(*) n, sum(qty) q, max(c.name) m from customers c join orders o on o.customer = c.id group by all",
+        "select status, count(*) n, sum(qty) q, max(name) m from orders join customers c on customer = c.id group by all",
+        "select status, count(*) n, sum(qty) q, max(name) m from customers c join orders on customer = c.id group by all",
     ),
     "sides of a join of subqueries": (
-        "select a.m, b.name from (select customer k, max(id) m from orders group by 1) a join (select distinct id, name from customers) b on a.k = b.id",
-        "select a.m, b.name from (select distinct id, name from customers) b join (select customer k, max(id) m from orders group by 1) a on a.k = b.id",
+        "with a as (select customer k, max(id) m from orders group by 1), b as (select distinct id, name from customers) "
+        "select a.m, b.name from a join b on a.k = b.id",
+        "with a as (select customer k, max(id) m from orders group by 1), b as (select distinct id, name from customers) "
+        "select a.m, b.name from b join a on a.k = b.id",
     ),
     "columns chosen before a full join": (
-        "select o.id, c.name from (select id, customer k from orders) o full join (select * from customers) c on k = c.id",
+        "select o.id, name from (select id, customer k from orders) o full join (select * from customers) c on k = c.id",
         "select o.id, c.name from orders o full join customers c on o.customer = c.id",
     ),
     "USING or ON": (

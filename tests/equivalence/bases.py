@@ -4,12 +4,16 @@
 BASES = {
     "filter": "select id, amount from orders as o where id > 2 and status = 'new' and qty >= 1 + 1",
     "or": "select o.id from orders as o where o.status = 'new' or o.amount > 1 or (o.id < 3 and o.qty <> 5)",
-    "range": "select id, price from orders as o where qty between 1 and 7 and day between '2024-01-01' and '2024-01-31'",
+    "range": (
+        "select id, price from orders as o where qty between 1 and 7 and day between '2024-01-01' and '2024-01-31'"
+    ),
     "list": "select id, qty from orders as o where status in ('new', 'paid', '') and id not in (3, 7)",
     "nulls": "select id, customer is null as lost from orders as o where day is not null and amount <> 2",
     "arithmetic": "select id + qty * 2 as a, amount - 3 as b, price * (2 + 1) as c from orders as o where 4 > id",
     "case": "select case when qty > 2 then 'many' when qty = 2 then 'two' else 'few' end as size from orders as o",
-    "strings": "select upper(status) as s, status || '-' || coalesce(status, 'none') as t from orders as o where id = 1",
+    "strings": (
+        "select upper(status) as s, status || '-' || coalesce(status, 'none') as t from orders as o where id = 1"
+    ),
     "casts": "select cast(qty as double) as d, try_cast(status as integer) as i from orders as o where n <= 2",
     "nested types": "select o.tags[1] as first_tag, o.info.a as a, len(o.tags) as n_tags from orders as o where id > 0",
     "aggregate": "select count(*) as n, sum(qty) as total, max(day) as last from orders as o where id <> 3",
@@ -90,19 +94,30 @@ BASES = {
         "select s.in_id as id from (select id as in_id, rank() over (partition by customer order by qty) as in_r "
         "from orders as o where amount < 50) as s where s.in_r = 1"
     ),
-    "qualify": "select id, qty from orders as o where id > 0 qualify rank() over (partition by status order by qty) <= 1",
+    "qualify": (
+        "select id, qty from orders as o where id > 0 qualify rank() over (partition by status order by qty) <= 1"
+    ),
     "top": "select id, customer, qty from orders as o where qty > 1 order by qty desc, id, customer limit 3",
     "inner top": (
         "select sum(s.in_q) as q from (select qty as in_q, id as in_id from orders as o where id > 0 "
         "order by id desc, qty limit 3) as s"
     ),
-    "distinct on": "select distinct on (customer) customer, qty from orders as o where id > 0 order by customer, qty desc",
-    "ordered aggregate": "select day, list(qty order by qty desc, id) as q from orders as o where qty <> 7 group by day",
+    "distinct on": (
+        "select distinct on (customer) customer, qty from orders as o where id > 0 order by customer, qty desc"
+    ),
+    "ordered aggregate": (
+        "select day, list(qty order by qty desc, id) as q from orders as o where qty <> 7 group by day"
+    ),
     "filtered aggregate": "select count(*) filter (where qty > 2) as n, count(distinct status) as s from orders as o",
     "star": "select * from customers as c where c.id > 5 and c.name <> 'Bob'",
-    "inner star": "select s.id, s.region from (select * from customers as c where c.region = 'north') as s where s.id < 40",
+    "inner star": (
+        "select s.id, s.region from (select * from customers as c where c.region = 'north') as s where s.id < 40"
+    ),
     "rollup": "select day, status, count(*) as n from orders as o where id > 1 group by rollup (day, status)",
-    "values": "select v.in_a as a, o.id from (values (1, 'x'), (2, 'y'), (2, 'z')) as v(in_a, in_b) join orders as o on o.id = v.in_a",
+    "values": (
+        "select v.in_a as a, o.id from (values (1, 'x'), (2, 'y'), (2, 'z')) as v(in_a, in_b) "
+        "join orders as o on o.id = v.in_a"
+    ),
     "recursive": (
         "with recursive t as (select 1 as in_n union all select t.in_n + 1 as in_n from t where t.in_n < 4) "
         "select o.id, t.in_n as n from orders as o join t on o.id = t.in_n"

@@ -2,8 +2,8 @@
 
 `=` says that both have one fingerprint and one result, `!` that their results differ and so must their fingerprints,
 `~` that no data set shows a difference: the fingerprints may be either. The pairs are made from the base queries by
-our rules and edits (`python -m tests.equivalence` writes the file), and the file is what the tests read: a reviewer sees
-the queries, and a parser that generates other text changes a file in the repository and not a claim in silence.
+our rules and edits (`python -m tests.equivalence` writes the file), and the file is what the tests read: a reviewer
+sees the queries, and a parser that generates other text changes a file in the repository and not a claim in silence.
 """
 
 from collections.abc import Iterator
@@ -100,4 +100,8 @@ def _text(tree: exp.Expr | None, base: str) -> str | None:
 
 def _commented(base: str) -> str:
     tokens = [base[t.start : t.end + 1] for t in DUCKDB.tokenize(base)]
-    return "-- before\n" + " /* between */\n  ".join([" ".join(tokens[:3]), *tokens[3:6], " ".join(tokens[6:])]) + " -- after"
+    return (
+        "-- before\n"
+        + " /* between */\n  ".join([" ".join(tokens[:3]), *tokens[3:6], " ".join(tokens[6:])])
+        + " -- after"
+    )

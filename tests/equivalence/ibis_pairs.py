@@ -25,7 +25,6 @@ def _named_another_way(o: Any, c: Any, r: Any) -> Any:
     return result.filter(result.total > 1)
 
 
-
 EQUAL: dict[str, tuple[Build, Build]] = {
     "chained or merged filters": (
         lambda o, c, r: o.filter(o.id > 1).filter(o.qty > 2).select("id", "qty"),

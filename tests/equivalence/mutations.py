@@ -12,7 +12,15 @@ Mutation = Callable[[exp.Expr], exp.Expr | None]
 _LOOSER = {exp.LT: exp.LTE, exp.LTE: exp.LT, exp.GT: exp.GTE, exp.GTE: exp.GT, exp.EQ: exp.NEQ, exp.NEQ: exp.EQ}
 _AGGREGATES = {exp.Sum: exp.Max, exp.Max: exp.Min, exp.Min: exp.Max, exp.ArrayAgg: exp.Max}
 _ARITHMETIC = {exp.Add: exp.Sub, exp.Sub: exp.Add, exp.Mul: exp.Add}
-_NEIGHBOURS = {"id": "qty", "qty": "id", "customer": "qty", "status": "upper", "name": "region", "region": "name", "day": "id"}
+_NEIGHBOURS = {
+    "id": "qty",
+    "qty": "id",
+    "customer": "qty",
+    "status": "upper",
+    "name": "region",
+    "region": "name",
+    "day": "id",
+}
 
 
 def first(
@@ -60,7 +68,9 @@ def _is_text(node: exp.Expr) -> bool:
 
 def inner_join_to_left(tree: exp.Expr) -> exp.Expr | None:
     """Make the first inner join a left one."""
-    return first(tree, (exp.Join,), _setting("side", "LEFT"), lambda n: not n.side and not n.kind and bool(n.args.get("on")))
+    return first(
+        tree, (exp.Join,), _setting("side", "LEFT"), lambda n: not n.side and not n.kind and bool(n.args.get("on"))
+    )
 
 
 def outer_join_to_inner(tree: exp.Expr) -> exp.Expr | None:
@@ -70,13 +80,18 @@ def outer_join_to_inner(tree: exp.Expr) -> exp.Expr | None:
 
 def outer_join_turned(tree: exp.Expr) -> exp.Expr | None:
     """Make a left join a right one, and others left."""
-    return first(tree, (exp.Join,), lambda n: n.set("side", "RIGHT" if n.side == "LEFT" else "LEFT"), lambda n: bool(n.side))
+    return first(
+        tree, (exp.Join,), lambda n: n.set("side", "RIGHT" if n.side == "LEFT" else "LEFT"), lambda n: bool(n.side)
+    )
 
 
 def semi_or_anti(tree: exp.Expr) -> exp.Expr | None:
     """Swap SEMI and ANTI."""
     return first(
-        tree, (exp.Join,), lambda n: n.set("kind", "ANTI" if n.kind == "SEMI" else "SEMI"), lambda n: n.kind in ("SEMI", "ANTI")
+        tree,
+        (exp.Join,),
+        lambda n: n.set("kind", "ANTI" if n.kind == "SEMI" else "SEMI"),
+        lambda n: n.kind in ("SEMI", "ANTI"),
     )
 
 
@@ -118,7 +133,11 @@ def filter_into_join(tree: exp.Expr) -> exp.Expr | None:
 def join_condition_into_filter(tree: exp.Expr) -> exp.Expr | None:
     """Move the last part of an outer join's condition to WHERE."""
     select = tree if isinstance(tree, exp.Select) else None
-    outer = [j for j in (select.args.get("joins") or ()) if j.side or j.kind in ("SEMI", "ANTI")] if select is not None else []
+    outer = (
+        [j for j in (select.args.get("joins") or ()) if j.side or j.kind in ("SEMI", "ANTI")]
+        if select is not None
+        else []
+    )
     on = outer[0].args.get("on") if outer else None
     if select is None or not isinstance(on, exp.And):
         return None
@@ -163,7 +182,9 @@ def null_safe(tree: exp.Expr) -> exp.Expr | None:
     return first(
         tree,
         (exp.EQ, exp.NEQ),
-        lambda n: (exp.NullSafeEQ if isinstance(n, exp.EQ) else exp.NullSafeNEQ)(this=n.this, expression=n.args["expression"]),
+        lambda n: (exp.NullSafeEQ if isinstance(n, exp.EQ) else exp.NullSafeNEQ)(
+            this=n.this, expression=n.args["expression"]
+        ),
     )
 
 
@@ -261,7 +282,11 @@ def limit_dropped(tree: exp.Expr) -> exp.Expr | None:
 
 def limit_added(tree: exp.Expr) -> exp.Expr | None:
     """Keep no row of the first inner query."""
-    return _first_inner(tree, lambda s: s.set("limit", exp.Limit(expression=exp.Literal.number(0))), lambda s: s.args.get("limit") is None)
+    return _first_inner(
+        tree,
+        lambda s: s.set("limit", exp.Limit(expression=exp.Literal.number(0))),
+        lambda s: s.args.get("limit") is None,
+    )
 
 
 def offset_added(tree: exp.Expr) -> exp.Expr | None:
@@ -298,7 +323,9 @@ def key_dropped(tree: exp.Expr) -> exp.Expr | None:
 
 def key_added(tree: exp.Expr) -> exp.Expr | None:
     """Group by one more column."""
-    return first(tree, (exp.Group,), lambda n: n.append("expressions", exp.column("qty")), lambda n: bool(n.expressions))
+    return first(
+        tree, (exp.Group,), lambda n: n.append("expressions", exp.column("qty")), lambda n: bool(n.expressions)
+    )
 
 
 def rollup_added(tree: exp.Expr) -> exp.Expr | None:
@@ -325,7 +352,10 @@ def qualify_dropped(tree: exp.Expr) -> exp.Expr | None:
 def other_aggregate(tree: exp.Expr) -> exp.Expr | None:
     """Make SUM a MAX, MAX a MIN, and so on."""
     return first(
-        tree, tuple(_AGGREGATES), lambda n: _AGGREGATES[type(n)](this=_unordered(n.this)), lambda n: not isinstance(n.parent, exp.Window)
+        tree,
+        tuple(_AGGREGATES),
+        lambda n: _AGGREGATES[type(n)](this=_unordered(n.this)),
+        lambda n: not isinstance(n.parent, exp.Window),
     )
 
 
@@ -342,7 +372,9 @@ def count_of_column(tree: exp.Expr) -> exp.Expr | None:
 
 def count_of_all(tree: exp.Expr) -> exp.Expr | None:
     """Leave out DISTINCT within COUNT."""
-    return first(tree, (exp.Count,), lambda n: n.set("this", n.this.expressions[0]), lambda n: isinstance(n.this, exp.Distinct))
+    return first(
+        tree, (exp.Count,), lambda n: n.set("this", n.this.expressions[0]), lambda n: isinstance(n.this, exp.Distinct)
+    )
 
 
 def aggregate_unfiltered(tree: exp.Expr) -> exp.Expr | None:
@@ -389,7 +421,10 @@ def outputs_crossed(tree: exp.Expr) -> exp.Expr | None:
     def cross(select: exp.Expr) -> None:
         one, two = select.expressions[:2]
         names = one.alias_or_name, two.alias_or_name
-        select.set("expressions", [exp.alias_(one.unalias(), names[1]), exp.alias_(two.unalias(), names[0]), *select.expressions[2:]])
+        select.set(
+            "expressions",
+            [exp.alias_(one.unalias(), names[1]), exp.alias_(two.unalias(), names[0]), *select.expressions[2:]],
+        )
 
     return _first_inner(tree, cross, lambda s: len(s.expressions) > 1 and not s.is_star)
 
@@ -442,7 +477,11 @@ def list_element_changed(tree: exp.Expr) -> exp.Expr | None:
 def _matters(ordered: exp.Expr) -> bool:
     order = ordered.parent
     holder = order.parent if order is not None else None
-    return not isinstance(holder, exp.Query) or holder.args.get("limit") is not None or holder.args.get("distinct") is not None
+    return (
+        not isinstance(holder, exp.Query)
+        or holder.args.get("limit") is not None
+        or holder.args.get("distinct") is not None
+    )
 
 
 def _first_inner(
@@ -457,7 +496,9 @@ def _first_inner(
 
 def _inner(tree: exp.Expr) -> Iterator[exp.Select]:
     for select in tree.find_all(exp.Select):
-        if isinstance(select.parent, exp.CTE) or (isinstance(select.parent, exp.Subquery) and bool(select.parent.alias)):
+        if isinstance(select.parent, exp.CTE) or (
+            isinstance(select.parent, exp.Subquery) and bool(select.parent.alias)
+        ):
             yield select
 
 

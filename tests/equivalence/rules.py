@@ -72,7 +72,11 @@ def renamed_inner_columns(tree: exp.Expr) -> exp.Expr | None:
     """Rename the outputs of inner queries; an unnamed output of the whole query keeps its name."""
     _name_outputs(tree)
     found = any(i.name.startswith("in_") for i in tree.find_all(exp.Identifier))
-    return _renamed(tree, lambda name: name.replace("in_", "other_", 1) if name.startswith("in_") else name) if found else None
+    return (
+        _renamed(tree, lambda name: name.replace("in_", "other_", 1) if name.startswith("in_") else name)
+        if found
+        else None
+    )
 
 
 def _name_outputs(tree: exp.Expr) -> None:
@@ -83,7 +87,11 @@ def _name_outputs(tree: exp.Expr) -> None:
 
 
 def _renamed(tree: exp.Expr, name: Callable[[str], str]) -> exp.Expr:
-    outputs = {id(e.args["alias"]) for e in tree.expressions if isinstance(e, exp.Alias)} if isinstance(tree, exp.Select) else set()
+    outputs = (
+        {id(e.args["alias"]) for e in tree.expressions if isinstance(e, exp.Alias)}
+        if isinstance(tree, exp.Select)
+        else set()
+    )
     for identifier in list(tree.find_all(exp.Identifier)):
         if id(identifier) not in outputs:
             identifier.set("this", name(identifier.name))
@@ -135,7 +143,9 @@ def whole_in_a_cte(tree: exp.Expr) -> exp.Expr | None:
     if tree.args.get("with_") is not None and tree.args["with_"].args.get("recursive"):
         return None
     outer = exp.select("*").from_("whole")
-    outer.set("with_", exp.With(expressions=[exp.CTE(this=tree, alias=exp.TableAlias(this=exp.to_identifier("whole")))]))
+    outer.set(
+        "with_", exp.With(expressions=[exp.CTE(this=tree, alias=exp.TableAlias(this=exp.to_identifier("whole")))])
+    )
     return outer
 
 
@@ -170,7 +180,11 @@ def spelled_out_tables(tree: exp.Expr) -> exp.Expr | None:
 
 def expanded_stars(tree: exp.Expr) -> exp.Expr | None:
     """Write out the columns of a star over one stored table."""
-    places = [s for s in tree.find_all(exp.Select) if s.is_star and _is_stored(s.args["from_"].this) and not s.args.get("joins")]
+    places = [
+        s
+        for s in tree.find_all(exp.Select)
+        if s.is_star and _is_stored(s.args["from_"].this) and not s.args.get("joins")
+    ]
     for select in places:
         select.set("expressions", [exp.column(c) for c in _STORED[select.args["from_"].this.name]])
     return tree if places else None
@@ -207,14 +221,16 @@ def conditions_in_where(tree: exp.Expr) -> exp.Expr | None:
 
 def noise_words(tree: exp.Expr) -> exp.Expr | None:
     """Write INNER and OUTER where they change nothing."""
-    places = [j for j in tree.find_all(exp.Join) if not j.kind and not j.method and (j.side or j.args.get("on") is not None)]
+    places = [
+        j for j in tree.find_all(exp.Join) if not j.kind and not j.method and (j.side or j.args.get("on") is not None)
+    ]
     for join in places:
         join.set("kind", "OUTER" if join.side else "INNER")
     return tree if places else None
 
 
 def swapped_inner_join(tree: exp.Expr) -> exp.Expr | None:
-    """Swap the two sides of an only, inner join, where the sides can be told apart and the order of rows cannot show."""
+    """Swap the two sides of an only, inner join, where the sides can be told apart."""
     select = tree.find(exp.Select)
     joins = select.args.get("joins") if select is not None else None
     if select is None or not joins or len(joins) != 1 or select.is_star or not _is_inner(joins[0]):
@@ -244,7 +260,9 @@ def unused_projections(tree: exp.Expr) -> exp.Expr | None:
 
 def reversed_inner_columns(tree: exp.Expr) -> exp.Expr | None:
     """Reverse the outputs of inner queries."""
-    places = [s for s in _inner_selects(tree) if not s.is_star and len(s.expressions) > 1 and s.args.get("distinct") is None]
+    places = [
+        s for s in _inner_selects(tree) if not s.is_star and len(s.expressions) > 1 and s.args.get("distinct") is None
+    ]
     for select in places:
         select.set("expressions", list(reversed(select.expressions)))
     return tree if places else None
@@ -268,10 +286,14 @@ def unfolded_numbers(tree: exp.Expr) -> exp.Expr | None:
     if any(isinstance(n, exp.SetOperation) and n is not tree for n in tree.walk()):
         return None
     places = [
-        n for n in tree.find_all(exp.Literal) if n.is_int and isinstance(n.parent, _COMPARISONS) and isinstance(n.parent.this, exp.Column)
+        n
+        for n in tree.find_all(exp.Literal)
+        if n.is_int and isinstance(n.parent, _COMPARISONS) and isinstance(n.parent.this, exp.Column)
     ]
     for node in places:
-        node.replace(exp.Paren(this=exp.Add(this=exp.Literal.number(int(node.name) - 1), expression=exp.Literal.number(1))))
+        node.replace(
+            exp.Paren(this=exp.Add(this=exp.Literal.number(int(node.name) - 1), expression=exp.Literal.number(1)))
+        )
     return tree if places else None
 
 
@@ -372,7 +394,11 @@ def _all_of(table: str) -> exp.Select:
 
 def _inner_selects(tree: exp.Expr) -> list[exp.Select]:
     """Give the SELECTs that are a subquery in FROM or a CTE by themselves."""
-    return [s for s in tree.find_all(exp.Select) if isinstance(s.parent, (exp.CTE, exp.Subquery)) and _is_read_by_name(s.parent)]
+    return [
+        s
+        for s in tree.find_all(exp.Select)
+        if isinstance(s.parent, (exp.CTE, exp.Subquery)) and _is_read_by_name(s.parent)
+    ]
 
 
 def _is_read_by_name(holder: exp.Expr) -> bool:

@@ -2,7 +2,6 @@
 
 import random
 
-
 import sqlglot
 from sqlglot import exp
 from tests.equivalence.mutations import MUTATIONS
@@ -43,7 +42,11 @@ def _swap(tree: exp.Expr, pick: random.Random) -> exp.Expr | None:
         return None
     one, two = pick.sample(places, 2)
     copy = two.copy()
-    if pick.random() < 0.5 and not any(p is one for p in _ancestors(two)) and not any(p is two for p in _ancestors(one)):
+    if (
+        pick.random() < 0.5
+        and not any(p is one for p in _ancestors(two))
+        and not any(p is two for p in _ancestors(one))
+    ):
         two.replace(one.copy())
     one.replace(copy)
     return tree
@@ -80,5 +83,3 @@ def _reverse(tree: exp.Expr, pick: random.Random) -> exp.Expr | None:
 
 def _is_list(value: object) -> bool:
     return isinstance(value, list) and len(value) > 1 and all(isinstance(item, exp.Expr) for item in value)
-
-

@@ -101,7 +101,9 @@ class Fuzzer:
             ]
             yield f"a column that is not required, made {value},", "".join(updates)
         # At least one column must stay, required or not.
-        gone = [(n, c) for n, columns in free.items() for c in columns[1 if n not in required or not required[n] else 0 :]]
+        gone = [
+            (n, c) for n, columns in free.items() for c in columns[1 if n not in required or not required[n] else 0 :]
+        ]
         yield "a column that is not required, when gone,", "".join(f"alter table {n} drop {c.name};" for n, c in gone)
 
     def _found(self, seed: int, what: str, *queries: str) -> None:

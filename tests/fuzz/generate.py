@@ -1,7 +1,8 @@
-"""Random queries over the shop: joins, CTEs, subqueries everywhere, set operations, windows, limits with a total order.
+"""Random queries over the shop: joins, CTEs, subqueries everywhere, set operations, windows, sorts with limits.
 
-A relation is its SQL and its columns as (name, type); types are `int`, `text` and `date`. What is generated binds nearly
-always, and gives a result that its input bags determine, save for what the fuzzer asks for on purpose.
+A relation is its SQL and its columns as (name, type); types are `int`, `text`, `date` and `float`. What is generated
+binds nearly always. Most results are determined by their input bags; where they are not, no bag may differ either, since
+the engine is deterministic on one thread.
 """
 
 import random
@@ -13,7 +14,7 @@ Columns = tuple[tuple[str, str], ...]
 _TABLES: dict[str, Columns] = {
     "orders": (
         *(("id", "int"), ("customer", "int"), ("n", "int"), ("qty", "int")),
-        *(("status", "text"), ("day", "date")),
+        *(("status", "text"), ("day", "date"), ("amount", "float"), ("tags[1]", "int"), ("info.a", "int")),
     ),
     "customers": (("id", "int"), ("name", "text"), ("region", "text")),
     "returns": (("id", "int"), ("order_id", "int"), ("reason", "text")),
@@ -71,7 +72,7 @@ class Generator:
         return f"{left} {kind} {right}", columns
 
     def _type(self) -> str:
-        return self._pick.choice(("int", "int", "int", "text", "date"))
+        return self._pick.choice(("int", "int", "int", "int", "text", "text", "date", "float"))
 
     def _source(self, depth: int) -> _Source:
         alias = self._name("t")
@@ -84,9 +85,7 @@ class Generator:
         name = self._pick.choice(tuple(_TABLES))
         return _Source(name, alias, _TABLES[name])
 
-    def _select(
-        self, depth: int, outer: Sequence[_Source], types: Sequence[str] | None = None
-    ) -> tuple[str, Columns]:
+    def _select(self, depth: int, outer: Sequence[_Source], types: Sequence[str] | None = None) -> tuple[str, Columns]:
         sources = [self._source(depth)]
         from_ = f"{sources[0].sql} as {sources[0].alias}"
         for _ in range(self._pick.choice((0, 0, 0, 1, 1, 2))):
@@ -105,6 +104,10 @@ class Generator:
             return f" cross join {right.sql} as {right.alias}"
         kind = self._pick.choice(_JOINS)
         both = [*sources, right]
+        shared = [s for s in sources if ("id", "int") in s.columns]
+        if kind == "join" and len(shared) == len(sources) == 1 and ("id", "int") in right.columns and self._chance(30):
+            sources.append(right)
+            return f" join {right.sql} as {right.alias} using (id)"
         condition = self._equality(sources, right)
         if self._chance(30):
             condition += f" and {self._predicate(both, 0)}"
@@ -119,7 +122,9 @@ class Generator:
     def _plain(self, tail: str, seen: Sequence[_Source], types: Sequence[str], depth: int) -> tuple[str, Columns]:
         outputs = [self._window(seen) if t == "int" and self._chance(8) else self._value(seen, t, depth) for t in types]
         columns = tuple((self._name("x"), t) for t in types)
-        distinct = "distinct " if self._chance(15) else ""
+        distinct = self._pick.choice(
+            ("", "", "", "", "distinct ", f"distinct on ({self._pick.randint(1, len(types))}) ")
+        )
         sql = f"select {distinct}{self._listed(outputs, columns)} from {tail}"
         if self._chance(12):
             sql += f" qualify {self._window(seen)} <= {self._pick.randint(1, 3)}"
@@ -128,7 +133,7 @@ class Generator:
         return sql, columns
 
     def _ordered(self, columns: Columns) -> str:
-        keys = [name if self._chance(50) else str(i + 1) for i, (name, _) in enumerate(columns)]
+        keys = [self._pick.choice((name, str(i + 1), f"({i + 1})")) for i, (name, _) in enumerate(columns)]
         self._pick.shuffle(keys)
         all_keys = "all" if self._chance(20) else ", ".join(f"{k} {self._pick.choice(('', 'desc'))}" for k in keys)
         return f" order by {all_keys} limit {self._pick.randint(0, 4)} offset {self._pick.choice((0, 0, 1))}"
@@ -143,18 +148,18 @@ class Generator:
         columns = tuple((self._name("x"), t) for t in types)
         sql = f"select {self._listed([*keys, *aggregates], columns)} from {tail}"
         if n_keys:
-            by = self._pick.choice(("all", ", ".join(map(str, range(1, n_keys + 1))), ", ".join(keys)))
+            numbers = ", ".join(map(str, range(1, n_keys + 1)))
+            by = self._pick.choice(
+                ("all", numbers, numbers, f"rollup ({numbers})", f"cube ({', '.join(keys)})", ", ".join(keys))
+            )
             # A literal in GROUP BY would be the number of an output.
-            if by == "all" or not any(k.lstrip("-").isdigit() or k.startswith("'") for k in keys):
-                sql += f" group by {by}"
-            else:
-                sql += " group by all"
+            sql += f" group by {'all' if any(k.isdigit() for k in keys) else by}"
         if self._chance(30):
             sql += f" having {self._aggregate(seen, 'int')} {self._pick.choice(_COMPARISONS)} {self._literal('int')}"
         return sql, columns
 
     def _aggregate(self, seen: Sequence[_Source], type_: str) -> str:
-        name = self._pick.choice(_AGGREGATES if type_ == "int" else ("min", "max"))
+        name = self._pick.choice(_AGGREGATES if type_ == "int" else ("min", "max", "any_value"))
         argument = "*" if name == "count" and self._chance(50) else self._value(seen, type_, 0)
         filter_ = f" filter (where {self._predicate(seen, 0)})" if self._chance(15) else ""
         call = f"{name} {argument}){filter_}" if name.endswith("distinct") else f"{name}({argument}){filter_}"
@@ -173,7 +178,12 @@ class Generator:
     def _literal(self, type_: str) -> str:
         if type_ == "int":
             return str(self._pick.choice((0, 1, 2, 2, 3, 5, 10)))
-        return self._pick.choice(("'new'", "'paid'", "''")) if type_ == "text" else "date '2024-01-02'"
+        fixed = {
+            "text": ("'new'", "'paid'", "''"),
+            "date": ("date '2024-01-02'",),
+            "float": ("0.5::double", "0::double"),
+        }
+        return self._pick.choice(fixed[type_])
 
     def _value(self, seen: Sequence[_Source], type_: str, depth: int) -> str:
         if self._chance(50):
@@ -189,6 +199,7 @@ class Generator:
         special = {
             "int": (f"({one} + {two})", f"({one} - {two})", f"({one} * {two})", f"len({self._column(seen, 'text')})"),
             "text": (f"upper({one})", f"({one} || {two})", f"cast({self._column(seen, 'int')} as varchar)"),
+            "float": (f"({one} * {two})", f"({one} + {two})"),
             "date": (f"least({one}, {two})", f"cast(date_trunc('month', {one}) as date)"),
         }
         return self._pick.choice(general + special[type_])
@@ -226,6 +237,6 @@ class Generator:
         )
 
     def _nested(self, seen: Sequence[_Source], column: str, type_: str) -> str:
-        inner, columns = self._select(0, seen, [type_])
+        inner, _ = self._select(0, seen, [type_])
         negated = self._pick.choice(("", "", "not "))
         return self._pick.choice((f"{column} {negated}in ({inner})", f"{negated}exists ({inner})"))

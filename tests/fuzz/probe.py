@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tests.equivalence.data import opened
+
 from relspec.core import inference as module
 from relspec.core.commuting import order_shows
 from relspec.core.doubt import prepare
@@ -10,7 +12,6 @@ from relspec.core.inference import Inference, infer
 from relspec.core.query import QueryTrouble, parse_query
 from relspec.core.schema import Schema, schema_of
 from relspec.core.scopes import Around, Scopes
-from tests.equivalence.data import opened
 
 
 @dataclass(frozen=True, slots=True)

@@ -274,7 +274,11 @@ class _Writer:
 
     def _group(self, group: exp.Expr, selection: Selection, depth: int) -> Term:
         keys = [self._expressions.term(e, selection, depth) for e in group.expressions]
-        if not self._ordered and all(k.stable for k in keys) and not any(v for k, v in group.args.items() if k != "expressions"):
+        if (
+            not self._ordered
+            and all(k.stable for k in keys)
+            and not any(v for k, v in group.args.items() if k != "expressions")
+        ):
             return Term("keys", as_set(keys))
         return self._expressions.term(group, selection, depth)
 

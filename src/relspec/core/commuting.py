@@ -1,9 +1,10 @@
 """Whether the order of rows can show in what a query gives, as a bag: only where it cannot may inner joins commute.
 
 Order shows in a limit, in DISTINCT ON, in windows with ties, in `first`, `list` or a sum of doubles; and in which of
-several equal values is kept, where equal values look different: 0.0 and -0.0, an interval of 30 days and one of a month,
-texts under a collation. So aggregates are taken from a short list, and what is grouped, deduplicated, summed or
+several equal values is kept, where equal values look different: 0.0 and -0.0, an interval of 30 days and one of a
+month, texts under a collation. So aggregates are taken from a short list, and what is grouped, deduplicated, summed or
 compared must be *exact*: built of stored columns of exact types by operators that stay in these. Anything else shows.
+Never done here: saying which results are not determined by their inputs; a limit with a total order shows order too.
 """
 
 from collections.abc import Iterable, Mapping
@@ -47,9 +48,7 @@ class _Exactness:
 
     def __init__(self, scopes: Scopes, schemas: Mapping[str, Schema]) -> None:
         self._scopes = scopes
-        self._types = {
-            name: tuple(c.type.partition("(")[0] for c in schemas[name].columns) for name in scopes.bases
-        }
+        self._types = {name: tuple(c.type.partition("(")[0] for c in schemas[name].columns) for name in scopes.bases}
 
     def is_missing(self, tree: exp.Expr) -> bool:
         """Whether something decisive is not shown to be exact."""

@@ -2,7 +2,8 @@
 
 sqlglot resolves names for us, and in some places not as DuckDB does, or only after losing what matters: identifiers
 come back in lower case, USING becomes ON, NATURAL and POSITIONAL joins and COLUMNS() are left alone without a word,
-positions in parentheses or in ROLLUP stay numbers, set operations get the wrong precedence. Each such place is listed here as a reason, in words for the user.
+positions in parentheses or in ROLLUP stay numbers, set operations get the wrong precedence. Each such place is listed
+here as a reason, in words for the user.
 """
 
 from collections.abc import Iterator
@@ -105,7 +106,12 @@ def prepare(tree: exp.Expr) -> frozenset[str]:
 def _is_plain_using(join: exp.Join) -> bool:
     """Whether USING is no more than an equality: of one inner join, with nobody asking for the merged columns."""
     select = join.parent
-    if not isinstance(select, exp.Select) or len(select.args["joins"]) != 1 or join.side or join.kind not in ("", "INNER"):
+    if (
+        not isinstance(select, exp.Select)
+        or len(select.args["joins"]) != 1
+        or join.side
+        or join.kind not in ("", "INNER")
+    ):
         return False
     names = {identifier.name.lower() for identifier in join.args["using"]}
     columns = (c for c in select.find_all(exp.Column) if c.args.get("table") is None)

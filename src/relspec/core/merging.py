@@ -3,8 +3,8 @@
 A source dissolves when it is a SELECT that does no more than join, filter and compute, reads at least one relation, is
 read once, and gives the same values wherever it is evaluated. Its filters then rise to the block around it, so it must
 stand first or behind an inner join, with nothing but inner, left, semi and anti joins after it: those keep every row
-of their left side apart from the others. A plain choice of a table's columns dissolves wherever it stands, in outer joins
-too; anything else does not on a nullable side, for there a value would be computed from NULLs instead of being NULL.
+of their left side apart from the others. A plain choice of a table's columns dissolves wherever it stands, in outer
+joins too; anything else does not on a nullable side: a value there would be computed from NULLs instead of being NULL.
 """
 
 from sqlglot import exp
