@@ -223,18 +223,16 @@ EQUAL = {
         "select o.id, r.reason from returns r join orders o on o.id = r.order_id join customers c on c.id = o.customer",
     ),
     "sides of a join below exact aggregates": (
-        "select status, count(*) n, sum(qty) q, max(name) m from orders join customers c on customer = c.id group by all",
-        "select status, count(*) n, sum(qty) q, max(name) m from customers c join orders on customer = c.id group by all",
+        "select day, count(*) n, sum(qty) q, max(name) m from orders join customers c on customer = c.id group by all",
+        "select day, count(*) n, sum(qty) q, max(name) m from customers c join orders on customer = c.id group by all",
     ),
     "sides of a join of subqueries": (
-        "with a as (select customer k, max(id) m from orders group by 1), b as (select distinct id, name from customers) "
-        "select a.m, b.name from a join b on a.k = b.id",
-        "with a as (select customer k, max(id) m from orders group by 1), b as (select distinct id, name from customers) "
-        "select a.m, b.name from b join a on a.k = b.id",
+        "with a as (select n k, max(id) m from orders group by 1), b as (select distinct id i from returns) select 1 x from a, b",
+        "with a as (select n k, max(id) m from orders group by 1), b as (select distinct id i from returns) select 1 x from b, a",
     ),
     "columns chosen before a full join": (
-        "select o.id, name from (select id, customer k from orders) o full join (select * from customers) c on k = c.id",
-        "select o.id, c.name from orders o full join customers c on o.customer = c.id",
+        "select o.id, c.name from (select id, n k from orders) o full join (select * from customers) c on o.k = c.id",
+        "select o.id, c.name from orders o full join customers c on o.n = c.id",
     ),
     "USING or ON": (
         "select r.reason, o.qty from orders o join returns r using (id)",

@@ -1,8 +1,8 @@
 """Random queries over the shop: joins, CTEs, subqueries everywhere, set operations, windows, sorts with limits.
 
 A relation is its SQL and its columns as (name, type); types are `int`, `text`, `date` and `float`. What is generated
-binds nearly always. Most results are determined by their input bags; where they are not, no bag may differ either, since
-the engine is deterministic on one thread.
+binds nearly always. Most results are determined by their input bags; where they are not, no bag may differ either,
+since the engine is deterministic on one thread.
 """
 
 import random
