@@ -227,8 +227,8 @@ EQUAL = {
         "select day, count(*) n, sum(qty) q, max(name) m from customers c join orders on customer = c.id group by all",
     ),
     "sides of a join of subqueries": (
-        "with a as (select n k, max(id) m from orders group by 1), b as (select distinct id i from returns) select 1 x from a, b",
-        "with a as (select n k, max(id) m from orders group by 1), b as (select distinct id i from returns) select 1 x from b, a",
+        "with a as (select n, max(id) m from orders group by 1), b as (select distinct 1 i) from a, b select m",
+        "with a as (select n, max(id) m from orders group by 1), b as (select distinct 1 i) from b, a select m",
     ),
     "columns chosen before a full join": (
         "select o.id, c.name from (select id, n k from orders) o full join (select * from customers) c on o.k = c.id",

@@ -14,6 +14,7 @@ import sqlglot
 from sqlglot import exp
 from tests.equivalence.bases import BASES
 from tests.equivalence.mutations import MUTATIONS
+from tests.equivalence.mutations_of_outputs import MUTATIONS_OF_OUTPUTS
 from tests.equivalence.rules import RULES
 from tests.equivalence.trial import Result, Trial
 
@@ -60,7 +61,7 @@ def written(trial: Trial) -> str:
 def _made(trial: Trial, base: str) -> Iterator[Pair]:
     for name, other in _rewritten(base):
         yield Pair(name, "=", base, other)
-    for name, mutate in MUTATIONS.items():
+    for name, mutate in {**MUTATIONS, **MUTATIONS_OF_OUTPUTS}.items():
         other = _text(mutate(_parsed(base)), base)
         verdict = None if other is None else _verdict(trial, base, other)
         if other is not None and verdict is not None:

@@ -3,19 +3,25 @@
 A rule gets a copy that it may change. What it claims is checked by execution for every pair that it makes.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from sqlglot import exp
+from tests.equivalence.shapes import (
+    STORED,
+    aggregates,
+    alias_of,
+    all_of,
+    from_items,
+    inner_selects,
+    is_stored,
+    may_gain,
+    replaced,
+)
 
 Rule = Callable[[exp.Expr], exp.Expr | None]
 
 _TURNED = {exp.LT: exp.GT, exp.GT: exp.LT, exp.LTE: exp.GTE, exp.GTE: exp.LTE, exp.EQ: exp.EQ, exp.NEQ: exp.NEQ}
 _COMPARISONS = tuple(_TURNED)
-_STORED = {
-    "orders": ("id", "customer", "amount", "day", "status", "n", "qty", "price", "tags", "info", "doc"),
-    "customers": ("id", "name", "region"),
-    "returns": ("id", "order_id", "reason"),
-}
 
 
 def parenthesised(tree: exp.Expr) -> exp.Expr | None:
@@ -31,22 +37,22 @@ def parenthesised(tree: exp.Expr) -> exp.Expr | None:
 
 def turned_comparisons(tree: exp.Expr) -> exp.Expr | None:
     """Write `b > a` for `a < b`, and swap the sides of `=` and `<>`."""
-    return _replaced(tree, _COMPARISONS, lambda n: _TURNED[type(n)](this=n.args["expression"], expression=n.this))
+    return replaced(tree, _COMPARISONS, lambda n: _TURNED[type(n)](this=n.args["expression"], expression=n.this))
 
 
 def reversed_and(tree: exp.Expr) -> exp.Expr | None:
     """Swap the sides of every AND."""
-    return _replaced(tree, (exp.And,), lambda n: exp.And(this=n.args["expression"], expression=n.this))
+    return replaced(tree, (exp.And,), lambda n: exp.And(this=n.args["expression"], expression=n.this))
 
 
 def reversed_or(tree: exp.Expr) -> exp.Expr | None:
     """Swap the sides of every OR."""
-    return _replaced(tree, (exp.Or,), lambda n: exp.Or(this=n.args["expression"], expression=n.this))
+    return replaced(tree, (exp.Or,), lambda n: exp.Or(this=n.args["expression"], expression=n.this))
 
 
 def between_as_comparisons(tree: exp.Expr) -> exp.Expr | None:
     """Write BETWEEN as two comparisons."""
-    return _replaced(tree, (exp.Between,), _two_comparisons)
+    return replaced(tree, (exp.Between,), _two_comparisons)
 
 
 def _two_comparisons(node: exp.Expr) -> exp.Expr:
@@ -101,7 +107,7 @@ def _renamed(tree: exp.Expr, name: Callable[[str], str]) -> exp.Expr:
 def subqueries_as_ctes(tree: exp.Expr) -> exp.Expr | None:
     """Move every subquery in FROM that stands in the outermost SELECT into a CTE."""
     moved = []
-    for holder in _from_items(tree):
+    for holder in from_items(tree):
         item = holder.this
         if isinstance(item, exp.Subquery) and item.alias and not item.alias_column_names:
             moved.append(exp.CTE(this=item.this, alias=exp.TableAlias(this=exp.to_identifier(item.alias))))
@@ -151,7 +157,7 @@ def whole_in_a_cte(tree: exp.Expr) -> exp.Expr | None:
 
 def tables_in_subqueries(tree: exp.Expr) -> exp.Expr | None:
     """Write `(select * from t) as t` for each stored table."""
-    return _replaced(tree, (exp.Table,), lambda n: exp.Subquery(this=_all_of(n.name), alias=_alias_of(n)), _is_stored)
+    return replaced(tree, (exp.Table,), lambda n: exp.Subquery(this=all_of(n.name), alias=alias_of(n)), is_stored)
 
 
 def tables_in_ctes(tree: exp.Expr) -> exp.Expr | None:
@@ -159,12 +165,12 @@ def tables_in_ctes(tree: exp.Expr) -> exp.Expr | None:
     if tree.args.get("with_") is not None and tree.args["with_"].args.get("recursive"):
         return None
     added = []
-    for table in [t for t in tree.find_all(exp.Table) if _is_stored(t)]:
+    for table in [t for t in tree.find_all(exp.Table) if is_stored(t)]:
         name = f"read_{len(added)}"
-        columns = ", ".join(_STORED[table.name])
+        columns = ", ".join(STORED[table.name])
         body = exp.maybe_parse(f"select {columns} from {table.name}", dialect="duckdb")
         added.append(exp.CTE(this=body, alias=exp.TableAlias(this=exp.to_identifier(name))))
-        table.replace(exp.Table(this=exp.to_identifier(name), alias=_alias_of(table)))
+        table.replace(exp.Table(this=exp.to_identifier(name), alias=alias_of(table)))
     with_ = tree.args.get("with_")
     tree.set("with_", exp.With(expressions=[*added, *(with_.expressions if with_ else ())]))
     return tree
@@ -172,7 +178,7 @@ def tables_in_ctes(tree: exp.Expr) -> exp.Expr | None:
 
 def spelled_out_tables(tree: exp.Expr) -> exp.Expr | None:
     """Write the schema before each stored table, and capitals in its name."""
-    for table in [t for t in tree.find_all(exp.Table) if _is_stored(t)]:
+    for table in [t for t in tree.find_all(exp.Table) if is_stored(t)]:
         table.set("db", exp.to_identifier("main"))
         table.set("this", exp.to_identifier(table.name.upper(), quoted=True))
     return tree
@@ -183,10 +189,10 @@ def expanded_stars(tree: exp.Expr) -> exp.Expr | None:
     places = [
         s
         for s in tree.find_all(exp.Select)
-        if s.is_star and _is_stored(s.args["from_"].this) and not s.args.get("joins")
+        if s.is_star and is_stored(s.args["from_"].this) and not s.args.get("joins")
     ]
     for select in places:
-        select.set("expressions", [exp.column(c) for c in _STORED[select.args["from_"].this.name]])
+        select.set("expressions", [exp.column(c) for c in STORED[select.args["from_"].this.name]])
     return tree if places else None
 
 
@@ -197,11 +203,11 @@ def chained_filters(tree: exp.Expr) -> exp.Expr | None:
     if select is None or where is None or not isinstance(where.this, exp.And) or select.args.get("joins"):
         return None
     table = select.args["from_"].this
-    if not _is_stored(table):
+    if not is_stored(table):
         return None
     first, last = where.this.this, where.this.args["expression"]
     inner = exp.select("*").from_(table.copy()).where(first)
-    table.replace(exp.Subquery(this=inner, alias=_alias_of(table)))
+    table.replace(exp.Subquery(this=inner, alias=alias_of(table)))
     where.set("this", last)
     return tree
 
@@ -251,9 +257,9 @@ def _is_inner(join: exp.Join) -> bool:
 
 def unused_projections(tree: exp.Expr) -> exp.Expr | None:
     """Add outputs that nobody reads to inner queries where that changes nothing."""
-    places = [s for s in _inner_selects(tree) if _may_gain(s)]
+    places = [s for s in inner_selects(tree) if may_gain(s)]
     for select in places:
-        computed = exp.maybe_parse("1 + 1" if _aggregates(select) else "upper('unused')", dialect="duckdb")
+        computed = exp.maybe_parse("1 + 1" if aggregates(select) else "upper('unused')", dialect="duckdb")
         select.append("expressions", exp.alias_(computed, "unused"))
     return tree if places else None
 
@@ -261,7 +267,7 @@ def unused_projections(tree: exp.Expr) -> exp.Expr | None:
 def reversed_inner_columns(tree: exp.Expr) -> exp.Expr | None:
     """Reverse the outputs of inner queries."""
     places = [
-        s for s in _inner_selects(tree) if not s.is_star and len(s.expressions) > 1 and s.args.get("distinct") is None
+        s for s in inner_selects(tree) if not s.is_star and len(s.expressions) > 1 and s.args.get("distinct") is None
     ]
     for select in places:
         select.set("expressions", list(reversed(select.expressions)))
@@ -270,7 +276,7 @@ def reversed_inner_columns(tree: exp.Expr) -> exp.Expr | None:
 
 def unused_cte(tree: exp.Expr) -> exp.Expr | None:
     """Add a CTE that nobody reads, over a table that the query reads anyway."""
-    table = next(t.name for t in tree.find_all(exp.Table) if _is_stored(t))
+    table = next(t.name for t in tree.find_all(exp.Table) if is_stored(t))
     cte = exp.CTE(this=exp.select("id").from_(table), alias=exp.TableAlias(this=exp.to_identifier("nobody")))
     with_ = tree.args.get("with_")
     if with_ is None:
@@ -306,7 +312,7 @@ def folded_numbers(tree: exp.Expr) -> exp.Expr | None:
     def literals(node: exp.Expr) -> bool:
         return all(isinstance(n, exp.Literal) and n.is_int for n in (node.this, node.args["expression"]))
 
-    return _replaced(tree, (exp.Add,), total, literals)
+    return replaced(tree, (exp.Add,), total, literals)
 
 
 def keys_by_position(tree: exp.Expr) -> exp.Expr | None:
@@ -356,64 +362,6 @@ def unqualified_columns(tree: exp.Expr) -> exp.Expr | None:
             column.set("table", column.args["table"])
         column.set("db" if column.db else "table", None)
     return tree if places else None
-
-
-def _replaced(
-    tree: exp.Expr,
-    kinds: tuple[type[exp.Expr], ...],
-    new: Callable[[exp.Expr], exp.Expr],
-    wanted: Callable[[exp.Expr], bool] = lambda _: True,
-) -> exp.Expr | None:
-    # From the leaves upwards, since what is replaced is put into its replacement.
-    places = [n for n in reversed(list(tree.bfs())) if type(n) in kinds and wanted(n)]
-    for node in places:
-        new_node = new(node)
-        if node is tree:
-            tree = new_node
-        else:
-            node.replace(new_node)
-    return tree if places else None
-
-
-def _from_items(tree: exp.Expr) -> Iterator[exp.Expr]:
-    if isinstance(tree, exp.Select):
-        yield from (h for h in (tree.args.get("from_"), *(tree.args.get("joins") or ())) if h is not None)
-
-
-def _is_stored(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Table) and node.name in _STORED and not node.db
-
-
-def _alias_of(table: exp.Expr) -> exp.TableAlias:
-    return exp.TableAlias(this=exp.to_identifier(table.alias or table.name))
-
-
-def _all_of(table: str) -> exp.Select:
-    return exp.select("*").from_(table)
-
-
-def _inner_selects(tree: exp.Expr) -> list[exp.Select]:
-    """Give the SELECTs that are a subquery in FROM or a CTE by themselves."""
-    return [
-        s
-        for s in tree.find_all(exp.Select)
-        if isinstance(s.parent, (exp.CTE, exp.Subquery)) and _is_read_by_name(s.parent)
-    ]
-
-
-def _is_read_by_name(holder: exp.Expr) -> bool:
-    if isinstance(holder, exp.CTE):
-        return True
-    return isinstance(holder.parent, (exp.From, exp.Join, exp.Lateral)) and bool(holder.alias)
-
-
-def _may_gain(select: exp.Select) -> bool:
-    group = select.args.get("group")
-    return select.args.get("distinct") is None and not (group is not None and group.args.get("all"))
-
-
-def _aggregates(select: exp.Select) -> bool:
-    return select.find(exp.AggFunc) is not None
 
 
 #: Rules by name.

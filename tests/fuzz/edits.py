@@ -5,6 +5,7 @@ import random
 import sqlglot
 from sqlglot import exp
 from tests.equivalence.mutations import MUTATIONS
+from tests.equivalence.mutations_of_outputs import MUTATIONS_OF_OUTPUTS
 from tests.equivalence.rules import RULES
 
 _SWAPPED = (exp.Column, exp.Literal, exp.EQ, exp.LT, exp.Table, exp.Select, exp.Join, exp.Ordered, exp.Alias)
@@ -31,7 +32,7 @@ def _rule(tree: exp.Expr, pick: random.Random) -> exp.Expr | None:
 
 
 def _mutation(tree: exp.Expr, pick: random.Random) -> exp.Expr | None:
-    return pick.choice(tuple(MUTATIONS.values()))(tree)
+    return pick.choice((*MUTATIONS.values(), *MUTATIONS_OF_OUTPUTS.values()))(tree)
 
 
 def _swap(tree: exp.Expr, pick: random.Random) -> exp.Expr | None:
