@@ -4,15 +4,29 @@
 whatever changes a digest changes the version too.
 
 What is in: the tables that are read, how they are joined, every expression that decides about rows or about a needed
-column, DISTINCT, LIMIT, ORDER BY wherever it is written, set operations, and the outputs in their order. What is out:
-layout, comments, keywords' case, parentheses, names of aliases, CTEs and inner columns, whether a subquery is written
-in FROM or as a CTE, columns that no one needs, and the order of what is a set. Names and types of outputs and required
-columns are not in here: the plan's fingerprint has them.
+column, DISTINCT, LIMIT, ORDER BY wherever it is written, set operations, and the outputs in their order. Names and
+types of outputs and required columns are not in here: the plan's fingerprint has them.
 
-A query becomes blocks. A block is one SELECT after merging (`merging.py`): a source that only filters and computes
-dissolves into the block around it, and its outputs are replaced by what they stand for. When all joins are inner,
-their conditions are filters. A column names its source by number and its column by what it computes, so renaming and
-reordering inside leaves no trace. A CTE that is read twice stays one thing, computed once.
+What is out, and why that is right:
+
+- layout, comments, case of keywords, redundant parentheses: none is in the tree, once parsers agree (`precedence.py`);
+- names of aliases, CTEs and inner columns: a column is named by source and by what it computes;
+- whether a query stands in FROM, is a CTE that is read once, or is merged by hand: a source that only filters and
+  computes dissolves into the SELECT around it, where that keeps rows apart as they were (`merging.py`);
+- columns that no one needs, save where they decide about rows (`lineage.py`);
+- the order of what is a set: conditions, operands, lists of literals (`terms.py`), columns inside, keys of GROUP BY,
+  sources that are joined by inner joins alone;
+- whether a condition of an inner join stands in ON, USING or WHERE, where all joins are inner.
+
+The last two items of a set change in which order rows come, so they count where order can show (`commuting.py`).
+Nothing moves or is merged that may answer anew each time (`functions.py`).
+
+What stays in though it could go: literals that would have to be computed beside a type that is not known, `x IN (1)`
+against `x = 1`, NOT and De Morgan, outer joins that a filter makes inner ones, DISTINCT over keys, a CTE read twice
+against two subqueries, sides of UNION ALL, expressions in another form. Each costs a needless run, never a stale table.
+
+A query becomes blocks. A block is one SELECT after merging: its sources by number, its conditions as a set, its
+clauses, and its needed outputs. A CTE that is read twice stays one thing, computed once.
 Never done here: changing what executes.
 """
 
@@ -274,11 +288,8 @@ class _Writer:
 
     def _group(self, group: exp.Expr, selection: Selection, depth: int) -> Term:
         keys = [self._expressions.term(e, selection, depth) for e in group.expressions]
-        if (
-            not self._ordered
-            and all(k.stable for k in keys)
-            and not any(v for k, v in group.args.items() if k != "expressions")
-        ):
+        is_plain = not any(v for k, v in group.args.items() if k != "expressions")
+        if is_plain and not self._ordered and all(k.stable for k in keys):
             return Term("keys", as_set(keys))
         return self._expressions.term(group, selection, depth)
 
