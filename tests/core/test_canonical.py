@@ -398,6 +398,10 @@ DIFFERENT = {
         "with r as (select random() v) select a.v = b.v x from r a, r b",
         "select a.v = b.v x from (select random() v) a, (select random() v) b",
     ),
+    "side of a CTE that is read twice": (
+        "with t as (select id i, qty q from orders where id > 1) select a.i from t a join t b on a.q = b.i",
+        "with t as (select id i, qty q from orders where id > 1) select b.i from t a join t b on a.q = b.i",
+    ),
     "volatile column used twice": (
         "select v - v x from (select random() v from orders)",
         "select random() - random() x from orders",

@@ -9,22 +9,25 @@ from tests.equivalence.mutations_of_outputs import MUTATIONS_OF_OUTPUTS
 from tests.equivalence.rules import RULES
 
 _SWAPPED = (exp.Column, exp.Literal, exp.EQ, exp.LT, exp.Table, exp.Select, exp.Join, exp.Ordered, exp.Alias)
+_ATTEMPTS = 12
 _OPTIONAL = ("where", "group", "having", "qualify", "distinct", "order", "limit", "offset", "joins")
 
 
-def edited(text: str, pick: random.Random) -> str | None:
-    """Give `text` after one to three random edits; `None` where one of them fits nothing or trips over a shape."""
-    tree: exp.Expr | None = sqlglot.parse_one(text, dialect="duckdb")
+def edited(text: str, pick: random.Random) -> str:
+    """Give `text` after one to three random edits, as far as they fit."""
+    tree: exp.Expr = sqlglot.parse_one(text, dialect="duckdb")
     for _ in range(pick.choice((1, 1, 2, 3))):
-        if tree is None:
-            return None
-        edit = pick.choice((_rule, _rule, _mutation, _swap, _swap, _drop, _reverse))
-        try:
-            tree = edit(tree, pick)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-            # The rules are written for the shapes of the corpus.
-            return None
-    return None if tree is None else tree.sql("duckdb")
+        edit = pick.choice((_rule, _rule, _mutation, _mutation, _swap, _swap, _drop, _reverse))
+        for _ in range(_ATTEMPTS):
+            try:
+                new = edit(tree.copy(), pick)
+            except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+                # The rules are written for the shapes of the corpus.
+                continue
+            if new is not None:
+                tree = new
+                break
+    return tree.sql("duckdb")
 
 
 def _rule(tree: exp.Expr, pick: random.Random) -> exp.Expr | None:

@@ -53,7 +53,7 @@ class Fuzzer:
         pick = random.Random(seed)
         self.tally.cases += 1
         base = Generator(pick).query()
-        texts = [base, *(t for _ in range(_N_EDITS) if (t := edited(base, pick)) is not None)]
+        texts = [base, *(edited(base, pick) for _ in range(_N_EDITS))]
         for i, text in enumerate(dict.fromkeys(texts)):
             compiled = self.trial.compiled(text)
             if isinstance(compiled, Compiled):
