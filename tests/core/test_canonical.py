@@ -299,6 +299,10 @@ DIFFERENT = {
         "select o from (select 1 as o from orders)",
         "select o from (select 1 as o, max(id) m from orders)",
     ),
+    "aggregate added to a CTE that is read twice": (
+        "with t as (select 1 as o from orders) select count(*) n from t a, t b",
+        "with t as (select 1 as o, max(id) m from orders) select count(*) n from t a, t b",
+    ),
     "unknown aggregate added without group by": (
         "select o from (select 1 as o from orders)",
         "select o from (select 1 as o, mad(id) m from orders)",

@@ -83,8 +83,8 @@ BREAKS = (
     Break(
         "DISTINCT needs only the columns that are read",
         "core/lineage.py",
-        'if node.args.get("distinct") is not None or (',
-        "if (",
+        'node.args.get("distinct") is not None or orders_by_all(node)',
+        "orders_by_all(node)",
         scenarios("views/rows", "sql/distinct_in_cte"),
     ),
     Break(

@@ -84,17 +84,6 @@ FORM_BREAKS = (
         _FORM,
     ),
     Break(
-        "a DISTINCT is pruned",
-        "core/lineage.py",
-        'node.args.get("distinct") is not None or orders_by_all(node)',
-        "orders_by_all(node)",
-        _FORM,
-    ),
-    Break("an unread aggregate leaves no trace", "core/canonical.py", 'parts.append("aggregated")', "pass", _FORM),
-    Break(
-        "both sides of a UNION are pruned", "core/lineage.py", "if not is_union_all(combination):", "if False:", _FORM
-    ),
-    Break(
         "two volatile columns are one",
         "core/canonical.py",
         "            if not term.stable:\n",
