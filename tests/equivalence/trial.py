@@ -14,7 +14,7 @@ from tests.equivalence.data import DATA_SETS, opened
 from relspec.core.plan import Requirement, fingerprint_of
 from relspec.core.problem import Problem
 from relspec.core.schema import Schema
-from relspec.core.work import Analyse, Analysed, Needs, ViewQuery
+from relspec.core.work import Analyse, Analysed, Needs
 from relspec.edges.engine.analyse import analyse
 from relspec.edges.engine.connection import open_connection
 
@@ -50,18 +50,15 @@ class Trial:
         self._compiled: dict[str, Compiled | str] = {}
         self._results: dict[tuple[str, str], Result | str] = {}
 
-    def compiled(self, text: str, views: tuple[ViewQuery, ...] = ()) -> Compiled | str:
+    def compiled(self, text: str) -> Compiled | str:
         """Compile `text`; gives the message of what stands in the way where something does."""
-        if views or text not in self._compiled:
-            answer = self._answer(text, views)
-            if views:
-                return answer
-            self._compiled[text] = answer
+        if text not in self._compiled:
+            self._compiled[text] = self._answer(text)
         return self._compiled[text]
 
-    def _answer(self, text: str, views: tuple[ViewQuery, ...]) -> Compiled | str:
+    def _answer(self, text: str) -> Compiled | str:
         schemas = tuple(sorted(self.schemas.items()))
-        request = Analyse("task", "task.sql", 1, text, False, schemas, views, None, (), False)
+        request = Analyse("task", "task.sql", 1, text, False, schemas, (), None, (), False)
         match analyse(self._compiler, request):
             case Analysed() as found:
                 fingerprint = fingerprint_of("task", found.canonical, found.schema, found.inputs, ())
