@@ -496,7 +496,7 @@ DIFFERENT = {
     ),
     "merged column of a join": (
         "select typeof(id) x from orders o join (select id::bigint id from returns) r using (id)",
-        "select typeof(r.id) x from orders o join (select id::bigint id from returns) r using (id)",
+        "select typeof(coalesce(o.id, r.id)) x from orders o join (select id::bigint id from returns) r on o.id = r.id",
     ),
     "grouping sets": (
         "select day, count(*) n from orders group by rollup (day)",

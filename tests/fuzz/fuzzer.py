@@ -16,7 +16,7 @@ from tests.fuzz.edits import edited
 from tests.fuzz.generate import Generator
 from tests.fuzz.probe import Probe
 
-_N_EDITS = 8
+_N_EDITS = 10
 _OTHER = {"VARCHAR": "'changed'", "INTEGER": "77", "TINYINT": "77", "BIGINT": "77", "DATE": "date '1999-01-01'"}
 
 

@@ -76,7 +76,7 @@ class Generator:
 
     def _source(self, depth: int) -> _Source:
         alias = self._name("t")
-        if depth > 0 and self._chance(40):
+        if depth > 0 and self._chance(50):
             sql, columns = self._relation(depth - 1)
             return _Source(f"({sql})", alias, columns)
         if self._ctes and self._chance(50):
