@@ -2,7 +2,7 @@
 
 Breaks that were tried and caught: letting a filter rise past a RIGHT JOIN, dissolving a computed column on the nullable
 side of a LEFT JOIN, leaving out a column of a DISTINCT or of a UNION, forgetting an unread aggregate, folding `1+1`
-beside a TINYINT, collapsing `x AND x`, and trusting sqlglot's reading of `a + b % c`.
+beside a TINYINT, collapsing `x AND x`, trusting sqlglot's reading of `a + b % c`, and those of `tests/mutants/form.py`.
 """
 
 import os
@@ -217,6 +217,10 @@ EQUAL = {
     "sides of an inner join": (
         "select o.id, c.name from orders o join customers c on o.customer = c.id",
         "select o.id, c.name from customers c join orders o on o.customer = c.id",
+    ),
+    "sides of a join beside a subquery that uses an alias anew": (
+        "select (select max(o.id) from customers o) m, c.name from orders o join customers c on c.id = o.customer",
+        "select (select max(k.id) from customers k) m, c.name from customers c join orders o on c.id = o.customer",
     ),
     "order of three joined sources": (
         "select o.id, r.reason from orders o, customers c, returns r where o.customer = c.id and r.order_id = o.id",
@@ -497,6 +501,10 @@ DIFFERENT = {
     "merged column of a join": (
         "select typeof(id) x from orders o join (select id::bigint id from returns) r using (id)",
         "select typeof(coalesce(o.id, r.id)) x from orders o join (select id::bigint id from returns) r on o.id = r.id",
+    ),
+    "table of a subquery that uses an alias anew": (
+        "select (select max(o.id) from customers o) m, c.name from orders o join customers c on c.id = o.customer",
+        "select (select max(o.id) from returns o) m, c.name from orders o join customers c on c.id = o.customer",
     ),
     "grouping sets": (
         "select day, count(*) n from orders group by rollup (day)",

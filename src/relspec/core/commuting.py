@@ -14,7 +14,7 @@ from sqlglot import exp
 from relspec.core.functions import is_stable
 from relspec.core.schema import Schema
 from relspec.core.scopes import Base, Combination, Recursion, Scopes, Selection
-from relspec.core.uses import CoarseError
+from relspec.core.uses import QUERIES, CoarseError
 
 _EXACT = frozenset(
     {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"}
@@ -70,8 +70,10 @@ class _Exactness:
             yield from (v for v in group.iter_expressions())
             yield from selection.projections if group.args.get("all") else ()
         for part in (*selection.projections, node.args.get("having"), node.args.get("order")):
-            for aggregate in part.find_all(*_OF_EXACT) if part is not None else ():
-                yield aggregate.this
+            # Subqueries are among the selections themselves, and their names mean something else here.
+            for inner in part.walk(prune=lambda n: isinstance(n, QUERIES)) if part is not None else ():
+                if isinstance(inner, _OF_EXACT):
+                    yield inner.this
 
     def _is_exact(self, selection: Selection, node: exp.Expr) -> bool:
         if isinstance(node, exp.Column):
