@@ -276,7 +276,9 @@ def reversed_inner_columns(tree: exp.Expr) -> exp.Expr | None:
 
 def unused_cte(tree: exp.Expr) -> exp.Expr | None:
     """Add a CTE that nobody reads, over a table that the query reads anyway."""
-    table = next(t.name for t in tree.find_all(exp.Table) if is_stored(t))
+    table = next((t.name for t in tree.find_all(exp.Table) if is_stored(t)), None)
+    if table is None:
+        return None
     cte = exp.CTE(this=exp.select("id").from_(table), alias=exp.TableAlias(this=exp.to_identifier("nobody")))
     with_ = tree.args.get("with_")
     if with_ is None:
