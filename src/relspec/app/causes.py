@@ -34,12 +34,14 @@ def causes_of(world: World, task: str, touched: Collection[str]) -> Iterator[Rea
 
 def moved_files(world: World, record: CompileRecord, touched: Collection[str]) -> Iterator[str]:
     """The files that went into the last compilation of a task, or do now, and are not as they were."""
-    module = world.modules[record.spec.builder.path]
+    before, now = record.spec.builder.path, world.catalog.by_name[record.spec.name].builder.path
+    module = world.modules[now]
     current = {use.path: use.content for use in module.files}
     used = {use.path: use.content for use in record.files}
     yield from (path for path, content in current.items() if used.get(path) != content)
     for path, content in used.items():
-        if path not in current and (world.content(path) not in {None, content} or path in touched):
+        # A task that came from another file did not import that.
+        if path not in current and path != before and (world.content(path) not in {None, content} or path in touched):
             yield path
 
 
