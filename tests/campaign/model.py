@@ -1,0 +1,155 @@
+"""The rule of what must run, modelled slowly on its own: a memo by key, restored when known, cut off when the same.
+
+A task's key is its name, its meaning, the columns that it gives, and for every stored input the required columns with
+their types and the bag of their values. Nothing here asks the product for anything.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from tests.campaign.files import Files, used_files
+from tests.campaign.meaning import BrokenError, Meanings
+from tests.campaign.oracle import Table
+from tests.campaign.shape import FAMILIES, Project, Task, inputs
+
+Key = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What is wrong in one version of a project; `order` are the tasks that are well, each after what it reads."""
+
+    failed: frozenset[str]
+    blocked: frozenset[str]
+    order: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a build has to say. `recompiled` is `None` where something is broken: then the model does not say."""
+
+    executed: tuple[str, ...]
+    restored: tuple[str, ...]
+    recompiled: tuple[str, ...] | None
+    health: Health
+
+
+def health_of(project: Project, drifted: Mapping[str, frozenset[str]]) -> Health:
+    """Who is broken and who is blocked. `drifted` names columns of sources that changed into another kind of type."""
+    meanings = Meanings(project)
+    spoilt = {t.path for t in project.tasks if t.broken}
+    failed = {t.name for t in project.tasks if t.path in spoilt}
+    blocked: set[str] = set()
+    order: list[str] = []
+    left = [t for t in project.tasks if t.name not in failed]
+    while left:
+        task = next((t for t in left if not {*inputs(t.query)} & {x.name for x in left}), None)
+        assert task is not None, "the generator made a cycle"
+        left.remove(task)
+        if {*inputs(task.query)} & (blocked | failed) or _is_wrong(meanings, task, drifted):
+            blocked.add(task.name)
+        else:
+            order.append(task.name)
+    return Health(frozenset(failed), frozenset(blocked), tuple(order))
+
+
+def _is_wrong(meanings: Meanings, task: Task, drifted: Mapping[str, frozenset[str]]) -> bool:
+    try:
+        meanings.shape(task.name)
+        required = meanings.of(task.query).required
+    except BrokenError:
+        return True
+    return any(required.get(name, frozenset()) & columns for name, columns in drifted.items())
+
+
+@dataclass
+class Model:
+    """The memo of one workspace, and what every output holds now."""
+
+    memo: dict[Key, str] = field(default_factory=dict)
+    current: dict[str, Key] = field(default_factory=dict)
+    tables: dict[str, Table] = field(default_factory=dict)
+    _seen: dict[str, Key] = field(default_factory=dict)
+    _was_well: bool = True
+
+    def restart(self) -> None:
+        """Forget what the policy `session` remembers, but for what is current."""
+        kept = set(self.current.values())
+        self.memo = {k: policy for k, policy in self.memo.items() if policy != "session" or k in kept}
+
+    def step(self, project: Project, files: Files, tables: Mapping[str, Table], health: Health) -> Expectation:
+        """Say what a build of this version has to do, and take over what it leaves."""
+        meanings = Meanings(project)
+        for name in [n for n in self.current if project.task(n) is None]:
+            del self.current[name]
+            self.tables.pop(name, None)
+        executed, restored = [], []
+        for name in health.order:
+            task = project.task(name)
+            assert task is not None
+            self.tables[name] = tables[name]
+            if not task.is_stored:
+                continue
+            key = _key(task, meanings, tables)
+            if self.current.get(name) == key:
+                continue
+            (restored if key in self.memo else executed).append(name)
+            self.current[name] = key
+            policy = task.policy or {"compute": "session"}.get(task.kind, "persistent")
+            if policy != "none":
+                self.memo.setdefault(key, policy)
+        return Expectation(
+            tuple(sorted(executed)), tuple(sorted(restored)), self._recompiled(project, files, tables, health), health
+        )
+
+    def _recompiled(
+        self, project: Project, files: Files, tables: Mapping[str, Table], health: Health
+    ) -> tuple[str, ...] | None:
+        """The tasks whose own files or whose inputs' columns are not what they were when they were last compiled."""
+        well = not health.failed and not health.blocked
+        was_well, self._was_well = self._was_well, well
+        if not well:
+            return None
+        meanings = Meanings(project)
+        seen = {t.name: _seen_by(t, project, files, tables, meanings) for t in project.tasks}
+        before, self._seen = self._seen, seen
+        return tuple(sorted(t for t in seen if seen[t] != before.get(t))) if was_well else None
+
+
+def _key(task: Task, meanings: Meanings, tables: Mapping[str, Table]) -> Key:
+    meaning = meanings.of(task.query)
+    language = "python" if task.is_python else "sql"
+    bags = tuple((name, tables[name].bag(columns)) for name, columns in sorted(meaning.required.items()))
+    return (task.name, language, meaning.form, tables[task.name].columns, bags)
+
+
+def _seen_by(task: Task, project: Project, files: Files, tables: Mapping[str, Table], meanings: Meanings) -> Key:
+    """What a compilation looks at: its files, and of every input the columns, or the plan where it is a view."""
+    looked: list[object] = [task.kind, task.policy]
+    looked += [(path, files[path]) for path in used_files(project, task.path)]
+    for name in sorted(inputs(task.query)):
+        upstream = project.task(name)
+        if upstream is not None and not upstream.is_stored:
+            meaning = meanings.of(upstream.query)
+            types = tuple((n, tables[n].bag(c)[0]) for n, c in sorted(meaning.required.items()))
+            looked.append((name, "view", meaning.form, types, tables[name].columns))
+        else:
+            looked.append((name, "table", tables[name].columns))
+    return tuple(looked)
+
+
+def drifted_between(before: Project, after: Project) -> dict[str, frozenset[str]]:
+    """The columns of sources whose types changed into another family."""
+    found: dict[str, frozenset[str]] = {}
+    for source in after.sources:
+        old = before.source(source.name)
+        types = {} if old is None else {c.name: FAMILIES[c.type] for c in old.columns}
+        moved = {c.name for c in source.columns if c.name in types and types[c.name] != FAMILIES[c.type]}
+        if moved:
+            found[source.name] = frozenset(moved)
+    return found
+
+
+def broken_names(health: Health) -> Iterable[str]:
+    """Everything that is not well."""
+    return sorted(health.failed | health.blocked)

@@ -1,0 +1,159 @@
+"""Plays a script in a real workspace and holds every build against the oracle and the model."""
+
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+from tests.campaign.files import Files, files_of
+from tests.campaign.model import Expectation, Model, health_of
+from tests.campaign.oracle import Oracle, Table, read
+from tests.campaign.script import Script, Version, versions
+from tests.scenarios.harness import build, compare_with_clean, lives, write
+
+from relspec.app.documents import Document, status_document
+from relspec.app.workspace import Workspace, open_workspace
+from relspec.core.layout import Layout
+from relspec.edges.engine.publish import REVISION_VIEW
+
+
+class DifferenceError(Exception):
+    """A build did not say or leave what it had to. `played` are the versions up to it, with what was expected."""
+
+    def __init__(self, message: str, played: "tuple[Played, ...]") -> None:
+        super().__init__(message)
+        self.played = played
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """One version: the files that changed, what was expected of its build, and whether the owner began anew before."""
+
+    files: dict[str, str | None]
+    expected: Expectation
+    restart: bool
+
+
+async def play(script: Script, root: Path, tally: Counter[str]) -> None:
+    """Play a script below `root`; raises DifferenceError at the first build that differs."""
+    (root / "tasks").mkdir(parents=True)
+    with closing(Oracle(root)) as oracle, closing(duckdb.connect()) as reader:
+        player = _Player(root, oracle, reader, tally)
+        for life in lives(versions(script)):
+            async with open_workspace(Layout(root), lambda _: None) as workspace:
+                for version in life:
+                    await player.step(workspace, version)
+        health = player.played[-1].expected.health
+        try:
+            await compare_with_clean(root, root.with_name(root.name + "-clean"), {*health.failed, *health.blocked})
+        except AssertionError as error:
+            raise DifferenceError(f"a clean build differs: {error}", tuple(player.played)) from error
+    tally["scripts"] += 1
+
+
+@dataclass
+class _Player:
+    root: Path
+    oracle: Oracle
+    reader: duckdb.DuckDBPyConnection
+    tally: Counter[str]
+    model: Model = field(default_factory=Model)
+    files: Files = field(default_factory=dict)
+    played: list[Played] = field(default_factory=list)
+
+    async def step(self, workspace: Workspace, version: Version) -> None:
+        """Write a version, build it twice, and compare everything."""
+        if version.restart:
+            self.model.restart()
+        project = version.project
+        files = files_of(project)
+        changed = self._written(files, touched=version.touched)
+        write(self.root, changed)
+        document = await build(workspace)
+        health = health_of(project, version.drifted)
+        tables = self.oracle.tables(project, files, health.order)
+        expected = self.model.step(project, files, tables, health)
+        self.played.append(Played(changed, expected, version.restart))
+        differences = [*_said(document, expected), *_states(workspace, expected)]
+        differences += self._shown(version, tables, expected)
+        again = await build(workspace)
+        differences += [f"built again, {k} {again[k]}" for k in ("executed", "restored", "recompiled") if again[k]]
+        if differences:
+            edits = ", ".join(version.edits)
+            raise DifferenceError(f"version {len(self.played)} ({edits}): {'; '.join(differences)}", tuple(self.played))
+        self._count(version, document)
+
+    def _written(self, files: Files, *, touched: bool) -> dict[str, str | None]:
+        changed: dict[str, str | None] = {p: t for p, t in files.items() if touched or self.files.get(p) != t}
+        changed |= {path: None for path in self.files if path not in files}
+        self.files = files
+        return changed
+
+    def _shown(self, version: Version, tables: dict[str, Table], expected: Expectation) -> list[str]:
+        """Compare what readers see with what has to be there: the broken keep the last that they had."""
+        project, health = version.project, expected.health
+        broken = health.failed | health.blocked
+        wanted = {n: t for n, t in tables.items() if n not in broken}
+        wanted |= {n: self.model.tables[n] for n in self.model.current if n in broken}
+        blind = {t.name for t in project.tasks if not t.is_stored and t.name in broken}
+        self.reader.execute(f"attach '{Layout(self.root).views}' as shown (read_only)")
+        try:
+            self.reader.execute("use shown")
+            names = {
+                r[0] for r in self.reader.execute("select view_name from duckdb_views() where not internal").fetchall()
+            }
+            found = [] if names - blind == wanted.keys() | {REVISION_VIEW} else [f"shown are {sorted(names)}"]
+            python = {t.name for t in project.tasks if t.is_python}
+            for name in sorted(wanted.keys() & names):
+                found += _unlike(name, read(self.reader, name), wanted[name], typed=name not in python)
+        finally:
+            self.reader.execute("use memory")
+            self.reader.execute("detach shown")
+        return found
+
+    def _count(self, version: Version, document: Document) -> None:
+        self.tally["builds"] += 2
+        self.tally["edits"] += len(version.edits)
+        for key in ("executed", "restored", "recompiled", "blocked", "failed"):
+            self.tally[key] += len(document[key])
+        for edit in version.edits:
+            self.tally[f"edit: {edit.rpartition(' ')[0]}"] += 1
+
+
+def _said(document: Document, expected: Expectation) -> list[str]:
+    health = expected.health
+    lists = {
+        "executed": expected.executed,
+        "restored": expected.restored,
+        "recompiled": expected.recompiled,
+        "failed": sorted(health.failed),
+        "blocked": sorted(health.blocked),
+    }
+    found = [f"{k} {document[k]}, not {list(v)}" for k, v in lists.items() if v is not None and document[k] != list(v)]
+    broken = bool(health.failed or health.blocked)
+    if bool(document["problems"]) != broken or document["ok"] == broken:
+        found.append("problems")
+    if found and document["problems"]:
+        found.append(f"problems are {document['problems']}")
+    return found
+
+
+def _states(workspace: Workspace, expected: Expectation) -> list[str]:
+    health = expected.health
+    wanted = dict.fromkeys(health.order, "fresh") | dict.fromkeys(health.failed, "failed")
+    wanted |= dict.fromkeys(health.blocked, "blocked")
+    found = {line["name"]: line["state"] for line in status_document(workspace.world, None, ())["tasks"]}
+    return [] if found == wanted else [f"states {found}, not {wanted}"]
+
+
+def _unlike(name: str, found: Table, wanted: Table, *, typed: bool) -> list[str]:
+    shapes = (
+        (found.columns, wanted.columns) if typed else ([c for c, _ in found.columns], [c for c, _ in wanted.columns])
+    )
+    if shapes[0] != shapes[1]:
+        return [f"{name} has the columns {shapes[0]}, not {shapes[1]}"]
+    rows = Counter(map(repr, found.rows)), Counter(map(repr, wanted.rows))
+    if rows[0] == rows[1]:
+        return []
+    return [f"{name} has too many {dict(rows[0] - rows[1])} and lacks {dict(rows[1] - rows[0])}"]
