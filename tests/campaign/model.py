@@ -26,11 +26,16 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a build has to say. `recompiled` is `None` where something is broken: then the model does not say."""
+    """What a build has to say.
+
+    `recompiled` are the tasks that must be, `at_most` those that may be: whether a Python view came out in other words
+    only Ibis knows. Both are `None` where something is or was broken: then the model does not say.
+    """
 
     executed: tuple[str, ...]
     restored: tuple[str, ...]
     recompiled: tuple[str, ...] | None
+    at_most: tuple[str, ...] | None
     health: Health
 
 
@@ -69,7 +74,7 @@ class Model:
     memo: dict[Key, str] = field(default_factory=dict)
     current: dict[str, Key] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
-    _seen: dict[str, Key] = field(default_factory=dict)
+    _seen: dict[str, tuple[Key, Key]] = field(default_factory=dict)
     _was_well: bool = True
 
     def restart(self) -> None:
@@ -98,22 +103,26 @@ class Model:
             policy = task.policy or {"compute": "session"}.get(task.kind, "persistent")
             if policy != "none":
                 self.memo.setdefault(key, policy)
-        return Expectation(
-            tuple(sorted(executed)), tuple(sorted(restored)), self._recompiled(project, files, tables, health), health
-        )
+        recompiled, at_most = self._recompiled(project, files, tables, health)
+        return Expectation(tuple(sorted(executed)), tuple(sorted(restored)), recompiled, at_most, health)
 
     def _recompiled(
         self, project: Project, files: Files, tables: Mapping[str, Table], health: Health
-    ) -> tuple[str, ...] | None:
+    ) -> tuple[tuple[str, ...], tuple[str, ...]] | tuple[None, None]:
         """The tasks whose own files or whose inputs' columns are not what they were when they were last compiled."""
         well = not health.failed and not health.blocked
         was_well, self._was_well = self._was_well, well
         if not well:
-            return None
-        meanings = Meanings(project)
-        seen = {t.name: _seen_by(t, project, files, tables, meanings) for t in project.tasks}
-        before, self._seen = self._seen, seen
-        return tuple(sorted(t for t in seen if seen[t] != before.get(t))) if was_well else None
+            return None, None
+        sight = _Sight(project, files, tables)
+        before, self._seen = (
+            self._seen,
+            {t.name: (sight.of(t, doubtful=False), sight.of(t, doubtful=True)) for t in project.tasks},
+        )
+        if not was_well:
+            return None, None
+        moved = [[t for t, seen in self._seen.items() if t not in before or seen[i] != before[t][i]] for i in (0, 1)]
+        return tuple(sorted(moved[0])), tuple(sorted({*moved[0], *moved[1]}))
 
 
 def _key(task: Task, meanings: Meanings, tables: Mapping[str, Table]) -> Key:
@@ -123,19 +132,38 @@ def _key(task: Task, meanings: Meanings, tables: Mapping[str, Table]) -> Key:
     return (task.name, language, meaning.form, tables[task.name].columns, bags)
 
 
-def _seen_by(task: Task, project: Project, files: Files, tables: Mapping[str, Table], meanings: Meanings) -> Key:
-    """What a compilation looks at: its files, and of every input the columns, or the plan where it is a view."""
-    looked: list[object] = [task.kind, task.policy]
-    looked += [(path, files[path]) for path in used_files(project, task.path)]
-    for name in sorted(inputs(task.query)):
-        upstream = project.task(name)
-        if upstream is not None and not upstream.is_stored:
-            meaning = meanings.of(upstream.query)
-            types = tuple((n, tables[n].bag(c)[0]) for n, c in sorted(meaning.required.items()))
-            looked.append((name, "view", meaning.form, types, tables[name].columns))
-        else:
-            looked.append((name, "table", tables[name].columns))
-    return tuple(looked)
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What compilations look at: their files, and of every input the columns, or the query where it is a view."""
+
+    project: Project
+    files: Files
+    tables: Mapping[str, Table]
+
+    def of(self, task: Task, *, doubtful: bool) -> Key:
+        """What one compilation looks at; with `doubtful` also all that may have gone into the SQL of Python views."""
+        return (task.kind, task.policy, self._texts(task), *self._inputs(task, doubtful=doubtful))
+
+    def _inputs(self, task: Task, *, doubtful: bool) -> Iterable[object]:
+        for name in sorted(inputs(task.query)):
+            upstream = self.project.task(name)
+            if upstream is None or upstream.is_stored:
+                yield (name, "table", self.tables[name].columns)
+                continue
+            meaning = Meanings(self.project).of(upstream.query)
+            types = tuple((n, self.tables[n].bag(c)[0]) for n, c in sorted(meaning.required.items()))
+            spelled = self._spelled(upstream, doubtful=doubtful)
+            yield (name, "view", meaning.form, types, self.tables[name].columns, spelled)
+
+    def _spelled(self, view: Task, *, doubtful: bool) -> object:
+        """A view's text with those of the views in it: readers execute it."""
+        if not view.is_python:
+            inner = [t for name in inputs(view.query) if (t := self.project.task(name)) is not None and not t.is_stored]
+            return (self._texts(view), *(self._spelled(t, doubtful=doubtful) for t in inner))
+        return self.of(view, doubtful=doubtful) if doubtful else ""
+
+    def _texts(self, task: Task) -> Key:
+        return tuple((path, self.files[path]) for path in used_files(self.project, task.path))
 
 
 def drifted_between(before: Project, after: Project) -> dict[str, frozenset[str]]:
@@ -148,8 +176,3 @@ def drifted_between(before: Project, after: Project) -> dict[str, frozenset[str]
         if moved:
             found[source.name] = frozenset(moved)
     return found
-
-
-def broken_names(health: Health) -> Iterable[str]:
-    """Everything that is not well."""
-    return sorted(health.failed | health.blocked)

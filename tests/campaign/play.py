@@ -126,11 +126,13 @@ def _said(document: Document, expected: Expectation) -> list[str]:
     lists = {
         "executed": expected.executed,
         "restored": expected.restored,
-        "recompiled": expected.recompiled,
         "failed": sorted(health.failed),
         "blocked": sorted(health.blocked),
     }
-    found = [f"{k} {document[k]}, not {list(v)}" for k, v in lists.items() if v is not None and document[k] != list(v)]
+    found = [f"{k} {document[k]}, not {list(v)}" for k, v in lists.items() if document[k] != list(v)]
+    recompiled = set(document["recompiled"])
+    if expected.recompiled is not None and not {*expected.recompiled} <= recompiled <= {*(expected.at_most or ())}:
+        found.append(f"recompiled {sorted(recompiled)}, not {expected.recompiled} up to {expected.at_most}")
     broken = bool(health.failed or health.blocked)
     if bool(document["problems"]) != broken or document["ok"] == broken:
         found.append("problems")

@@ -99,7 +99,7 @@ def scenario(title: str, played: Sequence[Played]) -> str:
             parts.append(f"--- {path} deleted" if text is None else f"--- {path}\n{text.removesuffix(chr(10))}")
         expected, health = version.expected, version.expected.health
         parts.append("=== expect")
-        if expected.recompiled is not None:
+        if expected.recompiled is not None and expected.recompiled == expected.at_most:
             parts.append(f"recompiled: {' '.join(expected.recompiled)}")
         parts += [f"executed: {' '.join(expected.executed)}", f"restored: {' '.join(expected.restored)}"]
         parts += [f"failed: {' '.join(sorted(health.failed))}", f"blocked: {' '.join(sorted(health.blocked))}"]
