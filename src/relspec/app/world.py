@@ -123,7 +123,8 @@ class World:
         """What a compilation that looks at `dataset` sees of it, as one digest."""
         view = self.view_plan(dataset)
         if view is not None:
-            return digest_of("view", view.fingerprint)
+            # The text too: readers execute it, and with another star it means the same only as long as inputs stay.
+            return digest_of("view", view.fingerprint, view.sql)
         schema = self.schema(dataset)
         if schema is None:
             # An unreadable source is not an absent one: its readers hear of another reason.
