@@ -26,6 +26,9 @@ from relspec.core.work import Analyse, Analysed, BuildFailed, Built, Named, Need
 #: A builder that keeps asking for further datasets is given up after so many rounds.
 _ROUNDS_MAX = 1000
 
+#: What the engine may call a column that is gone: in a subquery it says that the whole table is not there.
+_OF_A_LOST_COLUMN = frozenset({Code.UNKNOWN_COLUMN, Code.SQL, Code.TYPE})
+
 Outcome = tuple[CompileRecord, PlanArtifact | None] | frozenset[str]
 
 
@@ -181,7 +184,7 @@ class TaskCompiler:
     def _as_edge(self, spec: TaskSpec, problem: Problem) -> Problem:
         """Name the edge when a column is gone from an input while the task itself did not change."""
         record, plan = self.world.records.get(spec.name), self.world.plans.get(spec.name)
-        if problem.code is not Code.UNKNOWN_COLUMN or plan is None or record is None or _is_own(record.problem):
+        if problem.code not in _OF_A_LOST_COLUMN or plan is None or record is None or _is_own(record.problem):
             return problem
         if {f.path: f.content for f in record.files} != {f.path: self.world.content(f.path) for f in record.files}:
             return problem
