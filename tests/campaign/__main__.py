@@ -21,8 +21,10 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="scripts at a time (1)")
     parser.add_argument("--shrink", type=int, default=100, metavar="N", help="plays spent on making a failure small")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where failing scripts go, as scenario files")
+    parser.add_argument("--daemon", action="store_true", help="save under a running daemon")
     arguments = parser.parse_args()
-    one = functools.partial(run_seed, steps=arguments.steps, attempts=arguments.shrink if arguments.keep else 0)
+    attempts = arguments.shrink if arguments.keep else 0
+    one = functools.partial(run_seed, steps=arguments.steps, attempts=attempts, daemon=arguments.daemon)
     seeds = range(arguments.seed, arguments.seed + arguments.scripts)
     started = time.monotonic()
     total: Counter[str] = Counter()

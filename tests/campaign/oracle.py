@@ -4,6 +4,7 @@ A Python task is run as the SQL that its shape spells, so Ibis is held against i
 """
 
 import hashlib
+import itertools
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 import duckdb
 from tests.campaign.files import Files, pattern_of
 from tests.campaign.meaning import Meanings
-from tests.campaign.shape import Project, Source
+from tests.campaign.shape import Project, Source, inputs
 from tests.campaign.sql import query_sql
 
 Types = tuple[tuple[str, str], ...]
@@ -33,12 +34,23 @@ class Table:
         return tuple(self.columns[i] for i in places), hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A table that was made from a text over what its inputs were; its number is its own."""
+
+    basis: object
+    table: Table
+    number: int
+
+
 class Oracle:
-    """Evaluates versions of one project."""
+    """Evaluates versions of one project; what has the same text over the same tables is not made again."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._connection = duckdb.connect(":memory:", config={"threads": 1})
+        self._made: dict[str, _Made] = {}
+        self._numbers = itertools.count()
 
     def close(self) -> None:
         """End."""
@@ -47,20 +59,26 @@ class Oracle:
     def tables(self, project: Project, files: Files, names: Iterable[str]) -> dict[str, Table]:
         """The tables of all sources and of the tasks `names`, which are in an order in which they can be made."""
         meanings, found = Meanings(project), {}
-        for (name,) in self._connection.execute("select table_name from duckdb_tables()").fetchall():
-            self._connection.execute(f"drop table {name}")
         for source in project.sources:
-            found[source.name] = self._made(source.name, f"select * from {self._reader(source)}")
+            texts = tuple((path, files[path]) for path, _ in source.files)
+            found[source.name] = self._make(source.name, f"select * from {self._reader(source)}", texts)
         for name in names:
             task = project.task(name)
             assert task is not None
             text = query_sql(task.query, meanings, random.Random(0)) if task.is_python else files[task.path]
-            found[name] = self._made(name, text)
+            found[name] = self._make(name, text, tuple(self._made[n].number for n in inputs(task.query)))
+        for name in self._made.keys() - found.keys():
+            self._connection.execute(f"drop table {name}")
+            del self._made[name]
         return found
 
-    def _made(self, name: str, text: str) -> Table:
-        self._connection.execute(f"create table {name} as {text}")
-        return read(self._connection, name)
+    def _make(self, name: str, text: str, basis: object) -> Table:
+        known = self._made.get(name)
+        if known is None or known.basis != (text, basis):
+            self._connection.execute(f"create or replace table {name} as {text}")
+            known = _Made((text, basis), read(self._connection, name), next(self._numbers))
+            self._made[name] = known
+        return known.table
 
     def _reader(self, source: Source) -> str:
         pattern = self._root / pattern_of(source)

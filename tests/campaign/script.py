@@ -60,7 +60,7 @@ def _new_step(project: Project, rng: random.Random, n_history: int) -> Step:
     excursion = new_edit(project, rng, excursion=True) if rng.random() < 0.15 else None
     back = rng.randint(1, min(4, n_history - 1)) if n_history > 1 and rng.random() < 0.15 else 0
     edits = edits if not back or rng.random() < 0.2 else ()
-    return Step(edits, excursion, back, rng.random() < 0.06)
+    return Step(edits, excursion, back, rng.random() < 0.03)
 
 
 def _after(project: Project, step: Step, history: list[Project]) -> Project:
