@@ -28,8 +28,8 @@ class Health:
 class Expectation:
     """What a build has to say.
 
-    `recompiled` are the tasks that must be, `at_most` those that may be: whether a Python view came out in other words
-    only Ibis knows. Both are `None` where something is or was broken: then the model does not say.
+    `recompiled` are the tasks that must be, `at_most` those that may be: whether the SQL of a
+    Python view, or of views in views, came out in other words is not for the model to know. Both are `None` where something is or was broken: then the model does not say.
     """
 
     executed: tuple[str, ...]
@@ -141,7 +141,7 @@ class _Sight:
     tables: Mapping[str, Table]
 
     def of(self, task: Task, *, doubtful: bool) -> Key:
-        """What one compilation looks at; with `doubtful` also all that may have gone into the SQL of Python views."""
+        """What one compilation looks at; with `doubtful` also all that may have gone into the SQL of views."""
         return (task.kind, task.policy, self._texts(task), *self._inputs(task, doubtful=doubtful))
 
     def _inputs(self, task: Task, *, doubtful: bool) -> Iterable[object]:
@@ -156,11 +156,12 @@ class _Sight:
             yield (name, "view", meaning.form, types, self.tables[name].columns, spelled)
 
     def _spelled(self, view: Task, *, doubtful: bool) -> object:
-        """A view's text with those of the views in it: readers execute it."""
-        if not view.is_python:
-            inner = [t for name in inputs(view.query) if (t := self.project.task(name)) is not None and not t.is_stored]
-            return (self._texts(view), *(self._spelled(t, doubtful=doubtful) for t in inner))
-        return self.of(view, doubtful=doubtful) if doubtful else ""
+        """A view's text, which readers execute: its own file where nothing is put into it, else no more than a doubt."""
+        if doubtful:
+            return self.of(view, doubtful=True)
+        inner = (self.project.task(name) for name in inputs(view.query))
+        is_file = not view.is_python and all(t is None or t.is_stored for t in inner)
+        return self.files[view.path] if is_file else ""
 
     def _texts(self, task: Task) -> Key:
         return tuple((path, self.files[path]) for path in used_files(self.project, task.path))

@@ -65,7 +65,7 @@ class Oracle:
         for name in names:
             task = project.task(name)
             assert task is not None
-            text = query_sql(task.query, meanings, random.Random(0)) if task.is_python else files[task.path]
+            text = query_sql(task.query, meanings, random.Random(0), wide=True) if task.is_python else files[task.path]
             found[name] = self._make(name, text, tuple(self._made[n].number for n in inputs(task.query)))
         for name in self._made.keys() - found.keys():
             self._connection.execute(f"drop table {name}")

@@ -112,9 +112,8 @@ class _Player:
                 r[0] for r in self.reader.execute("select view_name from duckdb_views() where not internal").fetchall()
             }
             found = [] if names - blind == wanted.keys() | {REVISION_VIEW} else [f"shown are {sorted(names)}"]
-            python = {t.name for t in project.tasks if t.is_python}
             for name in sorted(wanted.keys() & names):
-                found += _unlike(name, read(self.reader, name), wanted[name], typed=name not in python)
+                found += _unlike(name, read(self.reader, name), wanted[name])
         finally:
             self.reader.execute("use memory")
             self.reader.execute("detach shown")
@@ -165,12 +164,9 @@ def _unlike_states(found: dict[str, str], expected: Expectation) -> list[str]:
     return [] if found == wanted else [f"states {found}, not {wanted}"]
 
 
-def _unlike(name: str, found: Table, wanted: Table, *, typed: bool) -> list[str]:
-    shapes = (
-        (found.columns, wanted.columns) if typed else ([c for c, _ in found.columns], [c for c, _ in wanted.columns])
-    )
-    if shapes[0] != shapes[1]:
-        return [f"{name} has the columns {shapes[0]}, not {shapes[1]}"]
+def _unlike(name: str, found: Table, wanted: Table) -> list[str]:
+    if found.columns != wanted.columns:
+        return [f"{name} has the columns {found.columns}, not {wanted.columns}"]
     rows = Counter(map(repr, found.rows)), Counter(map(repr, wanted.rows))
     if rows[0] == rows[1]:
         return []

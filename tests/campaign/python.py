@@ -29,6 +29,7 @@ from tests.campaign.shape import (
     Udf,
     Value,
     Window,
+    is_computed_number,
     keys_of,
     selects,
 )
@@ -171,6 +172,11 @@ class _Body:
                 return f"{column}.{'notnull' if negated else 'isnull'}()"
 
     def _expression(self, expression: Expression) -> str:
+        text = self._written(expression)
+        # Ibis has its own view of how wide whole numbers become.
+        return f"({text}).cast('int64')" if is_computed_number(expression) else text
+
+    def _written(self, expression: Expression) -> str:
         match expression:
             case Ref():
                 return self._ref(expression)

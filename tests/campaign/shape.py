@@ -286,3 +286,10 @@ def refs(part: Expression | Predicate) -> tuple[Ref, ...]:
 def keys_of(select: Select) -> tuple[Output, ...]:
     """The outputs that a grouped SELECT is grouped by."""
     return tuple(o for o in select.outputs if not isinstance(o.expression, Aggregate))
+
+
+def is_computed_number(expression: Expression) -> bool:
+    """Whether an expression is a whole number whose width is for the language to decide."""
+    return isinstance(expression, Plus | Coalesce | Case | Udf | Number) or (
+        isinstance(expression, Call) and expression.function == "length"
+    )

@@ -32,6 +32,7 @@ from tests.campaign.shape import (
     Udf,
     Value,
     Window,
+    is_computed_number,
     keys_of,
     refs,
     selects,
@@ -51,9 +52,9 @@ def sql_file(task: Task, meanings: Meanings) -> str:
     return "\n".join([*head, *lines, query_sql(task.query, meanings, rng), ""])
 
 
-def query_sql(query: Query, meanings: Meanings, rng: random.Random) -> str:
-    """The query in one of its spellings."""
-    texts = [_Spelling(select, meanings, rng).text() for select in selects(query)]
+def query_sql(query: Query, meanings: Meanings, rng: random.Random, *, wide: bool = False) -> str:
+    """The query in one of its spellings; `wide` makes computed numbers BIGINT, as Python tasks do."""
+    texts = [_Spelling(select, meanings, rng, wide).text() for select in selects(query)]
     if isinstance(query, Select):
         return texts[0]
     # A CTE in front of one side of a set operation needs parentheses.
@@ -77,6 +78,7 @@ class _Spelling:
     select: Select
     meanings: Meanings
     rng: random.Random
+    wide: bool
     names: list[str] = field(default_factory=list)
     renamed: dict[str, str] = field(default_factory=dict)
 
@@ -227,6 +229,10 @@ class _Spelling:
 
     def expression(self, expression: Expression) -> str:
         """An expression; `count(*)` and the like have one spelling."""
+        text = self._written(expression)
+        return f"({text})::bigint" if self.wide and is_computed_number(expression) else text
+
+    def _written(self, expression: Expression) -> str:
         match expression:
             case Ref():
                 return self.ref(expression)
