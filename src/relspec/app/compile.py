@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from relspec.app.adopt import adopt
 from relspec.app.causes import causes_of, moved_files
 from relspec.app.compile_task import TaskCompiler, upstream_problem
+from relspec.app.trouble import is_misfit
 from relspec.app.world import World
 from relspec.core.plan import CompileRecord, PlanArtifact, is_same_query
 from relspec.core.problem import Code, Problem
@@ -91,7 +92,14 @@ class Compilation:
                 world.unsettled.add(task)
                 return False
         self.causes[task] = causes
-        return bool(causes)
+        return bool(causes) or self._is_relieved(record)
+
+    def _is_relieved(self, record: CompileRecord | None) -> bool:
+        """Whether a task waited for views that are well again, in the form that they had when they broke."""
+        if record is None or record.problem is None or record.problem.code is not Code.UPSTREAM:
+            return False
+        producers = [p for dataset, _ in record.asked if (p := self._producer(dataset)) is not None]
+        return bool(producers) and not any(is_misfit(self.world, p) for p in producers)
 
     def _type_drift(self, record: CompileRecord) -> Problem | None:
         """A required column of a source that changed into another family of types blocks its readers, untouched."""

@@ -6,7 +6,7 @@ The builder says what it wants to see; what is known is given, what is unknown i
 from dataclasses import dataclass
 
 from relspec.app.ports import CodeReader, Engines, LoaderSession
-from relspec.app.trouble import code_of
+from relspec.app.trouble import code_of, is_misfit
 from relspec.app.world import World
 from relspec.core.errors import WorkerError
 from relspec.core.plan import (
@@ -28,6 +28,8 @@ _ROUNDS_MAX = 1000
 
 #: What the engine may call a column that is gone: in a subquery it says that the whole table is not there.
 _OF_A_LOST_COLUMN = frozenset({Code.UNKNOWN_COLUMN, Code.SQL, Code.TYPE})
+
+_OF_A_BROKEN_VIEW = _OF_A_LOST_COLUMN | {Code.UNSUPPORTED_SQL}
 
 Outcome = tuple[CompileRecord, PlanArtifact | None] | frozenset[str]
 
@@ -123,7 +125,7 @@ class TaskCompiler:
             names = names | set(answer.asked)
             files |= {use.path: use for use in answer.files}
         elif isinstance(answer, Problem):
-            problem = self._as_edge(spec, answer)
+            problem = self._as_edge(spec, self._as_upstream(spec, names, answer))
         else:
             plan, extra = self._plan(spec, *answer)
             files |= {use.path: use for use in extra}
@@ -180,6 +182,14 @@ class TaskCompiler:
         known = ", ".join(world.dataset_names()[:12]) or "none"
         hint = f"did you mean {near!r}?" if near is not None else f"known datasets: {known}"
         return Problem(Code.UNKNOWN_DATASET, spec.name, *place, f"no source or task output is named {name!r}", hint)
+
+    def _as_upstream(self, spec: TaskSpec, names: set[str], problem: Problem) -> Problem:
+        """Name the broken view when its last good text, put into a query, no longer holds against its inputs."""
+        if problem.code not in _OF_A_BROKEN_VIEW:
+            return problem
+        views = (plan.task for n in sorted(names) if (plan := self.world.view_plan(n)) is not None)
+        broken = next((view for view in views if is_misfit(self.world, view)), None)
+        return problem if broken is None else upstream_problem(spec, broken)
 
     def _as_edge(self, spec: TaskSpec, problem: Problem) -> Problem:
         """Name the edge when a column is gone from an input while the task itself did not change."""

@@ -19,6 +19,12 @@ def worth_another_try(world: World) -> frozenset[str]:
     return frozenset(task for task, (_, problem) in world.failures.items() if problem.code in _RETRIED)
 
 
+def is_misfit(world: World, task: str) -> bool:
+    """Whether a task did not compile, or its inputs have other types than it was compiled for."""
+    record = world.records.get(task)
+    return task in world.edge_failures or (record is not None and record.problem is not None)
+
+
 def problems_of(world: World) -> tuple[Problem, ...]:
     """Everything that is wrong in the user's files now, ordered by place."""
     found: list[Problem] = list(world.catalog.problems)
