@@ -58,6 +58,8 @@ _SHAPES = {
     "scalar": 1,
     "literal": 1,
 }
+#: In views it is these whose columns count though nobody reads them.
+_VIEW_SHAPES = {"distinct": 5, "union": 5, "grouped": 6}
 _PYTHON_SHAPES = ("plain", "join", "grouped", "whole", "distinct", "union", "window", "star", "udf")
 _POLICIES = ("", "", "", "", "none", "session", "persistent")
 
@@ -146,13 +148,15 @@ class QueryMaker:
         self.meanings = Meanings(project)
         position = next((i for i, t in enumerate(project.tasks) if t.name == task.name), len(project.tasks))
         before = [t.name for t in project.tasks[:position]]
-        self.datasets = [*(s.name for s in project.sources), *before, *before[-4:], *before[-2:]]
+        views = [n for n in before if (t := project.task(n)) is not None and not t.is_stored]
+        self.datasets = [*(s.name for s in project.sources), *before, *before[-4:], *views]
         self.stored = [n for n in self.datasets if (t := project.task(n)) is None or t.is_stored]
         self._fresh = 0
 
     def query(self) -> Query:
         """A query of any form."""
-        shapes = {s: w for s, w in _SHAPES.items() if not self.task.is_python or s in _PYTHON_SHAPES}
+        weights = _SHAPES if self.task.is_stored else _SHAPES | _VIEW_SHAPES
+        shapes = {s: w for s, w in weights.items() if not self.task.is_python or s in _PYTHON_SHAPES}
         if self.task.is_python and self.task.is_stored:
             shapes["udf"] = 2
         shape = self.rng.choices(list(shapes), list(shapes.values()))[0]

@@ -28,8 +28,9 @@ class Health:
 class Expectation:
     """What a build has to say.
 
-    `recompiled` are the tasks that must be, `at_most` those that may be: whether the SQL of a
-    Python view, or of views in views, came out in other words is not for the model to know. Both are `None` where something is or was broken: then the model does not say.
+    `recompiled` are the tasks that must be, `at_most` those that may be: whether the SQL of a Python view, or of views
+    in views, came out in other words is not for the model to know. Both are `None` where something is or was broken:
+    then the model does not say.
     """
 
     executed: tuple[str, ...]
@@ -156,7 +157,7 @@ class _Sight:
             yield (name, "view", meaning.form, types, self.tables[name].columns, spelled)
 
     def _spelled(self, view: Task, *, doubtful: bool) -> object:
-        """A view's text, which readers execute: its own file where nothing is put into it, else no more than a doubt."""
+        """A view's text, which readers execute: its file where no other view is put into it, else only a doubt."""
         if doubtful:
             return self.of(view, doubtful=True)
         inner = (self.project.task(name) for name in inputs(view.query))

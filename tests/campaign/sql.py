@@ -93,7 +93,9 @@ class _Spelling:
         where = list(select.where)
         rng.shuffle(where)
         inside = [p for p in where if not refs(p)[0].slot and rng.random() < 0.4]
-        wrap = rng.choice(("none", "none", "subquery", "cte")) if select.outputs else "none"
+        # What stands around a view is not always seen to be nothing: that a table's is, is promised.
+        free = bool(select.outputs) and self._is_table(select.inputs[0])
+        wrap = rng.choice(("none", "none", "subquery", "cte")) if free else "none"
         wrapped = None if wrap == "none" else self._wrapped(inside)
         if wrapped is None:
             wrap, inside = "none", []
@@ -217,6 +219,10 @@ class _Spelling:
                 return f"{column} in ({', '.join(map(literal, shuffled))})"
             case IsNull(negated=negated):
                 return f"{column} is {'not ' if negated else ''}null"
+
+    def _is_table(self, dataset: str) -> bool:
+        task = self.meanings.project.task(dataset)
+        return task is None or task.is_stored
 
     def _foldable(self, ref: Ref) -> bool:
         source = self.meanings.project.source(self.select.inputs[ref.slot])
