@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import itertools
 import multiprocessing
 import sys
 import time
@@ -9,7 +10,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.campaign.seeds import Outcome, run_seed
+from tests.campaign.seeds import Course, Outcome, run_seeds
+
+#: So many scripts share their engines and their loader.
+_BATCH = 5
 
 
 def main() -> int:
@@ -23,13 +27,12 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where failing scripts go, as scenario files")
     parser.add_argument("--daemon", action="store_true", help="save under a running daemon")
     arguments = parser.parse_args()
-    attempts = arguments.shrink if arguments.keep else 0
-    one = functools.partial(run_seed, steps=arguments.steps, attempts=attempts, daemon=arguments.daemon)
+    course = Course(arguments.steps, arguments.shrink if arguments.keep else 0, arguments.daemon)
     seeds = range(arguments.seed, arguments.seed + arguments.scripts)
     started = time.monotonic()
     total: Counter[str] = Counter()
     failed = []
-    for outcome in outcomes(one, seeds, arguments.jobs):
+    for outcome in outcomes(seeds, course, arguments.jobs):
         total += outcome.tally
         if outcome.failure is not None:
             failed.append(outcome.seed)
@@ -38,14 +41,16 @@ def main() -> int:
     return int(bool(failed))
 
 
-def outcomes(one: functools.partial[Outcome], seeds: range, jobs: int) -> Iterator[Outcome]:
-    """Run seeds, so many at a time."""
+def outcomes(seeds: range, course: Course, jobs: int) -> Iterator[Outcome]:
+    """Play seeds, so many at a time."""
+    batches = [seeds[i : i + _BATCH] for i in range(0, len(seeds), _BATCH)]
+    one = functools.partial(run_seeds, course=course)
     if jobs == 1:
-        yield from map(one, seeds)
+        yield from itertools.chain.from_iterable(map(one, batches))
         return
     # Processes begin anew: what a forked one would inherit of DuckDB's threads is of no use to it.
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap_unordered(one, seeds)
+        yield from itertools.chain.from_iterable(pool.imap_unordered(one, batches))
 
 
 def report(outcome: Outcome, keep: Path | None) -> None:

@@ -1,7 +1,7 @@
 """Plays a script in a real workspace and holds every build against the oracle and the model."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.campaign.model import Expectation, Model, health_of
 from tests.campaign.oracle import Oracle, Table, read
 from tests.campaign.owners import Owner, in_process
 from tests.campaign.script import Script, Version, versions
-from tests.scenarios.harness import compare_with_clean, lives, write
+from tests.scenarios.harness import compare_with_clean, write
 
 from relspec.app.documents import Document
 from relspec.core.layout import Layout
@@ -44,7 +44,7 @@ async def play(script: Script, root: Path, tally: Counter[str], owning: Owning =
     (root / "tasks").mkdir(parents=True)
     with closing(Oracle(root)) as oracle, closing(duckdb.connect()) as reader:
         player = _Player(root, oracle, reader, tally)
-        for life in lives(versions(script)):
+        for life in _lives(script):
             async with owning(root) as owner:
                 for version in life:
                     await player.step(owner, version)
@@ -54,6 +54,17 @@ async def play(script: Script, root: Path, tally: Counter[str], owning: Owning =
         except AssertionError as error:
             raise DifferenceError(f"a clean build differs: {error}", tuple(player.played)) from error
     tally["scripts"] += 1
+
+
+def _lives(script: Script) -> Iterator[list[Version]]:
+    """The versions, each list built by one owner of the state."""
+    life: list[Version] = []
+    for version in versions(script):
+        if version.restart and life:
+            yield life
+            life = []
+        life.append(version)
+    yield life
 
 
 @dataclass

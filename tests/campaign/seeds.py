@@ -1,11 +1,11 @@
-"""One seed of the campaign: its script is played, and made small where it differs."""
+"""Seeds of the campaign: their scripts are played, and made small where they differ."""
 
 import asyncio
-import functools
 import shutil
 import tempfile
 import traceback
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from tests.campaign.owners import in_daemon, in_process
 from tests.campaign.play import DifferenceError, Owning, Played, play
 from tests.campaign.script import Script, new_script
 from tests.campaign.shrink import scenario, shrunk
+from tests.scenarios.harness import open_children
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +34,43 @@ class Outcome:
     scenario: str
 
 
-def run_seed(seed: int, *, steps: int, attempts: int, daemon: bool) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How seeds are played: steps a script, plays spent on making a failure small, and under a daemon or not."""
+
+    steps: int
+    attempts: int
+    daemon: bool
+
+
+def run_seeds(seeds: Sequence[int], course: Course) -> list[Outcome]:
+    """Play the scripts of some seeds one after the other, with the same engines and loader."""
+    return asyncio.run(_run_seeds(seeds, course))
+
+
+async def _run_seeds(seeds: Sequence[int], course: Course) -> list[Outcome]:
+    if course.daemon:
+        return [await _run_seed(seed, course, in_daemon) for seed in seeds]
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="relspec-campaign-") as temporary:
+        async with open_children(Path(temporary)) as children:
+            with children.lent():
+                return [await _run_seed(seed, course, in_process) for seed in seeds]
+
+
+async def _run_seed(seed: int, course: Course, owning: Owning) -> Outcome:
     """Play the script of a seed, and make it small where it differs."""
     tally: Counter[str] = Counter()
-    attempt = functools.partial(_attempt, owning=in_daemon if daemon else in_process)
-
-    async def differs(smaller: Script) -> bool:
-        return await attempt(smaller, Counter()) is not None
-
-    script = new_script(seed, steps)
-    failure = asyncio.run(attempt(script, tally))
+    script = new_script(seed, course.steps)
+    failure = await _attempt(script, tally, owning)
     if failure is None:
         return Outcome(seed, tally, None, "")
-    if attempts:
-        small = asyncio.run(shrunk(script, differs, attempts))
-        failure = asyncio.run(attempt(small, Counter())) or failure
+
+    async def differs(smaller: Script) -> bool:
+        return await _attempt(smaller, Counter(), owning) is not None
+
+    if course.attempts:
+        small = await shrunk(script, differs, course.attempts)
+        failure = await _attempt(small, Counter(), owning) or failure
     return Outcome(seed, tally, failure.message, scenario(f"Seed {seed} of the campaign.", failure.played))
 
 

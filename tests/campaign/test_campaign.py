@@ -5,9 +5,11 @@ Breaks of the product that campaigns of a few scripts found: PLACEHOLDER
 
 import random
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from tests.campaign.edits import EXCURSIONS, Edit, applied, new_edit
 from tests.campaign.files import files_of
 from tests.campaign.generate import new_project
@@ -15,25 +17,36 @@ from tests.campaign.model import Expectation, Health, health_of
 from tests.campaign.play import DifferenceError, Played, play
 from tests.campaign.script import Script, Step, new_script
 from tests.campaign.shrink import scenario, shrunk
-from tests.scenarios.harness import parse
+from tests.scenarios.harness import Children, open_children, parse
 
 from relspec.app import run
 
-SEEDS = range(3)
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def children(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Children]:
+    async with open_children(tmp_path_factory.mktemp("children")) as opened:
+        yield opened
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-async def test_every_build_leaves_what_the_oracle_says_and_runs_what_the_model_says(seed: int, tmp_path: Path) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("seed", range(6))
+async def test_a_build_leaves_what_the_oracle_says_and_runs_what_the_model_says(
+    seed: int, tmp_path: Path, children: Children
+) -> None:
     tally: Counter[str] = Counter()
-    await play(new_script(seed, n_steps=12), tmp_path / "project", tally)
+    with children.lent():
+        await play(new_script(seed, n_steps=20), tmp_path / "project", tally)
     assert tally["scripts"] == 1
 
 
-async def test_a_build_that_does_not_see_changed_data_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_build_that_does_not_see_changed_data_differs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, children: Children
+) -> None:
     monkeypatch.setattr(run, "task_key", lambda fingerprint, engine, edges: fingerprint)
     refilled = Step(tuple(Edit("refill", f"s{i}", 7) for i in range(4)))
     script = Script(0, new_project(random.Random(3), 3), (refilled,))
-    with pytest.raises(DifferenceError, match=r"version 2 \(refill s0.* executed \[\], not"):
+    with children.lent(), pytest.raises(DifferenceError, match=r"version 2 \(refill s0.* executed \[\], not"):
         await play(script, tmp_path / "project", Counter())
 
 
