@@ -26,8 +26,10 @@ def main() -> int:
     parser.add_argument("--shrink", type=int, default=100, metavar="N", help="plays spent on making a failure small")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where failing scripts go, as scenario files")
     parser.add_argument("--daemon", action="store_true", help="save under a running daemon")
+    parser.add_argument("--stop", action="store_true", help="end at the first difference")
     arguments = parser.parse_args()
-    course = Course(arguments.steps, arguments.shrink if arguments.keep else 0, arguments.daemon)
+    attempts = arguments.shrink if arguments.keep else 0
+    course = Course(arguments.steps, attempts, arguments.daemon, arguments.stop)
     seeds = range(arguments.seed, arguments.seed + arguments.scripts)
     started = time.monotonic()
     total: Counter[str] = Counter()
@@ -37,6 +39,8 @@ def main() -> int:
         if outcome.failure is not None:
             failed.append(outcome.seed)
             report(outcome, arguments.keep)
+            if arguments.stop:
+                break
     summary(total, failed, time.monotonic() - started)
     return int(bool(failed))
 

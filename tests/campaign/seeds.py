@@ -36,11 +36,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How seeds are played: steps a script, plays spent on making a failure small, and under a daemon or not."""
+    """How seeds are played: steps a script, plays spent on making a failure small, and what else was asked for."""
 
     steps: int
     attempts: int
     daemon: bool
+    stop: bool
 
 
 def run_seeds(seeds: Sequence[int], course: Course) -> list[Outcome]:
@@ -50,11 +51,20 @@ def run_seeds(seeds: Sequence[int], course: Course) -> list[Outcome]:
 
 async def _run_seeds(seeds: Sequence[int], course: Course) -> list[Outcome]:
     if course.daemon:
-        return [await _run_seed(seed, course, in_daemon) for seed in seeds]
+        return await _in_turn(seeds, course, in_daemon)
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="relspec-campaign-") as temporary:
         async with open_children(Path(temporary)) as children:
             with children.lent():
-                return [await _run_seed(seed, course, in_process) for seed in seeds]
+                return await _in_turn(seeds, course, in_process)
+
+
+async def _in_turn(seeds: Sequence[int], course: Course, owning: Owning) -> list[Outcome]:
+    found: list[Outcome] = []
+    for seed in seeds:
+        found.append(await _run_seed(seed, course, owning))
+        if course.stop and found[-1].failure is not None:
+            break
+    return found
 
 
 async def _run_seed(seed: int, course: Course, owning: Owning) -> Outcome:
