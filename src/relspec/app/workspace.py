@@ -78,7 +78,9 @@ class Workspace:
         world.tree = dict(scan.tree)
         world.notes.files |= {*changes.added, *changes.changed, *changes.removed}
         world.loose_problems["scan"] = scan.problems
-        self.held = scan.held
+        # A look elsewhere says nothing of what is still being written here: whoever waits for that, waits on.
+        elsewhere = () if hints is None else (p for p in self.held if str(world.layout.root / p) not in hints)
+        self.held = scan.held.union(elsewhere)
         if "watch.toml" in {*changes.added, *changes.changed, *changes.removed}:
             return self._reconfigure(changes)
         return changes
