@@ -124,7 +124,7 @@ def _add_output(project: Project, task: Task, rng: random.Random) -> Project:
         expression = maker.aggregate(pool)
     else:
         options = [maker.computed(pool), rng.choice(pool.columns)[0]]
-        options += [] if task.is_python and select.join else [maker.window(pool)]
+        options += [maker.window(pool)] if task.is_stored and not (task.is_python and select.join) else []
         expression = rng.choice(options)
     if expression is None or (task.is_python and select.join and isinstance(expression, Aggregate)):
         return project
