@@ -1,11 +1,11 @@
-"""Breaks of the canonical form and of what it is made from; see `breaks.py`."""
+"""Breaks of the canonical form and of what it is made from."""
 
-from tests.mutants.breaks import Break
+from tests.mutants.planted import Break
 
 _FORM = ("tests/core/test_canonical.py",)
 _CORPUS = ("tests/equivalence/test_corpus.py",)
 
-FORM_BREAKS = (
+BREAKS = (
     Break(
         "joins commute although order shows",
         "core/canonical.py",

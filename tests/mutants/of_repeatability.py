@@ -1,0 +1,92 @@
+"""Breaks in what is warned of, and in how clocks, chance and requests to execute again are handled."""
+
+from tests.mutants.planted import Break
+
+_CORE = "tests/core/test_repeatable.py"
+_APP = "tests/app/test_repeatability.py"
+_SETTLED = f"{_CORE}::test_what_the_engine_happens_to_settle_is_not_taken_for_settled"
+_NO_NOISE = f"{_CORE}::test_a_warning_is_no_noise"
+_SILENCE = f"{_CORE}::test_silence_means_that_the_order_of_rows_does_not_matter"
+_ROWS = f"{_CORE}::test_what_tells_the_rows_of_a_result_apart"
+
+BREAKS = (
+    Break(
+        "a correlated query is as unique as it looks",
+        "core/uniqueness.py",
+        "if self._depends_on_outside(relation):",
+        "if False:",
+        (_SETTLED,),
+    ),
+    Break(
+        "grouping sets are unique in their keys",
+        "core/uniqueness.py",
+        "keys += [] if group.sets else self._positions(",
+        "keys += self._positions(",
+        (_ROWS,),
+    ),
+    Break("some sums of doubles are exact", "core/behaviour.py", "favg fsum kahan_sum mean", "mean", (_NO_NOISE,)),
+    Break(
+        "every order has to be total",
+        "core/repeatable.py",
+        "if (clause is not order or counts) and not any(",
+        "if not any(",
+        (_SILENCE,),
+    ),
+    Break(
+        "a full join keeps its rows apart",
+        "core/clauses.py",
+        'in ("RIGHT", "FULL")',
+        'in ("RIGHT",)',
+        (_ROWS,),
+    ),
+    Break("frames of ranges count rows", "core/calls.py", '!= "ROWS"', '!= "GROUPS"', (_NO_NOISE,)),
+    Break(
+        "chance is the same for all",
+        "edges/engine/execute.py",
+        'f"SELECT setseed({seed_of(request.key)})"',
+        'f"SELECT setseed(0.5)"',
+        ("tests/edges/engine/test_execute.py", _APP),
+    ),
+    Break(
+        "chance is left to chance",
+        "edges/engine/execute.py",
+        '        connection.execute(f"SELECT setseed({seed_of(request.key)})").fetchall()\n',
+        "",
+        ("tests/edges/engine/test_execute.py", _APP),
+    ),
+    Break(
+        "engines use all cores",
+        "edges/engine/connection.py",
+        '"threads": "1",',
+        '"threads": "4",',
+        (f"{_APP}::test_the_same_files_give_the_same_bytes_on_any_number_of_cores",),
+    ),
+    Break(
+        "the clock runs backwards",
+        "app/run.py",
+        "is CachePolicy.NONE or plan.repeatability.reads_clock",
+        "is CachePolicy.NONE",
+        (f"{_APP}::test_the_clock_does_not_run_backwards",),
+    ),
+    Break(
+        "again is not heard",
+        "app/run.py",
+        "not in self.dirty | self.again and",
+        "not in self.dirty and",
+        (f"{_APP}::test_again_executes_what_is_named_and_its_readers_by_their_digests",),
+    ),
+    Break(
+        "a daemon does not hear again",
+        "app/daemon.py",
+        "Wish(retry=retry, again=again)",
+        "Wish(retry=retry)",
+        (f"{_APP}::test_again_goes_through_the_daemon",),
+    ),
+    Break(
+        "a warning is told with every run",
+        "ui/lines.py",
+        "if warning not in self._warned]",
+        "if warning]",
+        ("tests/ui/test_lines.py",),
+    ),
+)
