@@ -144,7 +144,7 @@ def test_an_empty_project_and_one_without_settings_are_well(tmp_path: Path) -> N
     assert (code, document["ok"], document["executed"]) == (0, True, [])
     assert empty.run("status") == (
         0,
-        {"daemon": {"running": False, "pid": None}, "revision": 0, "tasks": [], "problems": []},
+        {"daemon": {"running": False, "pid": None}, "revision": 0, "tasks": [], "problems": [], "warnings": []},
     )
 
 

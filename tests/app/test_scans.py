@@ -258,7 +258,7 @@ async def test_another_version_of_the_engine_measures_and_compiles_everything_an
         second, report = await watched.build()
         assert set(actions(report).values()) == {Action.EXECUTED}
         assert report.record.recompiled == ("daily", "lines_sum", "total")
-        assert {r.rule.value for t in report.record.tasks for r in t.reasons} == {"engine-moved"}
+        assert {r.rule.value for t in report.record.tasks for r in t.reasons} == {"engine-moved", "tool-moved"}
         assert sorted(second.measured) == sorted(first.measured)
     monkeypatch.undo()
     async with opened() as watched:
