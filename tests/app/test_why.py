@@ -118,6 +118,9 @@ def test_a_plan_says_why_and_what_of_the_query_moved(project: Project) -> None:
     project.run("build")
     project.save("tasks/daily.sql", "select day, sum(amount) + 1 as revenue, max(id) as n from orders group by day\n")
     (planned,) = project.run("plan")[1]["execute"]
-    assert planned["reason"] == "its plan moved: it requires orders.id now; the query changed"
+    assert planned["reason"] == (
+        "its plan moved: it requires orders.id now; output column revenue is computed otherwise; "
+        "output column n is computed otherwise"
+    )
     assert [r["rule"] for r in planned["reasons"]] == ["plan-moved", "file-moved"]
     assert planned["reasons"][1]["path"] == "tasks/daily.sql"

@@ -597,3 +597,50 @@ def test_digests_do_not_depend_on_the_hash_seed() -> None:
         )
         outputs.add(done.stdout)
     assert len(outputs) == 1
+
+
+ASPECTS = {
+    "filter": ("select id from orders where id > 1", "select id from orders where id > 2", {"where"}),
+    "column": ("select id, qty + 1 q from orders", "select id, qty + 2 q from orders", {"column:q"}),
+    "join": (
+        "select o.id from orders o join customers c on o.customer = c.id",
+        "select o.id from orders o left join customers c on o.customer = c.id",
+        {"from", "where", "column:id"},
+    ),
+    "grouping": (
+        "select sum(qty) s from orders group by day",
+        "select sum(qty) s from orders group by day, status",
+        {"group"},
+    ),
+    "inner filter": (
+        "select s from (select sum(qty) s from orders where id > 1)",
+        "select s from (select sum(qty) s from orders where id > 2)",
+        {"where"},
+    ),
+    "inner filter below a filter": (
+        "select s from (select sum(qty) s from orders where id > 1) where s > 0",
+        "select s from (select sum(qty) s from orders where id > 2) where s > 0",
+        {"inner where"},
+    ),
+    "inner column": (
+        "select s, n from (select sum(qty) s, sum(id) n from orders) where n > 0",
+        "select s, n from (select sum(qty + 1) s, sum(id) n from orders) where n > 0",
+        {"column:s"},
+    ),
+    "limit": ("select id from orders order by id limit 1", "select id from orders order by id limit 2", {"limit"}),
+    "distinct": ("select id from orders", "select distinct id from orders", {"distinct"}),
+    "aggregate": ("select 1 as x from orders", "select count(*) as x from orders", {"aggregated", "column:x"}),
+    "union": (
+        "select id from orders union all select id from customers",
+        "select id from orders union select id from customers",
+        {"all", "distinct"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ASPECTS)
+def test_the_part_that_moved_is_named(name: str) -> None:
+    one, other, moved = ASPECTS[name]
+    with shop() as connection:
+        before, after = (dict(analysed(connection, text).aspects) for text in (one, other))
+    assert {part for part in before | after if before.get(part) != after.get(part)} == moved

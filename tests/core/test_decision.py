@@ -12,6 +12,7 @@ PLAN = PlanArtifact(
     output="totals",
     sql="select sum(amount) as total from main.orders",
     canonical="c",
+    aspects=(),
     schema=Schema((Column("total", "DOUBLE"),)),
     deps=InferredDeps((Requirement("orders", (Column("amount", "DOUBLE"),)),), ()),
     lineage=(),

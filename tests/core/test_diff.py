@@ -16,7 +16,7 @@ TOOL = Reason(Rule.TOOL_MOVED, "another sqlglot")
 def plan(name: str, fingerprint: str = "f", canonical: str = "c", **columns: str) -> PlanArtifact:
     schema = Schema(tuple(Column(n, t) for n, t in (columns or {"x": "INTEGER"}).items()))
     deps = InferredDeps((), ())
-    return PlanArtifact(name, name, "select 1", canonical, schema, deps, (), (), None, fingerprint, NOTHING_FOUND)
+    return PlanArtifact(name, name, "select 1", canonical, (), schema, deps, (), (), None, fingerprint, NOTHING_FOUND)
 
 
 def reading(**columns: str) -> PlanArtifact:
@@ -62,3 +62,17 @@ def test_what_was_not_compiled_is_told_as_decided() -> None:
 def test_compiling_again_keeps_the_plan_of_before_and_all_causes() -> None:
     first = Recompilation((FILE,), plan("t"))
     assert first.then((TOOL, FILE)) == Recompilation((FILE, TOOL), plan("t"))
+
+
+def test_the_clause_and_the_column_that_moved_are_named() -> None:
+    old = replace(plan("t"), aspects=(("from", "f"), ("where", "w"), ("column:x", "x")))
+    filtered = replace(plan("t", "g", "d"), aspects=(("from", "f"), ("where", "v"), ("column:x", "x")))
+    assert what_moved(old, filtered) == "the filter changed"
+    computed = replace(filtered, aspects=(("from", "f"), ("where", "w"), ("limit", "l"), ("column:x", "y")))
+    assert what_moved(old, computed) == "the limit changed; output column x is computed otherwise"
+
+
+def test_columns_are_not_blamed_where_sources_have_other_numbers() -> None:
+    old = replace(plan("t"), aspects=(("from", "f"), ("column:x", "x")))
+    joined = replace(plan("t", "g", "d"), aspects=(("from", "j"), ("column:x", "y")))
+    assert what_moved(old, joined) == "what it reads or how that is joined changed"

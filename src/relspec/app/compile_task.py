@@ -148,6 +148,7 @@ class TaskCompiler:
             output=spec.output,
             sql=analysed.sql,
             canonical=analysed.canonical,
+            aspects=analysed.aspects,
             schema=analysed.schema,
             deps=InferredDeps(inputs, analysed.views),
             lineage=analysed.lineage,

@@ -33,7 +33,7 @@ clauses, and its needed outputs. A CTE that is read twice stays one thing, compu
 Never done here: changing what executes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from sqlglot import _version, exp
@@ -42,7 +42,7 @@ from relspec.core.digest import digest_of
 from relspec.core.expressions import Expressions, Owner
 from relspec.core.lineage import Needs, orders_by_all, output_position
 from relspec.core.merging import INNER, Merging, join_kind
-from relspec.core.plan import CANONICAL_FORMAT
+from relspec.core.plan import CANONICAL_FORMAT, COLUMN_ASPECT, INNER_ASPECT, Aspect
 from relspec.core.query import DUCKDB
 from relspec.core.schema import Schema
 from relspec.core.scopes import Base, Combination, Recursion, Relation, Rows, Scopes, Selection
@@ -56,12 +56,60 @@ _FORMAT = f"{CANONICAL_FORMAT}, sqlglot {_version.__version__}"
 _Written = tuple[Term, dict[int, Term]]
 
 
-def canonical_digest(
-    scopes: Scopes, needs: Needs, root: Relation, schemas: Mapping[str, Schema], *, ordered: bool
-) -> str:
-    """Hash the canonical form of a query whose names are all resolved; `ordered` says that the order of rows shows."""
+@dataclass(frozen=True, slots=True)
+class Canonical:
+    """The identity of a query, and the parts that it is made of: one walk gives both, so that they cannot disagree."""
+
+    digest: str
+    aspects: tuple[Aspect, ...]
+
+
+def canonical_form(
+    scopes: Scopes, needs: Needs, root: Relation, inputs_outputs: tuple[Mapping[str, Schema], Schema], *, ordered: bool
+) -> Canonical:
+    """Hash the canonical form of a query whose names are all resolved, from the schemas of its inputs to its own.
+
+    `ordered` says that the order of rows shows.
+    """
+    schemas, given = inputs_outputs
     body, keys = _Writer(scopes, needs, schemas, ordered).relation(root, 0)
-    return digest_of(_FORMAT, body.digest, *(keys[i].digest for i in range(len(root.names))))
+    outputs = [keys[i].digest for i in range(len(given.columns))]
+    columns = ((COLUMN_ASPECT + c.name, digest) for c, digest in zip(given.columns, outputs, strict=True))
+    return Canonical(digest_of(_FORMAT, body.digest, *outputs), (*_clauses_of(body, frozenset(outputs)), *columns))
+
+
+def _clauses_of(body: Term, outputs: frozenset[str]) -> Iterator[Aspect]:
+    """Name the parts of a query other than its outputs; of a query over one subquery, also those of the subquery."""
+    depth = ""
+    inner: Term | None = body
+    while inner is not None:
+        body, inner = inner, _only_source(inner)
+        for name, digests in _named_parts(body, outputs).items():
+            if inner is None or name != "from":
+                yield depth + name, digest_of(name, *digests)
+        depth += INNER_ASPECT
+
+
+def _named_parts(body: Term, outputs: frozenset[str]) -> dict[str, list[str]]:
+    """The digests of a body's parts by name; what has no name of its own belongs to the one before it."""
+    name, named = "queries", dict[str, list[str]]()
+    for part in body.parts:
+        if isinstance(part, str):
+            name = part
+            named.setdefault(name, [])
+        elif part.op != "outputs" and part.digest not in outputs:
+            named.setdefault(part.op if part.op in ("from", "where") else name, []).append(part.digest)
+    return named
+
+
+def _only_source(body: Term) -> Term | None:
+    """The block that a block reads, if it reads nothing else."""
+    first = body.parts[0] if body.op == "block" else None
+    sources = first.parts if isinstance(first, Term) else ()
+    if len(sources) != 1 or not isinstance(sources[0], Term):
+        return None
+    source = sources[0].parts[0]
+    return source if isinstance(source, Term) and source.op == "block" else None
 
 
 def plain_digest(sql: str, schemas: Mapping[str, Schema]) -> str:

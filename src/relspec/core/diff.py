@@ -6,9 +6,29 @@ what had the task compiled: the file, the helper, the schema, the tool.
 
 from dataclasses import dataclass, replace
 
-from relspec.core.plan import PlanArtifact
+from relspec.core.plan import COLUMN_ASPECT, INNER_ASPECT, PlanArtifact
 from relspec.core.reason import Reason, Rule
 from relspec.core.schema import Column
+
+#: Clauses of a query in words.
+_CLAUSES = {
+    "from": "what it reads or how that is joined",
+    "where": "the filter",
+    "group": "the grouping",
+    "aggregated": "whether it aggregates",
+    "having": "the filter of groups",
+    "qualify": "the filter of windows",
+    "windows": "a named window",
+    "order": "the order",
+    "in order": "the order",
+    "limit": "the limit",
+    "offset": "the offset",
+    "distinct": "whether it drops duplicates",
+    "all": "whether it keeps duplicates",
+    "queries": "a query that it combines",
+}
+#: Where these move, every column may have another name in the canonical form.
+_NUMBERING = ("from", "queries")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +79,26 @@ def what_moved(before: PlanArtifact, after: PlanArtifact) -> str:
         parts.append("a Python UDF changed")
     parts += _inputs_moved(before, after)
     if before.canonical != after.canonical:
-        parts.append("the query changed")
+        parts += _query_moved(before, after)
     return "; ".join(parts) or "the plan changed"
+
+
+def _query_moved(before: PlanArtifact, after: PlanArtifact) -> list[str]:
+    """Name the clauses that moved; where none did that numbers the sources, also the columns."""
+    old, new = dict(before.aspects), dict(after.aspects)
+    moved = [name for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name)]
+    clauses = dict.fromkeys(_clause(name) for name in moved if not name.startswith(COLUMN_ASPECT))
+    both = [n.removeprefix(COLUMN_ASPECT) for n in moved if n.startswith(COLUMN_ASPECT) and n in old and n in new]
+    renumbered = any(name.endswith(_NUMBERING) for name in moved)
+    columns = [] if renumbered else [f"output column {c} is computed otherwise" for c in both]
+    return [*clauses, *columns] or ([] if old and new else ["the query changed"])
+
+
+def _clause(aspect: str) -> str:
+    name = aspect.removeprefix(INNER_ASPECT)
+    where = " of a subquery" if name != aspect else ""
+    name = name.replace(INNER_ASPECT, "")
+    return f"{_CLAUSES.get(name, name)}{where} changed"
 
 
 def _required(plan: PlanArtifact) -> dict[str, tuple[Column, ...]]:

@@ -17,7 +17,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.schema import MappingSchema
 
-from relspec.core.canonical import canonical_digest, plain_digest
+from relspec.core.canonical import Canonical, canonical_form, plain_digest
 from relspec.core.commuting import order_shows
 from relspec.core.doubt import doubt_after, doubt_before, doubt_of_mentions, prepare
 from relspec.core.floats import Floats
@@ -25,7 +25,7 @@ from relspec.core.inline import executable, inline
 from relspec.core.lineage import Needs
 from relspec.core.losses import lost_literals, lost_names
 from relspec.core.places import Places
-from relspec.core.plan import LineageRow
+from relspec.core.plan import Aspect, LineageRow
 from relspec.core.precedence import is_doubtful
 from relspec.core.problem import Code
 from relspec.core.query import Query, QueryTrouble, parse_query, place_of
@@ -50,14 +50,15 @@ Use = tuple[str, tuple[str, ...]]
 class Inference:
     """What is known of one query.
 
-    `sql` is what executes. `canonical` is the digest of the canonical form. `inputs` are stored datasets with the
-    columns required of each (none: only the number of rows counts); `views` the inlined views with the columns used.
-    `lineage` has a row for each output. `coarse` says why the analysis fell back to whole tables, or is `None`.
-    `repeatability` says how far the rows that are read determine the result.
+    `sql` is what executes. `canonical` is the digest of the canonical form, `aspects` are its parts. `inputs` are
+    stored datasets with the columns required of each (none: only the number of rows counts); `views` the inlined views
+    with the columns used. `lineage` has a row for each output. `coarse` says why the analysis fell back to whole
+    tables, or is `None`. `repeatability` says how far the rows that are read determine the result.
     """
 
     sql: str
     canonical: str
+    aspects: tuple[Aspect, ...]
     inputs: tuple[Use, ...]
     views: tuple[Use, ...]
     lineage: tuple[LineageRow, ...]
@@ -122,11 +123,13 @@ def _precise(subject: _Subject, sql: str, outputs: Schema) -> Inference:
     _refuse(doubt_after(scopes, tree, dotted, _may_have_json(subject, sql)))
     needs = Needs(scopes, root)
     ordered = order_shows(scopes, tree, subject.schemas)
+    form = Canonical(_plain(subject, sql), ())
+    if is_clear:
+        form = canonical_form(scopes, needs, root, (subject.schemas, outputs), ordered=ordered)
     return Inference(
         sql=sql,
-        canonical=canonical_digest(scopes, needs, root, subject.schemas, ordered=ordered)
-        if is_clear
-        else _plain(subject, sql),
+        canonical=form.digest,
+        aspects=form.aspects,
         inputs=_inputs(subject, needs.required),
         views=_views(subject, scopes, needs),
         lineage=_lineage(subject, needs, root, outputs),
@@ -288,6 +291,7 @@ def _coarse(subject: _Subject, sql: str, outputs: Schema, reason: str) -> Infere
     return Inference(
         sql=sql,
         canonical=_plain(subject, sql),
+        aspects=(),
         inputs=inputs,
         views=views,
         lineage=tuple((c.name, pairs) for c in outputs.columns),

@@ -16,6 +16,14 @@ from relspec.core.warning import Repeatability
 LineageRow = tuple[str, tuple[tuple[str, str], ...]]
 
 
+#: One part of a canonical form by name, with its digest: a clause, or `column:<output>`. It says what of a query moved.
+Aspect = tuple[str, str]
+
+#: What the name of an output's aspect begins with, and once a level that of a clause of a subquery.
+COLUMN_ASPECT = "column:"
+INNER_ASPECT = "inner "
+
+
 @dataclass(frozen=True, slots=True)
 class Requirement:
     """What one task requires of one dataset: columns with types (none is "the number of rows"), and metadata."""
@@ -61,14 +69,16 @@ class PlanArtifact:
     """A compiled task.
 
     `sql` is what executes: the query as written, with tables as `main.<dataset>` and views inlined.
-    `canonical` is the digest of our canonical form. `coarse` says why lineage fell back to whole tables, or is `None`.
-    `schema` is the schema of the stored output. `repeatability` says how far the inputs determine the result.
+    `canonical` is the digest of our canonical form, `aspects` are its parts. `coarse` says why lineage fell back to
+    whole tables, or is `None`. `schema` is the schema of the stored output. `repeatability` says how far the inputs
+    determine the result.
     """
 
     task: str
     output: str
     sql: str
     canonical: str
+    aspects: tuple[Aspect, ...]
     schema: Schema
     deps: InferredDeps
     lineage: tuple[LineageRow, ...]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from relspec.core.dataset import Dataset, Format, Part, Reader
 from relspec.core.digest import BagDigest
-from relspec.core.plan import FileUse, LineageRow, Requirement, Udf
+from relspec.core.plan import Aspect, FileUse, LineageRow, Requirement, Udf
 from relspec.core.problem import Problem
 from relspec.core.schema import Column, Schema
 from relspec.core.spec import TaskSpec
@@ -98,6 +98,7 @@ class Analysed:
 
     sql: str
     canonical: str
+    aspects: tuple[Aspect, ...]
     schema: Schema
     inputs: tuple[Requirement, ...]
     views: tuple[Requirement, ...]

@@ -210,7 +210,7 @@ def test_a_requirement_that_is_too_small_is_widened_by_what_the_engine_reads(con
     def short(*rest: Any) -> Any:
         found = real(*rest)
         assert isinstance(found, Inference)
-        return Inference(found.sql, found.canonical, (("orders", ("id",)),), (), found.lineage, None, NOTHING_FOUND)
+        return Inference(found.sql, found.canonical, (), (("orders", ("id",)),), (), found.lineage, None, NOTHING_FOUND)
 
     monkeypatch.setattr(module, "infer", short)
     answer = compiled(connection, "select id from (select id, day from orders where amount > 1)")
@@ -252,7 +252,7 @@ def test_what_is_required_is_what_is_read(connection, text: str, read: set[str])
 
 
 def test_a_rewritten_query_of_another_shape_is_never_used(connection, monkeypatch) -> None:
-    wrong = Inference('SELECT 1 AS id FROM "main"."orders"', "c", (("orders", ()),), (), (), None, NOTHING_FOUND)
+    wrong = Inference('SELECT 1 AS id FROM "main"."orders"', "c", (), (("orders", ()),), (), (), None, NOTHING_FOUND)
     monkeypatch.setattr(module, "infer", lambda *rest: wrong)
     assert problem(connection, "select id from orders").code is Code.UNSUPPORTED_SQL
 

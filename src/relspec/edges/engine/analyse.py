@@ -81,6 +81,7 @@ def _analyse(connection: duckdb.DuckDBPyConnection, request: Analyse, known: _Kn
     return Analysed(
         sql=sql,
         canonical=inference.canonical,
+        aspects=inference.aspects,
         schema=schema,
         inputs=_requirements(inference.inputs, known),
         views=_requirements(inference.views, known),

@@ -8,7 +8,7 @@ from relspec.edges.store.tables import Database, Migrations
 migrations = Migrations("relspec")
 
 #: What this code writes; a database that says more was written by a newer version.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _TABLES = """
 create table setting (name text primary key, value text not null) strict;
@@ -157,3 +157,10 @@ def toolchain(database: Database) -> None:
     database.execute("delete from source")
     database.execute("delete from setting where name = 'engine'")
     database.execute("alter table reason add column path text")
+
+
+@migrations(name="0005-aspects")
+def aspects(database: Database) -> None:
+    """Make room for the parts of a query by which is told what of it moved; plans of before have none."""
+    database.execute("create table plan_aspect (task text not null, name text not null, digest text not null) strict")
+    database.execute("create index plan_aspect_task on plan_aspect (task)")

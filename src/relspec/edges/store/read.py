@@ -139,6 +139,7 @@ def _plans(connection: sqlite3.Connection) -> dict[str, PlanArtifact]:
         connection, "select task, name, returns, digest, path, parameters from plan_udf order by task, name"
     )
     repeatability = _repeatability(connection)
+    aspects = _grouped(connection, "select task, name, digest from plan_aspect order by rowid")
     plans: dict[str, PlanArtifact] = {}
     for task, output, fingerprint, canonical, sql, coarse in connection.execute("select * from plan"):
         plans[task] = PlanArtifact(
@@ -146,6 +147,7 @@ def _plans(connection: sqlite3.Connection) -> dict[str, PlanArtifact]:
             output=output,
             sql=sql,
             canonical=canonical,
+            aspects=tuple((name, digest) for name, digest in aspects.get(task, [])),
             schema=Schema(tuple(Column(name, type_) for name, type_ in columns.get(task, []))),
             deps=_deps(inputs.get(task, []), metadata.get(task, [])),
             lineage=_lineage(lineage.get(task, [])),

@@ -16,7 +16,7 @@ from relspec.core.work import LoadFailed
 from relspec.edges.store import shown
 
 _PLAN_TABLES = (
-    *("plan", "plan_column", "plan_input", "plan_metadata", "plan_lineage", "plan_udf"),
+    *("plan", "plan_aspect", "plan_column", "plan_input", "plan_metadata", "plan_lineage", "plan_udf"),
     *("plan_finding", "plan_finding_unless", "plan_unique", "plan_rows_of"),
 )
 
@@ -106,6 +106,7 @@ def _plans(connection: sqlite3.Connection, plans: Mapping[str, PlanArtifact | No
         connection.executemany(f"delete from {table} where task = ?", [(task,) for task in plans])
     kept = [plan for plan in plans.values() if plan is not None]
     _many(connection, "plan", [(p.task, p.output, p.fingerprint, p.canonical, p.sql, p.coarse) for p in kept])
+    _many(connection, "plan_aspect", [(p.task, name, digest) for p in kept for name, digest in p.aspects])
     columns = [(p.task, i, c.name, c.type) for p in kept for i, c in enumerate(p.schema.columns)]
     _many(connection, "plan_column", columns)
     _many(connection, "plan_input", [row for p in kept for row in _input_rows(p)])
