@@ -49,6 +49,7 @@ class Compilation:
         waiting = {t for t in candidates if self._must_compile(t) or self._is_sound(t, again)}
         self.world.cycles.clear()
         running: dict[asyncio.Task[None], str] = {}
+        late: set[str] = set()
         try:
             while waiting or running:
                 pending = waiting | set(running.values())
@@ -64,10 +65,14 @@ class Compilation:
                 for finished in done:
                     task = running.pop(finished)
                     finished.result()
-                    if task in self._wanted:
+                    if task in self._wanted or task in late:
                         waiting.add(task)
-                    else:
-                        waiting |= self._made_stale_by(task) - set(running.values())
+                        late.discard(task)
+                    if task not in self._wanted:
+                        stale = self._made_stale_by(task)
+                        # Who is being compiled may have seen what this one was before: once done, it goes again.
+                        late |= stale & set(running.values())
+                        waiting |= stale - late
         finally:
             for unfinished in running:
                 unfinished.cancel()

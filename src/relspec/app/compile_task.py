@@ -3,6 +3,7 @@
 The builder says what it wants to see; what is known is given, what is unknown is a problem with the nearest name.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from relspec.app.ports import CodeReader, Engines, LoaderSession
@@ -59,20 +60,23 @@ class TaskCompiler:
         # What a pending task produces is left out: if the query really mentions it, the answer says so.
         names = {n for n in hint if self._producer(n) not in pending | {task}}
         for _ in range(_ROUNDS_MAX):
+            # What was seen is noted before it is used: it may move while the task is compiled.
+            seen = {n: self.world.asked_digest(n) for n in names}
             answer = await self._attempt(spec, names)
             if not isinstance(answer, Needs):
-                return self._finish(spec, names, answer)
+                return self._finish(spec, {n: d for n, d in seen.items() if n in names}, answer)
             late = {n.name for n in answer.datasets if self._producer(n.name) in pending}
             trouble = [p for n in answer.datasets if n.name not in late and (p := self._unknown(spec, n)) is not None]
             fresh = {n.name for n in answer.datasets} - names - late
             names |= fresh
+            seen |= {n: self.world.asked_digest(n) for n in fresh}
             if trouble:
-                return self._finish(spec, names, trouble[0])
+                return self._finish(spec, seen, trouble[0])
             if late:
                 return frozenset(names | late)
             if not fresh:
-                return self._finish(spec, names, self._stuck(spec, answer.datasets))
-        return self._finish(spec, names, self._stuck(spec, ()))
+                return self._finish(spec, seen, self._stuck(spec, answer.datasets))
+        return self._finish(spec, {}, self._stuck(spec, ()))
 
     def _producer(self, dataset: str) -> str | None:
         spec = self.world.producer(dataset)
@@ -116,13 +120,13 @@ class TaskCompiler:
         )
 
     def _finish(
-        self, spec: TaskSpec, names: set[str], answer: "Problem | BuildFailed | tuple[Analysed, _Query]"
+        self, spec: TaskSpec, seen: Mapping[str, str], answer: "Problem | BuildFailed | tuple[Analysed, _Query]"
     ) -> tuple[CompileRecord, PlanArtifact | None]:
         files = {use.path: use for use in self.world.modules[spec.builder.path].files}
-        plan, problem = None, None
+        plan, problem, names = None, None, set(seen)
         if isinstance(answer, BuildFailed):
             problem = self._as_edge(spec, answer.problem)
-            names = names | set(answer.asked)
+            names |= set(answer.asked)
             files |= {use.path: use for use in answer.files}
         elif isinstance(answer, Problem):
             problem = self._as_edge(spec, self._as_upstream(spec, names, answer))
@@ -131,7 +135,7 @@ class TaskCompiler:
             files |= {use.path: use for use in extra}
             names = {n for n in names if n.lower() in _mentioned(plan)}
             problem = _view_with_udf(spec, plan)
-        asked = tuple((n, self.world.asked_digest(n)) for n in sorted(names))
+        asked = tuple((n, seen.get(n) or self.world.asked_digest(n)) for n in sorted(names))
         record = CompileRecord(spec, tuple(files[p] for p in sorted(files)), asked, problem, self.world.toolchain.whole)
         return record, plan if problem is None else None
 
