@@ -45,6 +45,8 @@ from tests.campaign.shape import (
 )
 
 _NAMED = {"k": "INTEGER", "g": "VARCHAR", "d": "DATE", "v": "BIGINT", "f": "BOOLEAN", "m": "DECIMAL(9,2)"}
+#: Not `f`, which a CSV file of nothing else would have read as "false".
+TEXTS = "abcdeg"
 _SHAPES = {
     "plain": 6,
     "join": 5,
@@ -121,7 +123,7 @@ def new_value(rng: random.Random, type_: str, *, nulls: bool, csv: bool) -> Valu
         case "int":
             return rng.randrange(8) * 1000
         case "text":
-            return rng.choice("abcdef")
+            return rng.choice(TEXTS)
         case "date":
             return str(datetime.date(2026, 1, rng.randint(1, 9)))
         case "bool":
@@ -297,7 +299,7 @@ class QueryMaker:
             case "int":
                 return self.compare(ref)
             case "text" if rng.random() < 0.6:
-                return InList(ref, (*rng.sample("abcdef", rng.randint(2, 4)), f"z{number}"))
+                return InList(ref, (*rng.sample(TEXTS, rng.randint(2, 4)), f"z{number}"))
             case "date":
                 high = datetime.date(2030, 1, 1) + datetime.timedelta(days=number)
                 return Between(ref, str(datetime.date(2026, 1, rng.randint(1, 4))), str(high))

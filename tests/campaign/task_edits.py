@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.campaign.generate import QueryMaker
+from tests.campaign.generate import TEXTS, QueryMaker
 from tests.campaign.shape import (
     Aggregate,
     Between,
@@ -68,7 +68,7 @@ def _other(predicate: Predicate, task: Task, rng: random.Random) -> Predicate:
         case Compare():
             return replace(predicate, value=rng.randrange(9) * 1000 + task.number)
         case InList(values=values):
-            return replace(predicate, values=(*rng.sample("abcdef", rng.randint(1, 5)), values[-1]))
+            return replace(predicate, values=(*rng.sample(TEXTS, rng.randint(1, 5)), values[-1]))
         case Between():
             return replace(predicate, low=f"2026-01-0{rng.randint(1, 7)}")
         case IsNull():
