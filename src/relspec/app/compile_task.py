@@ -28,9 +28,8 @@ from relspec.core.work import Analyse, Analysed, BuildFailed, Built, Named, Need
 _ROUNDS_MAX = 1000
 
 #: What the engine may call a column that is gone: in a subquery it says that the whole table is not there.
-_OF_A_LOST_COLUMN = frozenset({Code.UNKNOWN_COLUMN, Code.SQL, Code.TYPE})
+_OF_A_LOST_COLUMN = frozenset({Code.UNKNOWN_COLUMN, Code.SQL, Code.TYPE, Code.UNSUPPORTED_SQL})
 
-_OF_A_BROKEN_VIEW = _OF_A_LOST_COLUMN | {Code.UNSUPPORTED_SQL}
 
 Outcome = tuple[CompileRecord, PlanArtifact | None] | frozenset[str]
 
@@ -190,7 +189,7 @@ class TaskCompiler:
 
     def _as_upstream(self, spec: TaskSpec, names: set[str], problem: Problem) -> Problem:
         """Name the broken view when its last good text, put into a query, no longer holds against its inputs."""
-        if problem.code not in _OF_A_BROKEN_VIEW:
+        if problem.code not in _OF_A_LOST_COLUMN:
             return problem
         views = (plan.task for n in sorted(names) if (plan := self.world.view_plan(n)) is not None)
         broken = next((view for view in views if is_misfit(self.world, view)), None)
@@ -203,7 +202,7 @@ class TaskCompiler:
             return problem
         if {f.path: f.content for f in record.files} != {f.path: self.world.content(f.path) for f in record.files}:
             return problem
-        for need in plan.deps.inputs:
+        for need in (*plan.deps.inputs, *plan.deps.views):
             schema = self.world.schema(need.dataset)
             missing = [] if schema is None else [c.name for c in need.columns if schema.column(c.name) is None]
             if missing and schema is not None:
