@@ -18,7 +18,7 @@ from relspec.app.extract import extract
 from relspec.app.load import load, needs_of
 from relspec.app.lost import drop_lost
 from relspec.app.ports import CodeFiles, Engines, LoaderSession, Memory, ObjectStore, ViewReaders
-from relspec.app.publish import publish, published_revision
+from relspec.app.publish import publish, published_revision, rests
 from relspec.app.run import Run, Workshop, status_of
 from relspec.app.take_in import take_in
 from relspec.app.trouble import problems_of
@@ -126,8 +126,8 @@ def _hopeful(world: World, touched: set[str]) -> frozenset[str]:
 
 def _rests(world: World, task: str) -> bool:
     """Whether a task was at rest before it was recompiled into the plan that it had."""
-    status, record = world.statuses.get(task), world.records.get(task)
-    return status is not None and status.state is TaskState.FRESH and record is not None and record.problem is None
+    record = world.records.get(task)
+    return rests(world, task) and record is not None and record.problem is None
 
 
 @dataclass(frozen=True, slots=True)

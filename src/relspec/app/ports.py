@@ -27,6 +27,7 @@ from relspec.core.work import (
     Measure,
     Measured,
     Needs,
+    Published,
     PublishViews,
 )
 
@@ -42,7 +43,7 @@ class Engines(Protocol):
     async def analyse(self, request: Analyse) -> Analysed | Needs | Problem: ...
     async def measure(self, request: Measure) -> Measured: ...
     async def execute(self, request: Execute) -> Executed | Problem: ...
-    async def publish(self, request: PublishViews) -> None: ...
+    async def publish(self, request: PublishViews) -> Published: ...
 
 
 class LoaderSession(Protocol):

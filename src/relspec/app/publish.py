@@ -11,6 +11,7 @@ from relspec.app.world import World
 from relspec.core.errors import StateError, WorkerError
 from relspec.core.schedule import schedule
 from relspec.core.spec import Kind
+from relspec.core.state import TaskState
 from relspec.core.work import PublishViews, ViewDefinition
 
 
@@ -35,12 +36,19 @@ async def publish(
     )
     hold()
     try:
-        await engines.publish(request)
+        published = await engines.publish(request)
+        world.shown.leave_out(published.left_out)
     except WorkerError as error:
         if whole:
             raise StateError(f"cannot publish revision {world.revision} in {world.layout.views}: {error}") from error
         # Whatever went wrong with the change, the whole can be made from nothing.
         await publish(world, engines, objects, None, hold)
+
+
+def rests(world: World, task: str) -> bool:
+    """Whether a task was last brought to rest, so that what it reads is what it was compiled for."""
+    status = world.statuses.get(task)
+    return status is not None and status.state is TaskState.FRESH
 
 
 def published_revision(world: World, memory: Memory) -> int:
@@ -88,9 +96,9 @@ def _definitions(world: World, wanted: Iterable[str]) -> tuple[tuple[ViewDefinit
     for name in sorted(wanted):
         plan, dataset = world.view_plan(name), world.dataset(name)
         if plan is not None:
-            views[plan.task] = ViewDefinition(plan.output, plan.sql, ())
+            views[plan.task] = ViewDefinition(plan.output, plan.sql, (), shaky=not rests(world, plan.task))
         elif dataset is not None and dataset.parts:
-            stored.append(ViewDefinition(dataset.name, None, tuple(p.path for p in dataset.parts)))
+            stored.append(ViewDefinition(dataset.name, None, tuple(p.path for p in dataset.parts), shaky=False))
         elif world.producer(name) is None and world.source(name) is None:
             dropped.append(name)
     order = schedule(world.graph, frozenset(views), {})

@@ -20,6 +20,7 @@ class Shown:
         self._form = form
         self._forms: dict[str, Form] = {}
         self._waiting: set[str] = set()
+        self._left_out: frozenset[str] = frozenset()
 
     def remember(self, tasks: Iterable[str]) -> None:
         """Take the forms of `tasks` as committed."""
@@ -45,6 +46,13 @@ class Shown:
         self.remember(notes.plans | notes.records)
 
     def take(self) -> frozenset[str]:
-        """The names of committed datasets that wait to be published, as they were spelled; asking takes them."""
+        """The names of committed datasets that wait to be published, as they were spelled; asking takes them.
+
+        Views that were left out are tried again with whatever else there is: what they read may be well by now.
+        """
         waiting, self._waiting = frozenset(self._waiting), set()
-        return waiting
+        return waiting and waiting | self._left_out
+
+    def leave_out(self, names: Iterable[str]) -> None:
+        """Note the views that could not be published."""
+        self._left_out = frozenset(names)

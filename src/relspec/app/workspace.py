@@ -18,7 +18,7 @@ from relspec.app.executions import Executions
 from relspec.app.gc import UNASKED_MAX, Collected, collect
 from relspec.app.load import needs_of
 from relspec.app.ports import Loader
-from relspec.app.publish import is_shown
+from relspec.app.publish import is_shown, rests
 from relspec.app.registry import registry_of
 from relspec.app.run import Run, Workshop
 from relspec.app.world import World
@@ -28,6 +28,7 @@ from relspec.core.layout import Layout
 from relspec.core.problem import Code, Problem
 from relspec.core.progress import Freed, Progress
 from relspec.core.settle import ChangeSet, changes_between
+from relspec.core.spec import Kind
 from relspec.core.state import TaskState
 from relspec.core.sweep import is_due
 from relspec.edges.config import read_settings
@@ -186,6 +187,8 @@ async def open_workspace(layout: Layout, tell: Callable[[Progress], None]) -> As
         if store.published() is None:
             readers.forget_revisions()
         _find_unsettled(world, objects)
+        views = (spec for spec in world.catalog.by_name.values() if spec.kind is Kind.VIEW)
+        world.shown.leave_out(spec.output for spec in views if not rests(world, spec.name))
         if store.published() == (world.revision, str(layout.root)) and is_shown(world, objects):
             world.shown.revision = world.revision
         engines = await stack.enter_async_context(EnginePool(settings.limits, settings.timezone, layout.temporary))

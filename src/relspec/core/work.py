@@ -157,11 +157,15 @@ class Executed:
 
 @dataclass(frozen=True, slots=True)
 class ViewDefinition:
-    """One relation of the published DuckDB file: a query over others (`parts` empty), or over Parquet files."""
+    """One relation of the published DuckDB file: a query over others (`parts` empty), or over Parquet files.
+
+    `shaky` is a view whose inputs may no longer be what it was compiled for: where it does not bind, it is left out.
+    """
 
     name: str
     sql: str | None
     parts: tuple[str, ...]
+    shaky: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +182,10 @@ class PublishViews:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The file of views now shows `revision`."""
+    """The file of views now shows `revision`, without the shaky views that do not bind."""
 
     revision: int
+    left_out: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from relspec.core.work import (
     Measure,
     Measured,
     Needs,
+    Published,
     PublishViews,
 )
 from relspec.edges.engine.protocol import (
@@ -128,7 +129,7 @@ class EnginePool:
             case answer:
                 raise _surprise(answer)
 
-    async def publish(self, request: PublishViews) -> None:
+    async def publish(self, request: PublishViews) -> Published:
         """Bring the file of views to a revision; after a WorkerError ask again with `whole`."""
         async with self._publishing:
             worker = self._publisher
@@ -144,6 +145,7 @@ class EnginePool:
                 raise
         if not isinstance(answer, GavePublished):
             raise _surprise(answer)
+        return answer.value
 
     async def _call(self, question: Question, limit_s: float) -> Answer:
         async with self._slots:

@@ -40,14 +40,14 @@ class Publisher:
         """Bring the file at `request.path` to `request.revision`; raises PublishError."""
         try:
             connection = self._opened(request)
-            _apply(connection, request)
+            left_out = _apply(connection, request)
         except (duckdb.Error, OSError) as error:
             self.close()
             reason = sentence(complaint_of(error).message) if isinstance(error, duckdb.Error) else str(error)
             raise PublishError(f"the views cannot be brought to revision {request.revision}: {reason}") from error
         assert self._build is not None
         _replace(self._build, Path(request.path))
-        return Published(request.revision)
+        return Published(request.revision, left_out)
 
     def close(self) -> None:
         """Give the private copy up."""
@@ -75,13 +75,13 @@ class Publisher:
         return self._connection
 
 
-def _apply(connection: duckdb.DuckDBPyConnection, request: PublishViews) -> None:
+def _apply(connection: duckdb.DuckDBPyConnection, request: PublishViews) -> tuple[str, ...]:
+    """Bring the private copy to the revision; the views that were left out."""
     connection.execute("BEGIN")
     try:
         for name in request.dropped:
-            connection.execute(f"DROP VIEW IF EXISTS main.{identifier(name)}")
-        for view in request.changed:
-            connection.execute(f"CREATE OR REPLACE VIEW main.{identifier(view.name)} AS {_query(view)}")
+            _drop(connection, name)
+        left_out = tuple(view.name for view in request.changed if not _create(connection, view))
         connection.execute(f"CREATE OR REPLACE VIEW main.{REVISION_VIEW} AS SELECT {request.revision} AS revision")
     except duckdb.Error:
         connection.execute("ROLLBACK")
@@ -89,6 +89,23 @@ def _apply(connection: duckdb.DuckDBPyConnection, request: PublishViews) -> None
     connection.execute("COMMIT")
     # A copy of a file that has its views in the log alone shows none of them.
     connection.execute("CHECKPOINT")
+    return left_out
+
+
+def _create(connection: duckdb.DuckDBPyConnection, view: ViewDefinition) -> bool:
+    """Create a view; a shaky one that does not bind is dropped instead, since nobody could open it."""
+    try:
+        connection.execute(f"CREATE OR REPLACE VIEW main.{identifier(view.name)} AS {_query(view)}")
+    except (duckdb.BinderException, duckdb.CatalogException):
+        if not view.shaky:
+            raise
+        _drop(connection, view.name)
+        return False
+    return True
+
+
+def _drop(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    connection.execute(f"DROP VIEW IF EXISTS main.{identifier(name)}")
 
 
 def _query(view: ViewDefinition) -> str:
