@@ -197,6 +197,18 @@ EQUAL = {
         "select * from customers c semi join (select customer, id as name from orders) o on o.customer = c.id",
         "select c.id, c.name, c.region from customers c semi join orders o on o.customer = c.id",
     ),
+    "joins and keys of groups over computed values": (
+        "select length(c.name) l, o.day, count(*) n from orders o join customers c on o.customer = c.id group by 1, 2",
+        "select length(x.name) l, y.day, count(*) n from customers x join orders y on y.customer = x.id group by 2, 1",
+    ),
+    "keys of groups over a cast sum": (
+        "select day, max(q) m from (select day, id, sum(qty)::bigint q from orders group by day, id) group by day",
+        "select day, max(q) m from (select day, id, sum(qty)::bigint q from orders group by id, day) group by day",
+    ),
+    "keys of groups over cases": (
+        "select case when id > 1 then 'a' else 'b' end k, day from orders group by 1, 2",
+        "select case when id > 1 then 'a' else 'b' end k, day from orders group by 2, 1",
+    ),
     "from first with joins": (
         "from orders o join customers c on o.customer = c.id select o.id, name",
         "select o.id, c.name from orders o join customers c on o.customer = c.id",

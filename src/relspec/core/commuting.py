@@ -20,9 +20,19 @@ _EXACT = frozenset(
     {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"}
     | {"DECIMAL", "BOOLEAN", "VARCHAR", "DATE", "TIMESTAMP", "UUID"}
 )
+_EXACT_CASTS = frozenset(
+    {exp.DType.TINYINT, exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT, exp.DType.INT128, exp.DType.DECIMAL}
+    | {exp.DType.BOOLEAN, exp.DType.TEXT, exp.DType.VARCHAR, exp.DType.DATE, exp.DType.TIMESTAMPNTZ}
+)
 _COUNTS = (exp.Count, exp.CountIf, exp.LogicalAnd, exp.LogicalOr)
 _OF_EXACT = (exp.Min, exp.Max, exp.Sum)
-_STAYS_EXACT = (exp.Paren, exp.Add, exp.Sub, exp.Mul, exp.Neg, exp.Upper, exp.Lower, exp.Coalesce, exp.Tuple)
+_STAYS_EXACT = (
+    *(exp.Paren, exp.Tuple, exp.Add, exp.Sub, exp.Mul, exp.Neg, exp.IntDiv, exp.Mod, exp.Abs),
+    *(exp.Upper, exp.Lower, exp.Trim, exp.Length, exp.DPipe, exp.Concat, exp.Year, exp.Month, exp.Day),
+    *(exp.Coalesce, exp.Case, exp.If, exp.And, exp.Or, exp.Not, exp.In, exp.Between, exp.Is, exp.Like),
+    *(exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE),
+)
+_CONSTANTS = (exp.Boolean, exp.Null)
 _SHOWS = (exp.Limit, exp.Fetch, exp.Offset, exp.Window, exp.Collate)
 
 
@@ -76,15 +86,19 @@ class _Exactness:
                     yield inner.this
 
     def _is_exact(self, selection: Selection, node: exp.Expr) -> bool:
-        if isinstance(node, exp.Column):
-            return self._is_exact_column(selection, node)
-        if isinstance(node, exp.Literal):
-            return node.is_string or node.is_int
-        if isinstance(node, (exp.Alias, exp.Count)):
-            return isinstance(node, exp.Count) or self._is_exact(selection, node.this)
-        if not isinstance(node, (*_STAYS_EXACT, *_OF_EXACT)):
-            return False
-        return all(self._is_exact(selection, part) for part in node.iter_expressions())
+        match node:
+            case exp.Column():
+                return self._is_exact_column(selection, node)
+            case exp.Literal():
+                return node.is_string or node.is_int
+            case exp.Cast() if node.to.this not in _EXACT_CASTS:
+                return False
+            case exp.Alias() | exp.Cast():
+                return self._is_exact(selection, node.this)
+            case _ if isinstance(node, (*_STAYS_EXACT, *_OF_EXACT)):
+                return all(self._is_exact(selection, part) for part in node.iter_expressions())
+            case _:
+                return isinstance(node, (exp.Count, *_CONSTANTS))
 
     def _is_exact_column(self, selection: Selection, column: exp.Column) -> bool:
         place = self._scopes.resolve(selection, column)
