@@ -52,6 +52,9 @@ def main(words: list[str]) -> int:
     """Plant what is asked for; the exit code."""
     chosen = [b for b in BREAKS if all(word in b.name for word in words)]
     tests = tuple(sorted({t for b in chosen for t in b.tests}))
+    if not chosen:
+        print(f"no break has {' and '.join(words)} in its name")
+        return 2
     if run(ROOT / "src", tests) != 0:
         print("the tests do not pass on the code as it is")
         return 1

@@ -139,8 +139,8 @@ BREAKS = (
     Break(
         "the policy none restores what was remembered before",
         "app/run.py",
-        "memo = None if forgotten else self",
-        "memo = self",
+        "self.workshop.memory.remembered(key) if is_remembered(plan, spec.cache_policy) else None",
+        "self.workshop.memory.remembered(key)",
         ("tests/app/test_kinds.py::test_what_was_remembered_before_the_policy_became_none_is_not_restored",),
     ),
     Break(

@@ -8,8 +8,7 @@ from dataclasses import replace
 
 from relspec.app.world import World
 from relspec.core.digest import task_key
-from relspec.core.plan import PlanArtifact
-from relspec.core.spec import CachePolicy
+from relspec.core.plan import PlanArtifact, is_remembered
 from relspec.core.state import MemoRow
 
 
@@ -25,5 +24,5 @@ def adopt(world: World, before: PlanArtifact, plan: PlanArtifact) -> None:
     world.outputs[name] = adopted
     world.notes.rekeyed.add(output.output)
     policy = world.catalog.by_name[plan.task].cache_policy
-    if policy is not CachePolicy.NONE:
+    if is_remembered(plan, policy):
         world.carried.memo.append(MemoRow(policy, adopted))

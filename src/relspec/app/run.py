@@ -21,12 +21,12 @@ from relspec.core.decision import Basis, Decision, Past, decide
 from relspec.core.diff import explained
 from relspec.core.digest import task_key
 from relspec.core.errors import InputMovedError, WorkerError
-from relspec.core.plan import PlanArtifact
+from relspec.core.plan import PlanArtifact, is_remembered
 from relspec.core.problem import Code, Problem
 from relspec.core.progress import Action, Progress, TaskEnded, TaskStarted
 from relspec.core.reason import Reason, Rule
 from relspec.core.schedule import schedule
-from relspec.core.spec import CachePolicy, Kind, TaskSpec
+from relspec.core.spec import Kind, TaskSpec
 from relspec.core.state import MemoRow, Output, RunTask, TaskState, TaskStatus
 from relspec.core.validation import EdgeFailure, failed_edges
 from relspec.core.work import Execute, Executed
@@ -145,8 +145,7 @@ class Run:
         output = self.world.outputs.get(plan.output.lower())
         before = output.basis if output is not None and output.task == spec.name else None
         # What was remembered before the policy became `none` is not to be seen again, nor what was true at a moment.
-        forgotten = spec.cache_policy is CachePolicy.NONE or plan.repeatability.reads_clock
-        memo = None if forgotten else self.workshop.memory.remembered(key)
+        memo = self.workshop.memory.remembered(key) if is_remembered(plan, spec.cache_policy) else None
         has = output is not None and self.workshop.objects.has(output.content)
         remembered = memo is not None and self.workshop.objects.has(memo.output.content)
         past = Past(before, has, remembered, self._stirred(plan), asked_again=spec.name in self.again)
@@ -226,7 +225,7 @@ class Run:
         for columns, bag in zip(request.column_sets, answer.bags, strict=True):
             self.digests.learn(answer.content, columns, bag)
         self.made.add(answer.content)
-        if spec.cache_policy is not CachePolicy.NONE:
+        if is_remembered(plan, spec.cache_policy):
             self.memo.append(MemoRow(spec.cache_policy, output))
         self._take(spec, output, decision)
 

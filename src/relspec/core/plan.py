@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from relspec.core.digest import digest_of
 from relspec.core.problem import Problem
 from relspec.core.schema import Column, Schema
-from relspec.core.spec import TaskSpec
+from relspec.core.spec import CachePolicy, TaskSpec
 from relspec.core.warning import Repeatability
 
 #: One output column with the (dataset, column) pairs that it is made of.
@@ -114,6 +114,11 @@ FINGERPRINT_FORMAT = "plan-1"
 
 #: Version of everything that decides about a canonical digest; `canonical.py` says what that is.
 CANONICAL_FORMAT = "canonical-2"
+
+
+def is_remembered(plan: PlanArtifact, policy: CachePolicy) -> bool:
+    """Whether executions of a plan are remembered: not under the policy `none`, nor what was true at a moment only."""
+    return policy is not CachePolicy.NONE and not plan.repeatability.reads_clock
 
 
 def is_same_query(plan: PlanArtifact, other: PlanArtifact) -> bool:

@@ -111,7 +111,10 @@ def open_findings(repeatability: Repeatability, known: Known) -> Iterator[Findin
 def _tells_apart(columns_of: ColumnsOf, known: Known) -> bool:
     """Whether some of these columns are unique, following the datasets that hand their rows on."""
     dataset, columns = columns_of
-    while (found := known(dataset)) is not None:
+    # Plans that are kept while their tasks are broken may hand rows on in a circle.
+    seen: set[str] = set()
+    while dataset.lower() not in seen and (found := known(dataset)) is not None:
+        seen.add(dataset.lower())
         if any(set(unique) <= set(columns) for unique in found.sets):
             return True
         if found.rows_of is None:

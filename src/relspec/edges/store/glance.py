@@ -36,12 +36,19 @@ def glance(database: Path, root: Path) -> Glance:
             (revision,) = connection.execute("select coalesce(max(revision), 0) from run").fetchone()
             statuses = [dict(r) for r in connection.execute("select * from status order by name")]
             problems = [dict(r) for r in connection.execute("select * from problem order by ordinal")]
-            warnings = [dict(r) for r in connection.execute("select * from warning order by ordinal")]
+            warnings = _warnings(connection)
             return Glance(revision, tuple(statuses), tuple(problems), tuple(warnings), _stale(connection, root))
         finally:
             connection.close()
     except sqlite3.Error as error:
         raise StateError(f"cannot read {database}: {error}; run: relspec-watch build") from error
+
+
+def _warnings(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    """The warnings of the last commit; a state of an earlier version has no table of them before the next build."""
+    if not connection.execute("select 1 from sqlite_master where name = 'warning'").fetchall():
+        return []
+    return [dict(row) for row in connection.execute("select * from warning order by ordinal")]
 
 
 def _stale(connection: sqlite3.Connection, root: Path) -> dict[str, str]:
