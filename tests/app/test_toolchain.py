@@ -82,7 +82,7 @@ def test_an_edit_on_the_day_of_an_upgrade_is_an_edit(project: Project) -> None:
 
 def test_another_engine_executes_everything_once(project: Project) -> None:
     project.run("build")
-    older(project.root, engine="duckdb 1.0, UTC, one thread")
+    older(project.root, engine="duckdb 1.0, UTC, one thread, edge-2")
     assert lists(project.run("build")[1]) == {**NOTHING, "executed": ["daily", "total"]}
     (reason, *_) = project.run("why", "daily")[1]["reasons"]
     assert reason["rule"] == "engine-moved"

@@ -50,10 +50,11 @@ def explained(
     if recompilation is None:
         return reasons
     causes, before = recompilation.causes, recompilation.before
-    by_tool = bool(causes) and all(cause.rule is Rule.TOOL_MOVED for cause in causes)
-    if by_tool and any(reason.rule is Rule.PLAN_MOVED for reason in reasons):
-        # Nobody edited anything: that the query came out other is the upgrade's doing.
-        return tuple(causes[0] if r.rule is Rule.PLAN_MOVED else r for r in reasons)
+    tool = next((cause for cause in causes if cause.rule is Rule.TOOL_MOVED), None)
+    unedited = all(cause.rule in (Rule.TOOL_MOVED, Rule.SCHEMA_MOVED) for cause in causes)
+    if tool is not None and unedited and any(reason.rule is Rule.PLAN_MOVED for reason in reasons):
+        # Nobody edited anything: that the query, or that of a view, came out other is the upgrade's doing.
+        return tuple(tool if r.rule is Rule.PLAN_MOVED else r for r in reasons)
     if before is not None and plan is not None:
         said = f"its plan moved: {what_moved(before, plan)}"
         reasons = tuple(replace(r, because=said) if r.rule is Rule.PLAN_MOVED else r for r in reasons)
@@ -86,12 +87,14 @@ def what_moved(before: PlanArtifact, after: PlanArtifact) -> str:
 def _query_moved(before: PlanArtifact, after: PlanArtifact) -> list[str]:
     """Name the clauses that moved; where none did that numbers the sources, also the columns."""
     old, new = dict(before.aspects), dict(after.aspects)
+    if not old or not new:
+        return ["the query changed"]
     moved = [name for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name)]
     clauses = dict.fromkeys(_clause(name) for name in moved if not name.startswith(COLUMN_ASPECT))
     both = [n.removeprefix(COLUMN_ASPECT) for n in moved if n.startswith(COLUMN_ASPECT) and n in old and n in new]
     renumbered = any(name.endswith(_NUMBERING) for name in moved)
     columns = [] if renumbered else [f"output column {c} is computed otherwise" for c in both]
-    return [*clauses, *columns] or ([] if old and new else ["the query changed"])
+    return [*clauses, *columns]
 
 
 def _clause(aspect: str) -> str:

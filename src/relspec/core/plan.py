@@ -112,6 +112,9 @@ ABSENT = "absent"
 #: Version of the plan fingerprint.
 FINGERPRINT_FORMAT = "plan-1"
 
+#: Version of what is hashed of a Python function.
+CODE_FORMAT = "code-2"
+
 #: Version of everything that decides about a canonical digest; `canonical.py` says what that is.
 CANONICAL_FORMAT = "canonical-2"
 

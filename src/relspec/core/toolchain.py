@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Toolchain:
-    """`engine` names what executes, with its fixed settings; `compiler` names all that turns a task into a query."""
+    """`engine` names what executes and hashes rows; `compiler` names all that turns a task into a query."""
 
     engine: str
     compiler: str

@@ -29,12 +29,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from relspec.core.digest import digest_of
+from relspec.core.plan import CODE_FORMAT
 from relspec.edges.loader.instructions import Imported, code_tokens, file_digest, global_reads, imports
 from relspec.edges.loader.snapshot import Snapshot
 from relspec.edges.loader.versions import package_version
-
-#: Version of what is hashed; a higher one runs every task with Python functions once.
-CODE_FORMAT = "code-2"
 
 _PYTHON = ".".join(platform.python_version_tuple()[:2])
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis), decimal.Decimal, uuid.UUID)

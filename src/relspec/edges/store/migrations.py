@@ -137,26 +137,33 @@ create index plan_unique_task on plan_unique (task);
 create table plan_rows_of (
   task text not null, name text not null, dataset text not null, source_column text not null, primary key (task, name)
 ) strict, without rowid;
-delete from record;
-delete from setting where name in ('engine', 'toolchain');
 """
 
 
 @migrations(name="0003-warnings")
 def warnings(database: Database) -> None:
-    """Make room for what plans are not sure of; without records and a toolchain, every task compiles again."""
+    """Make room for what plans are not sure of; the next migration has every task compiled again."""
     for statement in _WARNINGS.split(";\n"):
         if statement.strip():
             database.execute(statement)
 
 
+_TOOLCHAIN = """
+update record set body = json_set(body, '$.toolchain', 'an earlier version');
+update source set body = json_remove(json_set(body, '$.declared', json(
+    case when json_extract(body, '$.extracted') then 'null'
+    else json_object('name', name, 'pattern', '', 'format', null, 'types', json_array(), 'line', null) end
+  )), '$.extracted');
+delete from setting where name = 'engine';
+alter table reason add column path text
+"""
+
+
 @migrations(name="0004-toolchain")
 def toolchain(database: Database) -> None:
-    """Have everything compiled and read again: which toolchain did it, and by which declaration, was not remembered."""
-    database.execute("delete from record")
-    database.execute("delete from source")
-    database.execute("delete from setting where name = 'engine'")
-    database.execute("alter table reason add column path text")
+    """Have everything compiled and read again; how text sources are read stays, since it was found once for all."""
+    for statement in _TOOLCHAIN.split(";\n"):
+        database.execute(statement)
 
 
 @migrations(name="0005-aspects")
