@@ -141,8 +141,11 @@ class _Body:
     def _aggregated(self, table: str) -> str:
         keys = keys_of(self.select)
         aggregates = [o for o in self.select.outputs if o not in keys]
-        if not keys:
+        if not keys and self.select.having is None:
             return f"{table}.aggregate({self._named(aggregates)})"
+        if not keys:
+            counted = f"{table}.aggregate({self._named(aggregates)}, n_all={self.names[0]}.count())"
+            return f"{counted}.filter(ibis._.n_all > {self.select.having}).drop('n_all')"
         having = "" if self.select.having is None else f".having({self.names[0]}.count() > {self.select.having})"
         grouped = f"{table}.group_by({self._named(keys)}){having}.aggregate({self._named(aggregates)})"
         # Ibis gives keys first; the outputs may be in another order.
