@@ -91,14 +91,17 @@ def test_a_run_that_does_not_reach_a_task_says_so(project: Project) -> None:
     assert "nothing is part of total or above it" in why["since"]["because"]
 
 
-def test_a_touch_is_told_as_one(project: Project) -> None:
+def test_a_file_above_that_moved_nothing_is_named(project: Project) -> None:
+    project.save("tasks/middle.sql", "select revenue from daily\n")
+    project.save("tasks/last.sql", "select sum(revenue) as total from middle\n")
     project.run("build")
-    project.data(
-        "data/orders.parquet", "select i as id, i % 2 as day, i * 10 as amount, 'n' || i as note from range(4) t(i)"
+    project.save(
+        "tasks/daily.sql", "-- a comment\nselect day, sum(amount) as revenue, count(*) as n from orders group by day\n"
     )
     project.run("build")
-    why = project.run("why", "total")[1]
-    assert why["since"] is None or "holds what it held before" in why["since"]["because"]
+    why = project.run("why", "last")[1]
+    assert (why["action"], why["run"], why["since"]["run"]) == ("executed", 1, 2)
+    assert "tasks/daily.sql is above it" in why["since"]["because"]
 
 
 def test_the_edge_that_broke_is_named_with_its_column_and_file(project: Project) -> None:

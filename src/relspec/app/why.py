@@ -61,7 +61,7 @@ def _since(world: World, store: Store, task: str, run: int) -> Document | None:
     touched = [path for path in paths if path in above]
     said = f"of what it took in nothing is part of {task} or above it"
     if touched:
-        said = f"{', '.join(touched)} was saved, and holds what it held before"
+        said = f"{', '.join(touched)} is above it, and nothing moved by it that {task} is made of"
     return {"run": world.run, "changes": paths, "because": said}
 
 

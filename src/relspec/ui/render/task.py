@@ -39,12 +39,16 @@ def _decided(decision: Mapping[str, Any]) -> str:
 
 def _told(decision: Mapping[str, Any], page: Page) -> list[str]:
     lines = [line for reason in decision["reasons"] for line in _reason(reason, page)]
+    said = {(link["kind"], link["name"]): link["because"] for link in decision["chain"]}
     depths: dict[tuple[str, str], int] = {}
     for link in decision["chain"]:
         depth, to = depths.get((link["kind"], link["name"]), 0), link["to"]
         if to is not None:
             place = to["kind"], to["name"]
             depths[place] = max(depths.get(place, 0), depth + 1)
+            if said.get(place) == link["because"]:
+                # What it leads to says the same, a line below.
+                link = {**link, "because": ""}  # noqa: PLW2901
         lines.append(f"  {'   ' * depth}{'└─ ' if depth else ''}{_step(link)}")
     return lines
 
