@@ -50,7 +50,7 @@ class Tools:
     readers: ViewReaders
     code: CodeFiles
     executions: Executions
-    look: Callable[[frozenset[str] | None], ChangeSet]
+    look: Callable[[], ChangeSet]
     tell: Callable[[Progress], None]
 
 
@@ -73,7 +73,7 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
     loaded = await load(world, changes, session, tools.code)
     while any(path.endswith(".py") for path in loaded) and tools.code.extend(*needs_of(world)):
         # What was loaded needs files that were not watched before: extractors' files, helpers in other folders.
-        found = tools.look(None)
+        found = tools.look()
         changes = changes.merged(found)
         loaded |= await load(world, found, session, tools.code)
     world.moved |= await take_in(world, tools.engines, frozenset(changes.paths))

@@ -2,11 +2,13 @@
 
 One loop owns the world. Everything that happens reaches it as an event of a closed union, so there is one order of
 things: hints are gathered until they settle, a look says what changed, a build that is under way is superseded by a
-newer change. A sync request is answered when every hint before it was looked at and nothing is left to build.
+newer change. A sync request is answered when every hint before it was looked at, nothing is left to build, and no file
+is left that was too young or moved too much to be taken in; for such a file it waits up to `HELD_S`.
 """
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 import time
@@ -15,7 +17,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from relspec.app.answers import Answers
-from relspec.app.build import BuildReport, Wish
+from relspec.app.build import EVERYTHING, BuildReport, Wish
 from relspec.app.gc import Collected
 from relspec.app.ports import Watcher
 from relspec.app.trouble import worth_another_try
@@ -48,11 +50,13 @@ class SyncRequested:
     """Somebody waits until all is taken in.
 
     `retry` asks for another try of what the machine made fail, `again` for tasks to be executed in any case.
+    `asked_at` is on the monotonic clock.
     """
 
     done: "asyncio.Future[tuple[RunRecord, ...]]"
     retry: bool
     again: frozenset[str]
+    asked_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +91,14 @@ class Daemon:
         self._gathered: Gathered | None = None
         self._changes = _NO_CHANGES
         self._build: asyncio.Task[BuildReport] | None = None
-        self._building = _NO_CHANGES
+        self._building = EVERYTHING
         self._waiting: list[SyncRequested] = []
         self._collecting: list[CollectRequested] = []
         self._busy_at = time.monotonic()
         self._retry = False
         self._again_wanted: frozenset[str] = frozenset()
-        self._again_building: frozenset[str] = frozenset()
         self._records: list[RunRecord] = []
         self._first_done = False
-        self._held_since: float | None = None
         self._failed: BaseException | None = None
 
     async def run(self) -> None:
@@ -139,7 +141,7 @@ class Daemon:
         """
         await self._watcher.barrier()
         done: asyncio.Future[tuple[RunRecord, ...]] = asyncio.get_running_loop().create_future()
-        self._events.put_nowait(SyncRequested(done, retry, again))
+        self._events.put_nowait(SyncRequested(done, retry, again, time.monotonic()))
         return await done
 
     async def collect(self, *, dry: bool) -> Collected:
@@ -205,7 +207,7 @@ class Daemon:
         asked = self._build is None and (self._retry or self._again_wanted)
         if self._changes or first or asked:
             await self._start()
-        elif idle and not self._is_held():
+        if self._build is None and self._gathered is None:
             self._answer()
             await self._collect()
 
@@ -221,10 +223,8 @@ class Daemon:
             self._changes = self._changes.merged(found)
 
     def _watch_held(self) -> None:
-        """Look again soon at what is being written; whoever waits, waits for it for a bounded time."""
+        """Look again soon at what is being written."""
         held = frozenset(str(self._workspace.world.layout.root / p) for p in self._workspace.held)
-        now = time.monotonic()
-        self._held_since = None if not held else self._held_since or now
         if held:
             asyncio.get_running_loop().call_later(AGAIN_S, self._events.put_nowait, Hinted(held))
 
@@ -234,27 +234,21 @@ class Daemon:
             workspace.scope_moved = False
             self._watcher.refresh(workspace.world.settings.watch)
 
-    def _is_held(self) -> bool:
-        return self._held_since is not None and time.monotonic() - self._held_since < HELD_S
-
     async def _start(self) -> None:
         """Start a build of all that is known to have changed, in place of one that is under way."""
-        changes = self._changes
-        if self._build is not None:
-            changes = self._building.merged(changes)
-            self._again_wanted |= self._again_building
-            await self._supersede()
+        building = EVERYTHING if self._build is None else self._building
+        await self._supersede()
         world = self._workspace.world
-        retry = worth_another_try(world) if self._retry else frozenset()
-        self._retry = False
-        again, self._again_wanted = self._again_wanted, frozenset()
+        retry = building.retry | (worth_another_try(world) if self._retry else frozenset())
+        again = building.again | self._again_wanted
+        changes, self._changes = self._changes, _NO_CHANGES
+        self._retry, self._again_wanted = False, frozenset()
         if self._first_done and not changes and not retry and not again and not world.look_again:
-            return self._answer() if self._gathered is None else None
-        self._changes, self._building, self._again_building = _NO_CHANGES, changes, again
-        world.unsettled |= retry
-        self._build = asyncio.create_task(self._workspace.build(changes, Wish(retry=retry, again=again)))
+            return
+        self._building = Wish(retry=retry, again=again)
+        world.unsettled |= retry & world.catalog.by_name.keys()
+        self._build = asyncio.create_task(self._workspace.build(changes, self._building))
         self._build.add_done_callback(lambda _: self._events.put_nowait(BuildEnded()))
-        return None
 
     async def _collect(self) -> None:
         """Drop what is not needed, for those who asked, or unasked after a while without any event."""
@@ -287,12 +281,15 @@ class Daemon:
             return
         if build.cancelled():
             return
+        self._watch_held()
+        if self._workspace.scope_moved:
+            # Nobody tells of what was written there between the look of the build and the new watch.
+            self._gathered = gather(self._gathered, None, time.monotonic() * 1000)
         self._watch_scope()
         # What the first build did is in the daemon's own report, unless somebody waits for it already.
         if self._first_done or self._waiting:
             self._records = [*self._records, build.result().record][-_UNREPORTED_MAX:]
         self._first_done = True
-        self._building = _NO_CHANGES
         moved = {str(self._workspace.world.layout.root / p) for p in self._workspace.world.look_again}
         if moved:
             asyncio.get_running_loop().call_later(AGAIN_S, self._again, frozenset(moved))
@@ -302,9 +299,12 @@ class Daemon:
         self._events.put_nowait(Hinted(paths))
 
     def _answer(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        """Answer those for whom all is taken in, or who have waited long enough for what does not hold still."""
+        moves = self._workspace.held or self._workspace.world.look_again
+        since = time.monotonic() - HELD_S if moves else math.inf
+        waiting, self._waiting = self._waiting, [r for r in self._waiting if r.asked_at > since]
         records = tuple(self._records)
-        for request in waiting:
+        for request in (r for r in waiting if r.asked_at <= since):
             if not request.done.done():
                 request.done.set_result(records)
             if request.retry:

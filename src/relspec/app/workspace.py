@@ -44,8 +44,12 @@ from relspec.edges.toolchain import toolchain
 
 #: A file that is being written is looked at again after this time.
 AGAIN_S = 0.02
-#: Whoever waits for a look does not wait longer than this for writers to finish.
-HELD_S = 2.0
+#: Whoever waits for a look does not wait longer than this for writers to finish. On a file system with timestamps of
+#: whole seconds a file is young for two of them.
+HELD_S = 2.5
+
+
+_NO_CHANGES = ChangeSet((), (), ())
 
 
 class StateLostError(Exception):
@@ -54,7 +58,10 @@ class StateLostError(Exception):
 
 @dataclass
 class Workspace:
-    """One opened project."""
+    """One opened project.
+
+    `undone` are the changes of builds that did not come to their end: the look that found them finds them no more.
+    """
 
     world: World
     loader: Loader
@@ -63,6 +70,7 @@ class Workspace:
     lock: StateLock
     tools: Tools = field(init=False)
     held: frozenset[str] = frozenset()
+    undone: ChangeSet = _NO_CHANGES
     scope_moved: bool = False
     swept_in_part: bool = False
 
@@ -85,6 +93,12 @@ class Workspace:
         if "watch.toml" in {*changes.added, *changes.changed, *changes.removed}:
             return self._reconfigure(changes)
         return changes
+
+    def look_within(self) -> ChangeSet:
+        """Look at everything while a build is under way, because the scope of the scan moved."""
+        found = self.look(None)
+        self.undone = self.undone.merged(found)
+        return found
 
     def extend(self, globs: Iterable[str], files: Iterable[str], modules: Iterable[str] = ()) -> bool:
         """Widen the scope of the scan to what tasks turned out to need; whether it moved."""
@@ -110,9 +124,12 @@ class Workspace:
         return changes
 
     async def build(self, changes: ChangeSet, wish: Wish = EVERYTHING) -> BuildReport:
-        """Build; see `build.build`."""
+        """Build `changes`, and those of builds that were cancelled; see `build.build`."""
+        self.undone = self.undone.merged(changes)
         async with self.loader.session() as session:
-            return await build(self.world, self.tools, session, changes, wish)
+            report = await build(self.world, self.tools, session, self.undone, wish)
+        self.undone = _NO_CHANGES
+        return report
 
     async def compile(self, changes: ChangeSet) -> Compiled:
         """Compile without executing; the world is changed in memory only."""
@@ -167,6 +184,8 @@ class Workspace:
         scan = self.files.scan(None, world.tree)
         more = changes_between(world.tree, scan.tree)
         world.tree = dict(scan.tree)
+        world.loose_problems["scan"] = scan.problems
+        self.held = scan.held
         world.notes.files |= {*more.added, *more.changed, *more.removed}
         return changes.merged(more)
 
@@ -196,7 +215,7 @@ async def open_workspace(layout: Layout, tell: Callable[[Progress], None]) -> As
         files = Files(layout, settings)
         workspace = Workspace(world, loader, files, store, lock)
         workspace.extend(*needs_of(world))
-        workspace.tools = Tools(engines, store, objects, readers, workspace, Executions(), workspace.look, tell)
+        workspace.tools = Tools(engines, store, objects, readers, workspace, Executions(), workspace.look_within, tell)
         yield workspace
 
 

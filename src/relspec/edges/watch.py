@@ -180,7 +180,9 @@ class FileWatcher:
         cookies = frozenset(path for path in events if path.startswith(prefix))
         paths = events - cookies
         if any(path in subscription.listing or _is_folder(path) for path in paths):
-            self._is_stale = await asyncio.to_thread(self._list) != subscription.listing
+            listing = await asyncio.to_thread(self._list)
+            # Never back to false: `refresh` may have been called meanwhile.
+            self._is_stale |= listing != subscription.listing
         if self._is_stale:
             return None
         return _Hint(frozenset(known for path in paths for known in subscription.names(path)), cookies)
@@ -205,11 +207,12 @@ class FileWatcher:
         await self._unsubscribe()
         self._is_stale, self._is_suspicious = False, True
         try:
-            subscription, self._is_stale = await asyncio.to_thread(_opened, self._list)
+            subscription, moved = await asyncio.to_thread(_opened, self._list)
         except (OSError, RuntimeError) as error:
             self._retry_at = time.monotonic() + RETRY_S
             self.polling = f"the system refused to watch: {error}"
             return
+        self._is_stale |= moved
         subscription.listen()
         self._subscription = subscription
         self.polling = await asyncio.to_thread(_silence, subscription.listing)
