@@ -8,7 +8,6 @@ lost with it; no look follows a build that moved the scope.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -16,14 +15,31 @@ from pathlib import Path
 import pytest
 from tests.scenarios.harness import write
 
+from relspec.app.build import BuildReport, Wish
 from relspec.app.daemon import Daemon
 from relspec.app.workspace import HELD_S, Workspace, open_workspace
 from relspec.core.layout import Layout
+from relspec.core.problem import Code, Problem
+from relspec.core.progress import Action, Progress, TaskEnded, TaskStarted
 from relspec.core.settings import WatchSettings
+from relspec.core.settle import ChangeSet
 from relspec.core.state import RunRecord
+from relspec.core.work import PublishViews
 from relspec.edges.files import scan
 
-TASK = {"tasks/one.sql": "select sum(a) as a from some", "data/some.csv": "a\n1\n", "data/other.csv": "a\n1\n"}
+TASK = {"tasks/one.sql": "select sum(a) as a from things", "data/things.csv": "a\n1\n", "data/other.csv": "a\n1\n"}
+EXTRACTOR = {
+    "tasks/logs.py": """
+import pyarrow
+from relspec import extract
+
+@extract(files="logs/**/*.log")
+def lines(file) -> dict[str, pyarrow.Table]:
+    return {"lines": pyarrow.table({"line": file.text().splitlines()})}
+""",
+    "tasks/count.sql": "select line from lines",
+}
+NO_CHANGES = ChangeSet((), (), ())
 
 
 class Hints:
@@ -50,9 +66,11 @@ class Hints:
 
 
 @asynccontextmanager
-async def running(root: Path) -> AsyncIterator[tuple[Daemon, Workspace, Hints]]:
-    """A daemon's loop over a project that it has built."""
-    async with open_workspace(Layout(root), lambda _: None) as workspace:
+async def running(
+    root: Path, tell: Callable[[Progress], None] = lambda _: None
+) -> AsyncIterator[tuple[Daemon, Workspace, Hints]]:
+    """A daemon's loop over a project that it has built; `tell` hears of the builds' progress."""
+    async with open_workspace(Layout(root), tell) as workspace:
         hints = Hints()
         daemon = Daemon(workspace, hints, lambda _: None)
         loop = asyncio.create_task(daemon.run())
@@ -67,13 +85,18 @@ async def running(root: Path) -> AsyncIterator[tuple[Daemon, Workspace, Hints]]:
 async def until(condition: Callable[[], bool]) -> None:
     """Let the loop go on until something is so."""
     async with asyncio.timeout(30):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for is state that tells nobody
             await asyncio.sleep(0)
 
 
 def changes(records: tuple[RunRecord, ...]) -> list[str]:
     """The files that some runs took in."""
     return [path for record in records for path, _ in record.changes]
+
+
+def executed(records: tuple[RunRecord, ...]) -> list[str]:
+    """The tasks that some runs executed."""
+    return sorted(t.task for r in records for t in r.tasks if t.action is Action.EXECUTED)
 
 
 @contextmanager
@@ -86,16 +109,16 @@ def writing(path: str, text: str) -> Iterator[None]:
 
 
 async def test_what_is_being_written_stays_held_while_looks_go_elsewhere(tmp_path: Path) -> None:
-    write(tmp_path, {"tasks/one.sql": "select 1 as x", "data/some.csv": "a\n1\n", "data/other.csv": "a\n1\n"})
-    some, other = (str(tmp_path / "data" / name) for name in ("some.csv", "other.csv"))
+    write(tmp_path, {"tasks/one.sql": "select 1 as x", "data/things.csv": "a\n1\n", "data/other.csv": "a\n1\n"})
+    things, other = (str(tmp_path / "data" / name) for name in ("things.csv", "other.csv"))
     async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
         await workspace.look_all()
-        with writing(some, "2\n"):
-            workspace.look(frozenset({some}))
-            assert "data/some.csv" in workspace.held
+        with writing(things, "2\n"):
+            workspace.look(frozenset({things}))
+            assert "data/things.csv" in workspace.held
             workspace.look(frozenset({other}))
-            assert "data/some.csv" in workspace.held
-        assert "data/some.csv" in (await workspace.look_all()).paths
+            assert "data/things.csv" in workspace.held
+        assert "data/things.csv" in (await workspace.look_all()).paths
         assert workspace.held == frozenset()
 
 
@@ -103,12 +126,12 @@ async def test_what_is_being_written_stays_held_while_looks_go_elsewhere(tmp_pat
 async def test_an_answer_waits_for_data_that_is_being_written(tmp_path: Path, retry: bool) -> None:
     write(tmp_path, TASK)
     async with running(tmp_path) as (daemon, workspace, hints):
-        with writing(str(tmp_path / "data/some.csv"), "2\n"):
-            hints.saved.put_nowait(frozenset({str(tmp_path / "data/some.csv")}))
+        with writing(str(tmp_path / "data/things.csv"), "2\n"):
+            hints.saved.put_nowait(frozenset({str(tmp_path / "data/things.csv")}))
             asked = asyncio.create_task(daemon.sync(retry=retry))
             await until(lambda: bool(workspace.held))
         records = await asked
-        assert changes(records) == ["data/some.csv"]
+        assert changes(records) == ["data/things.csv"]
         assert [t.task for t in records[-1].tasks] == ["one"]
 
 
@@ -117,6 +140,120 @@ async def test_a_build_sees_data_that_was_saved_just_before(tmp_path: Path, monk
     async with running(tmp_path) as (daemon, _, hints):
         # However slow the machine is, the file is still young when it is looked at first.
         monkeypatch.setattr(scan, "TICK_NS", 300_000_000)
-        write(tmp_path, {"data/some.csv": "a\n2\n"})
-        hints.saved.put_nowait(frozenset({str(tmp_path / "data/some.csv")}))
-        assert changes(await daemon.sync(retry=True)) == ["data/some.csv"]
+        write(tmp_path, {"data/things.csv": "a\n2\n"})
+        hints.saved.put_nowait(frozenset({str(tmp_path / "data/things.csv")}))
+        assert changes(await daemon.sync(retry=True)) == ["data/things.csv"]
+
+
+async def test_a_write_in_a_folder_that_a_build_found_to_be_needed_is_not_missed(tmp_path: Path) -> None:
+    write(tmp_path, TASK | {"logs/a.log": "x\n"})
+
+    def write_unseen(progress: Progress) -> None:
+        if isinstance(progress, TaskStarted) and progress.task == "count":
+            write(tmp_path, {"logs/b.log": "y\n"})
+
+    async with running(tmp_path, write_unseen) as (daemon, workspace, hints):
+        write(tmp_path, EXTRACTOR)
+        hints.saved.put_nowait(frozenset(str(tmp_path / path) for path in EXTRACTOR))
+        await daemon.sync(retry=True)
+        assert workspace.world.outputs["count"].rows == 2
+
+
+async def test_what_new_settings_bring_in_is_held_like_all_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, TASK)
+    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
+        await workspace.look_all()
+        monkeypatch.setattr(scan, "TICK_NS", 60_000_000_000)
+        write(tmp_path, {"far/x.csv": "a\n1\n", "watch.toml": '[sources.x]\nfiles = "far/*.csv"\n'})
+        workspace.look(frozenset({str(tmp_path / "watch.toml")}))
+        assert workspace.held == {"far/x.csv"}
+
+
+async def test_a_cancelled_build_leaves_its_changes_to_the_next(tmp_path: Path) -> None:
+    write(tmp_path, TASK)
+    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
+        await workspace.build(await workspace.look_all())
+        write(tmp_path, {"tasks/one.sql": "select max(a) as a from things"})
+        cancelled = asyncio.create_task(workspace.build(workspace.look(None)))
+        await until(lambda: bool(workspace.undone))
+        write(tmp_path, {"tasks/two.sql": "select min(a) as a from things"})
+        workspace.look_within()
+        cancelled.cancel()
+        await asyncio.gather(cancelled, return_exceptions=True)
+        report = await workspace.build(NO_CHANGES)
+        assert changes((report.record,)) == ["tasks/one.sql", "tasks/two.sql"]
+        assert [t.task for t in report.record.tasks] == ["one", "two"]
+        assert changes(((await workspace.build(NO_CHANGES)).record,)) == []
+
+
+async def test_a_build_in_place_of_another_tries_again_what_that_one_was_to_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, TASK)
+    wishes: list[Wish] = []
+    async with running(tmp_path) as (daemon, workspace, hints):
+        build = workspace.build
+
+        async def first_never_ends(found: ChangeSet, wish: Wish) -> BuildReport:
+            wishes.append(wish)
+            if len(wishes) == 1:
+                await asyncio.Event().wait()
+            return await build(found, wish)
+
+        monkeypatch.setattr(workspace, "build", first_never_ends)
+        workspace.world.failures["one"] = ("key", Problem(Code.CRASH, "one", None, None, None, "it died", None))
+        asked = asyncio.create_task(daemon.sync(retry=True))
+        await until(lambda: bool(wishes))
+        write(tmp_path, {"tasks/two.sql": "select min(a) as a from things"})
+        hints.saved.put_nowait(frozenset({str(tmp_path / "tasks/two.sql")}))
+        await asked
+        assert [wish.retry for wish in wishes] == [{"one"}, {"one"}]
+
+
+async def test_what_ran_before_a_build_was_superseded_is_told(tmp_path: Path) -> None:
+    write(tmp_path, TASK | {"tasks/two.sql": "select min(a) as a from one"})
+    saves = [{"tasks/three.sql": "select 3 as a"}]
+
+    def save(progress: Progress) -> None:
+        if isinstance(progress, TaskEnded) and progress.task == "one" and daemons and saves:
+            found = saves.pop()
+            write(tmp_path, found)
+            daemons[0].saved.put_nowait(frozenset(str(tmp_path / path) for path in found))
+
+    daemons: list[Hints] = []
+    async with running(tmp_path, save) as (daemon, _, hints):
+        daemons.append(hints)
+        write(tmp_path, {"tasks/one.sql": "select sum(a) + 1 as a from things"})
+        hints.saved.put_nowait(frozenset({str(tmp_path / "tasks/one.sql")}))
+        records = await daemon.sync(retry=True)
+        assert (saves, executed(records)) == ([], ["one", "three", "two"])
+
+
+async def test_a_run_that_was_committed_before_it_was_superseded_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, TASK)
+    async with running(tmp_path) as (daemon, workspace, hints):
+        engines = workspace.tools.engines
+        publish = engines.publish
+        begun = asyncio.Event()
+
+        async def first_never_ends(request: PublishViews) -> None:
+            if not begun.is_set():
+                begun.set()
+                await asyncio.Event().wait()
+            await publish(request)
+
+        monkeypatch.setattr(engines, "publish", first_never_ends)
+        for name in ("tasks/one.sql", "tasks/two.sql"):
+            write(tmp_path, {name: "select sum(a) + 1 as a from things"})
+            hints.saved.put_nowait(frozenset({str(tmp_path / name)}))
+            if name == "tasks/one.sql":
+                await begun.wait()
+        assert executed(await daemon.sync(retry=True)) == ["one", "two"]
+
+
+def test_whoever_waits_waits_for_timestamps_of_whole_seconds_too() -> None:
+    assert HELD_S * 1e9 > scan.RACY_NS

@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -373,3 +374,30 @@ async def test_the_end_cancels_who_waits_and_leaves_no_thread(root: Path) -> Non
         await asyncio.sleep(0)
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def test_what_is_to_be_watched_may_change_while_the_folders_are_listed(root: Path) -> None:
+    listing, go = threading.Event(), threading.Event()
+    folders = [str(root / "tasks")]
+
+    def directories() -> list[str]:
+        found = list(folders)
+        listing.set()
+        assert go.wait(DEADLINE_S)
+        return found
+
+    go.set()
+    async with FileWatcher(Layout(root), QUIET, directories) as watcher, asyncio.timeout(DEADLINE_S):
+        hints = watcher.hints()
+        assert await anext(hints) is None
+        go.clear()
+        listing.clear()
+        watcher.refresh()
+        second = asyncio.ensure_future(anext(hints))
+        await asyncio.to_thread(listing.wait, DEADLINE_S)
+        folders.append(str(root / "data"))
+        watcher.refresh()
+        folders.pop()
+        go.set()
+        assert await second is None
+        assert await anext(hints) is None

@@ -28,7 +28,7 @@ from relspec.core.problem import Problem
 from relspec.core.progress import Action, AllReady, ProblemsFound, Progress, WarningsFound
 from relspec.core.settle import ChangeSet
 from relspec.core.spec import Language
-from relspec.core.state import RunRecord, TaskState
+from relspec.core.state import RunRecord, RunTask, TaskState
 from relspec.core.warning import TaskWarning
 
 
@@ -142,6 +142,8 @@ class Wish:
     again: frozenset[str] = frozenset()
 
 
+#: What made a table.
+_RAN = frozenset({Action.EXECUTED, Action.RESTORED})
 #: The wish of a daemon after a save.
 EVERYTHING = Wish()
 
@@ -171,10 +173,14 @@ async def build(
         await tools.executions.end(lambda _: True)
     finally:
         world.carry(run.memo, digests.rows(), run.made)
+        # Cancelled: what would have followed what has run already follows nothing that the next build will run.
+        world.unsettled |= world.pending & world.catalog.by_name.keys()
+        world.carried.ran |= {t: found for t, found in run.results.items() if found.action in _RAN}
     record = _record(world, compiled, run, changes, (started_at, (time.monotonic() - started) * 1000))
     first = world.shown.revision is None
     problems = problems_of(world)
     warnings = await _commit(world, tools, record, problems)
+    world.untold = record
     shown = world.shown.take()
     if first or shown:
         before = published_revision(world, tools.memory)
@@ -186,6 +192,7 @@ async def build(
     tools.tell(WarningsFound(warnings))
     record = replace(record, ms=(time.monotonic() - started) * 1000)
     tools.tell(_ready(record, len(problems)))
+    world.untold = None
     return BuildReport(record, problems)
 
 
@@ -227,8 +234,15 @@ def _record(world: World, compiled: Compiled, run: Run, changes: ChangeSet, time
         ms=times[1],
         changes=tuple(sorted(taken)),
         recompiled=tuple(sorted(compiled.recompiled)),
-        tasks=tuple(run.results[t] for t in sorted(run.results)),
+        tasks=_told(world, run),
     )
+
+
+def _told(world: World, run: Run) -> tuple[RunTask, ...]:
+    """What became of the tasks, in this run and in those that it superseded: what had run there is at rest now."""
+    ran = {t: found for t, found in world.carried.ran.items() if t in world.catalog.by_name}
+    rest = {t: found for t, found in run.results.items() if t not in ran or found.action is not Action.CUT_OFF}
+    return tuple(found for _, found in sorted((ran | rest).items()))
 
 
 async def _commit(

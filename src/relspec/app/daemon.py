@@ -269,6 +269,9 @@ class Daemon:
         build, self._build = self._build, None
         if build is not None:
             await _ended(build)
+        untold, self._workspace.world.untold = self._workspace.world.untold, None
+        if untold is not None:
+            self._records.append(untold)
 
     def _end_build(self) -> None:
         build = self._build

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from relspec.core.plan import PlanArtifact
-from relspec.core.state import DigestRow, ExtractionRow, MemoRow
+from relspec.core.state import DigestRow, ExtractionRow, MemoRow, RunTask
 from relspec.core.warning import TaskWarning
 
 
@@ -15,6 +15,7 @@ class Carried:
     digests: list[DigestRow] = field(default_factory=list)
     extractions: list[ExtractionRow] = field(default_factory=list)
     objects: set[str] = field(default_factory=set)
+    ran: dict[str, RunTask] = field(default_factory=dict)
 
 
 @dataclass

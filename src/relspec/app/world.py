@@ -69,6 +69,8 @@ class World:
         self.lost_objects: set[str] = set()
         self.notes = Notes()
         self.carried = Carried()
+        #: The run of a build that was cancelled between its commit and its end, so that nobody heard of it.
+        self.untold: RunRecord | None = None
         self.shown = Shown(self._form)
         self.unsure = Unsure({t for t, plan in self.plans.items() if plan.repeatability.findings})
         self.graph = TaskGraph()
