@@ -21,10 +21,10 @@ from relspec.app.workspace import HELD_S, Workspace, open_workspace
 from relspec.core.layout import Layout
 from relspec.core.problem import Code, Problem
 from relspec.core.progress import Action, Progress, TaskEnded, TaskStarted
-from relspec.core.settings import WatchSettings
+from relspec.core.settings import Settings, WatchSettings
 from relspec.core.settle import ChangeSet
 from relspec.core.state import RunRecord
-from relspec.core.work import PublishViews
+from relspec.core.work import Analyse, Analysed, Needs, PublishViews
 from relspec.edges.files import scan
 
 TASK = {"tasks/one.sql": "select sum(a) as a from things", "data/things.csv": "a\n1\n", "data/other.csv": "a\n1\n"}
@@ -188,6 +188,40 @@ async def test_a_cancelled_build_leaves_its_changes_to_the_next(tmp_path: Path) 
         assert changes(((await workspace.build(NO_CHANGES)).record,)) == []
 
 
+@pytest.mark.parametrize(
+    ("edit", "action"),
+    [("select 1 as x, 2 as y", Action.EXECUTED), (None, Action.BLOCKED)],
+    ids=["another schema", "removed"],
+)
+async def test_no_reader_is_left_out_when_a_build_is_cancelled_while_it_compiles(
+    tmp_path: Path, edit: str | None, action: Action, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # More than are compiled beside each other.
+    readers = [f"reader_{number:02}" for number in range(2 * Settings().limits.workers + 2)]
+    write(tmp_path, {"tasks/above.sql": "select 1 as x"} | {f"tasks/{r}.sql": "select * from above" for r in readers})
+    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
+        await workspace.build(await workspace.look_all())
+        begun = asyncio.Event()
+
+        async def never(request: Analyse) -> Analysed | Needs | Problem:
+            if request.task in readers:
+                begun.set()
+                await asyncio.Event().wait()
+            return await analyse(request)
+
+        engines = workspace.tools.engines
+        analyse = engines.analyse
+        write(tmp_path, {"tasks/above.sql": edit})
+        with monkeypatch.context() as patched:
+            patched.setattr(engines, "analyse", never)
+            cancelled = asyncio.create_task(workspace.build(workspace.look(None)))
+            await begun.wait()
+            cancelled.cancel()
+            await asyncio.gather(cancelled, return_exceptions=True)
+        tasks = (await workspace.build(NO_CHANGES)).record.tasks
+        assert [(t.task, t.action) for t in tasks if t.task != "above"] == [(r, action) for r in readers]
+
+
 async def test_a_build_in_place_of_another_tries_again_what_that_one_was_to_try(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,7 +265,7 @@ async def test_what_ran_before_a_build_was_superseded_is_told(tmp_path: Path) ->
         assert (saves, executed(records)) == ([], ["one", "three", "two"])
 
 
-async def test_a_run_that_was_committed_before_it_was_superseded_is_told(
+async def test_a_run_that_was_committed_before_it_was_superseded_is_told_and_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, TASK)
@@ -239,8 +273,10 @@ async def test_a_run_that_was_committed_before_it_was_superseded_is_told(
         engines = workspace.tools.engines
         publish = engines.publish
         begun = asyncio.Event()
+        published: list[list[str]] = []
 
         async def first_never_ends(request: PublishViews) -> None:
+            published.append([view.name for view in request.changed])
             if not begun.is_set():
                 begun.set()
                 await asyncio.Event().wait()
@@ -253,6 +289,7 @@ async def test_a_run_that_was_committed_before_it_was_superseded_is_told(
             if name == "tasks/one.sql":
                 await begun.wait()
         assert executed(await daemon.sync(retry=True)) == ["one", "two"]
+        assert published == [["one"], ["one", "two"]]
 
 
 def test_whoever_waits_waits_for_timestamps_of_whole_seconds_too() -> None:

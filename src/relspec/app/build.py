@@ -79,19 +79,22 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
     world.moved |= await take_in(world, tools.engines, frozenset(changes.paths))
     world.moved |= await extract(world, session, tools.memory, tools.objects)
     came, gone = world.declare()
-    removed = {world.plans[t].output for t in gone if t in world.plans}
+    world.removed |= {world.plans[t].output for t in gone if t in world.plans}
     for task in sorted(gone):
         world.remove_task(task)
-    removed |= _drop_renamed(world, came)
+    world.removed |= _drop_renamed(world, came)
     touched = {*changes.added, *changes.changed, *changes.removed}
     candidates = world.unsettled | world.cycles.keys() | came
     candidates |= world.tasks_of(loaded)
     candidates |= {t for path in touched for t in world.used_by(path)}
-    candidates |= {t for name in {*world.moved, *removed, *_outputs(world, came)} for t in world.asked_by(name)}
     world.unsettled |= came | {t for t in world.tasks_of(loaded) if world.declared_problem(t) is not None}
+    # Also what a build compiled that was cancelled before it came to the readers.
+    moved = {*world.moved, *world.removed, *_outputs(world, world.unsettled & world.catalog.by_name.keys())}
+    candidates |= {t for name in moved for t in world.asked_by(name)}
     compiler = TaskCompiler(world, tools.engines, session, tools.code)
     compilation = Compilation(world, compiler, frozenset(touched), _hopeful(world, touched))
     await compilation.run(frozenset(candidates & world.catalog.by_name.keys()))
+    world.removed.clear()
     world.unsettled &= world.catalog.by_name.keys()
     quiet = compilation.recompiled - compilation.moved
     seeds = world.unsettled - {t for t in quiet if _rests(world, t)}
@@ -112,7 +115,7 @@ def _drop_renamed(world: World, came: frozenset[str]) -> set[str]:
     return renamed
 
 
-def _outputs(world: World, tasks: frozenset[str]) -> set[str]:
+def _outputs(world: World, tasks: set[str]) -> set[str]:
     return {world.catalog.by_name[t].output for t in tasks}
 
 
@@ -181,12 +184,12 @@ async def build(
     problems = problems_of(world)
     warnings = await _commit(world, tools, record, problems)
     world.untold = record
-    shown = world.shown.take()
+    shown = world.shown.waiting()
     if first or shown:
         before = published_revision(world, tools.memory)
         names = None if first else shown
         await publish(world, tools.engines, tools.objects, names, lambda: tools.readers.hold(before))
-        world.shown.revision = world.revision
+        world.shown.publish(world.revision)
         tools.memory.set_published(world.revision, str(world.layout.root))
     tools.tell(ProblemsFound(problems))
     tools.tell(WarningsFound(warnings))

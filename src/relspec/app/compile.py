@@ -47,6 +47,7 @@ class Compilation:
         # Whether a cycle is gone shows only when its tasks are compiled again.
         again = self.world.cycles.keys() | self.hopeful
         waiting = {t for t in candidates if self._must_compile(t) or self._is_sound(t, again)}
+        known = dict(self.world.cycles)
         self.world.cycles.clear()
         running: dict[asyncio.Task[None], str] = {}
         late: set[str] = set()
@@ -73,6 +74,9 @@ class Compilation:
                         # Who is being compiled may have seen what this one was before: once done, it goes again.
                         late |= stale & set(running.values())
                         waiting |= stale - late
+        except asyncio.CancelledError:
+            self.world.cycles.update(known | self.world.cycles)
+            raise
         finally:
             for unfinished in running:
                 unfinished.cancel()

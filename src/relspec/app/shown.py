@@ -45,13 +45,17 @@ class Shown:
         self._waiting |= self.touched(notes)
         self.remember(notes.plans | notes.records)
 
-    def take(self) -> frozenset[str]:
-        """The names of committed datasets that wait to be published, as they were spelled; asking takes them.
+    def waiting(self) -> frozenset[str]:
+        """The names of committed datasets that wait to be published, as they were spelled.
 
         Views that were left out are tried again with whatever else there is: what they read may be well by now.
         """
-        waiting, self._waiting = frozenset(self._waiting), set()
-        return waiting and waiting | self._left_out
+        return frozenset(self._waiting | self._left_out if self._waiting else ())
+
+    def publish(self, revision: int) -> None:
+        """Take it that readers see all that waited; not before they do, for a build can be cancelled until then."""
+        self._waiting.clear()
+        self.revision = revision
 
     def leave_out(self, names: Iterable[str]) -> None:
         """Note the views that could not be published."""

@@ -65,6 +65,8 @@ class World:
         self.recompilations: dict[str, Recompilation] = {}
         self.unsettled: set[str] = set()
         self.moved: set[str] = set()
+        #: Names of outputs that are gone, until their readers were compiled.
+        self.removed: set[str] = set()
         self.look_again: set[str] = set()
         self.lost_objects: set[str] = set()
         self.notes = Notes()
