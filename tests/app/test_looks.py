@@ -24,7 +24,7 @@ from relspec.core.progress import Action, Progress, TaskEnded, TaskStarted
 from relspec.core.settings import Settings, WatchSettings
 from relspec.core.settle import ChangeSet
 from relspec.core.state import RunRecord
-from relspec.core.work import Analyse, Analysed, Needs, PublishViews
+from relspec.core.work import Analyse, Analysed, Intake, Intaken, Needs, PublishViews
 from relspec.edges.files import scan
 
 TASK = {"tasks/one.sql": "select sum(a) as a from things", "data/things.csv": "a\n1\n", "data/other.csv": "a\n1\n"}
@@ -220,6 +220,30 @@ async def test_no_reader_is_left_out_when_a_build_is_cancelled_while_it_compiles
             await asyncio.gather(cancelled, return_exceptions=True)
         tasks = (await workspace.build(NO_CHANGES)).record.tasks
         assert [(t.task, t.action) for t in tasks if t.task != "above"] == [(r, action) for r in readers]
+
+
+async def test_what_a_cancelled_build_took_in_is_new_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, TASK | {"data/brief.csv": "a\n1\n", "tasks/two.sql": "select * from brief"})
+    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
+        await workspace.build(await workspace.look_all())
+
+        async def other_never_ends(request: Intake) -> Intaken | Problem:
+            return await (asyncio.Future() if request.source == "other" else intake(request))
+
+        engines = workspace.tools.engines
+        intake = engines.intake
+        write(tmp_path, {"data/things.csv": "a\n2\n", "data/other.csv": "a\n2\n", "data/brief.csv": None})
+        with monkeypatch.context() as patched:
+            patched.setattr(engines, "intake", other_never_ends)
+            cancelled = asyncio.create_task(workspace.build(await workspace.look_all()))
+            await until(lambda: "things" in workspace.world.notes.sources)
+            cancelled.cancel()
+            await asyncio.gather(cancelled, return_exceptions=True)
+        tasks = (await workspace.build(NO_CHANGES)).record.tasks
+        assert [(t.task, t.action) for t in tasks] == [("one", Action.EXECUTED), ("two", Action.BLOCKED)]
+        assert workspace.world.sources.keys() == {"things", "other"}
 
 
 async def test_a_build_in_place_of_another_tries_again_what_that_one_was_to_try(

@@ -76,7 +76,7 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
         found = tools.look()
         changes = changes.merged(found)
         loaded |= await load(world, found, session, tools.code)
-    world.moved |= await take_in(world, tools.engines, frozenset(changes.paths))
+    await take_in(world, tools.engines, frozenset(changes.paths))
     world.moved |= await extract(world, session, tools.memory, tools.objects)
     came, gone = world.declare()
     world.removed |= {world.plans[t].output for t in gone if t in world.plans}

@@ -20,23 +20,26 @@ from relspec.core.tree import CONFIG_NAME, FileEntry, is_code
 from relspec.core.work import Intake, Intaken
 
 
-async def take_in(world: World, engines: Engines, touched: frozenset[str]) -> frozenset[str]:
-    """Bring all sources to what the tree says, after `touched` paths changed; the names of the datasets that moved."""
+async def take_in(world: World, engines: Engines, touched: frozenset[str]) -> None:
+    """Bring all sources to what the tree says, after `touched` paths changed; those that moved go into `world.moved`.
+
+    They go there one by one: a source that was taken in by a build that is cancelled is not new to the next one.
+    """
     settings = CONFIG_NAME in touched or not world.assigned
     if not settings and not world.look_again and all(is_code(path) for path in touched):
-        return frozenset()
+        return
     data = [path for path, entry in world.tree.items() if entry.content is None]
     assigned, problems = assign(world.settings, data)
     anew = _specified_anew(world, assigned)
     gone = world.assigned.keys() - assigned.keys() if world.assigned else _vanished(world, assigned)
     world.assigned = assigned
     world.loose_problems["sources"] = problems
-    moved = await asyncio.gather(*(_bring(world, engines, found, anew) for found in assigned.values()))
-    # A file that went away, or belongs to no source any more, is nothing to look at again.
-    world.look_again.intersection_update(path for found in assigned.values() for path in found.paths)
     for name in gone:
         world.put_source(name, None)
-    return frozenset(name for name in moved if name is not None) | frozenset(gone)
+    world.moved |= gone
+    await asyncio.gather(*(_bring(world, engines, found, anew) for found in assigned.values()))
+    # A file that went away, or belongs to no source any more, is nothing to look at again.
+    world.look_again.intersection_update(path for found in assigned.values() for path in found.paths)
 
 
 def _vanished(world: World, assigned: dict[str, SourceFiles]) -> set[str]:
@@ -54,19 +57,22 @@ def _reads_alike(before: SourceSpec | None, after: SourceSpec) -> bool:
     return before is not None and (before.format, before.types) == (after.format, after.types)
 
 
-async def _bring(world: World, engines: Engines, found: SourceFiles, anew: frozenset[str]) -> str | None:
+async def _bring(world: World, engines: Engines, found: SourceFiles, anew: frozenset[str]) -> None:
     name = found.spec.name
     before = None if name in anew else world.sources.get(name)
     known = {} if before is None else {f.path: f for f in before.files}
     unmoved = all(_is_known(known.get(p), world.tree[p]) and p not in world.look_again for p in found.paths)
     if before is not None and unmoved and len(known) == len(found.paths):
-        return None
+        return
     reader = None if before is None else before.reader
     files: list[SourceFile] = []
+    read: set[str] = set()
     for path in found.paths:
         file = known.get(path)
         if file is None or not _is_known(file, world.tree[path]) or path in world.look_again:
-            file = await _read(world, engines, found, path, (reader, _known(file, reader))) or file
+            fresh = await _read(world, engines, found, path, (reader, _known(file, reader)))
+            read |= set() if fresh is None else {path}
+            file = fresh or file
         if file is None:
             continue
         if file.taken is not None:
@@ -76,7 +82,9 @@ async def _bring(world: World, engines: Engines, found: SourceFiles, anew: froze
     before = world.sources.get(name)
     changed = before is None or _content(before) != _content(state) or before.problems != state.problems
     world.put_source(name, state, moved=changed)
-    return name if changed else None
+    world.look_again -= read
+    if changed:
+        world.moved.add(name)
 
 
 def _content(source: SourceState) -> tuple[Schema, tuple[str, ...]] | None:
@@ -128,7 +136,6 @@ async def _read(
         return None
     except WorkerError as error:
         answer = Problem(Code.UNREADABLE, None, path, None, None, f"{path} cannot be read: {error}", None)
-    world.look_again.discard(path)
     if isinstance(answer, Problem):
         return SourceFile(path, stamp, None, answer)
     return SourceFile(path, stamp, answer, None)
