@@ -181,7 +181,7 @@ BREAKS = (
     Break(
         "the table of an output's old name stays",
         "app/build.py",
-        "    removed |= _drop_renamed(world, came)\n",
+        "    world.removed |= _drop_renamed(world, came)\n",
         "",
         scenarios("sql/renamed"),
     ),

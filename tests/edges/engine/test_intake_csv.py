@@ -127,3 +127,32 @@ def test_a_file_without_header_has_numbered_columns(place) -> None:
 
 def test_an_empty_name_is_numbered(place) -> None:
     assert place.taken("a.csv", "a,,c\n1,2,3\n").schema.types() == {"a": "BIGINT", "column1": "BIGINT", "c": "BIGINT"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line", "value"),
+    [
+        ("a\n1\n", "a\n2\n\n2.5\n", 4, "2.5"),
+        ("a,b\n1,x\n", 'a,b\n2,"x\ny"\n10.75,z\n', 4, "10.75"),
+        ("d\n2013-01-31\n", "d\n2013-01-31\n2013-01-31 23:00:00\n", 3, "2013-01-31 23:00:00"),
+        ("a\n1\n", "a\n-0.001\n", 2, "-0.001"),
+    ],
+)
+def test_a_value_that_its_fixed_type_would_round_is_drift(
+    place, before: str, after: str, line: int, value: str
+) -> None:
+    reader = place.taken("a.csv", before).reader
+    problem = place.refused("a.csv", after, reader=reader)
+    assert (problem.code, problem.line) == (Code.SCHEMA_DRIFT, line)
+    assert f"the value {value!r} does not fit the column" in problem.message
+
+
+def test_a_value_that_a_type_of_the_users_would_round_is_drift(place) -> None:
+    problem = place.refused("a.csv", "a\n1.25\n1.255\n", types=(("a", "DECIMAL(9,2)"),))
+    assert (problem.code, problem.line) == (Code.SCHEMA_DRIFT, 3)
+
+
+def test_other_spellings_of_a_fitting_value_are_fine(place) -> None:
+    reader = place.taken("a.csv", "a,d\n1,2013-01-31\n").reader
+    taken = place.taken("a.csv", "a,d\n1.0,2013-01-31\n01,2013-01-31 00:00:00\n,\n", reader=reader)
+    assert [row[0] for row in place.rows(taken.part.path)] == ["1", "1", None]

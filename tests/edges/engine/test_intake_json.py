@@ -53,3 +53,20 @@ def test_a_value_that_does_not_fit_its_fixed_type_is_drift(place) -> None:
 
 def test_types_of_the_user_win(place) -> None:
     assert taken(place, '{"a": 1}\n', types=(("a", "VARCHAR"),)).schema.types() == {"a": "VARCHAR"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line", "value"),
+    [
+        ('{"v": 1}\n', '{"v": 2}\n\n{"v": 1.7}\n', 3, "1.7"),
+        ('{"v": 1}\n', '{"v": "2.5"}\n', 1, "2.5"),
+        ('{"d": "2013-01-31"}\n', '{"d": "2013-01-31 23:00:00"}\n', 1, "2013-01-31 23:00:00"),
+    ],
+)
+def test_a_value_that_its_fixed_type_would_round_is_drift(
+    place, before: str, after: str, line: int, value: str
+) -> None:
+    reader = taken(place, before).reader
+    problem = place.refused("a.jsonl", after, Format.JSONL, reader=reader)
+    assert (problem.code, problem.line) == (Code.SCHEMA_DRIFT, line)
+    assert f"the value {value!r} does not fit the column" in problem.message

@@ -20,7 +20,8 @@ from relspec.core.schema import Column
 from relspec.core.suggest import closest
 from relspec.core.work import Intake
 from relspec.edges.engine.complaint import complaint_of
-from relspec.edges.engine.refusal import RefusedError, drifted, set_type_hint, unreadable
+from relspec.edges.engine.lossless import first_loss
+from relspec.edges.engine.refusal import RefusedError, drifted, misfit, unreadable
 from relspec.edges.engine.sql import file_literal, identifier, literal, struct_literal
 from relspec.edges.engine.tabular import Tabular
 
@@ -39,6 +40,8 @@ def open_csv(connection: duckdb.DuckDBPyConnection, request: Intake) -> Tabular:
     """Fix the reader, at first sight or from the one that there is, and read strictly with it."""
     first = _first_record(request)
     reader = _sniffed(connection, request, first) if request.reader is None else _kept(connection, request, first)
+    if request.reader is not None or request.types:
+        _check_lossless(connection, request, reader)
 
     def refuse(error: duckdb.Error) -> RefusedError:
         return _refusal(request, reader, error)
@@ -168,6 +171,18 @@ def _kept(connection: duckdb.DuckDBPyConnection, request: Intake, first: str) ->
     return Reader(fixed.format, columns, fixed.delimiter, fixed.quote, fixed.escape, fixed.header)
 
 
+def _check_lossless(connection: duckdb.DuckDBPyConnection, request: Intake, reader: Reader) -> None:
+    """Refuse a value that would be rounded or cut to the type of its column."""
+    text = replace(reader, columns=tuple(Column(c.name, "VARCHAR") for c in reader.columns))
+    try:
+        loss = first_loss(connection, _source(request, text), [(c, identifier(c.name)) for c in reader.columns])
+    except duckdb.Error as error:
+        raise _refusal(request, reader, error) from error
+    if loss is not None:
+        line = _line_of(request, reader, loss.row + int(reader.header))
+        raise misfit(request, loss.column, loss.text, line)
+
+
 def _source(request: Intake, reader: Reader) -> str:
     options = ", ".join(
         [
@@ -188,12 +203,7 @@ def _refusal(request: Intake, reader: Reader, error: duckdb.Error) -> RefusedErr
     if value is not None:
         name, text, _ = value.groups()
         fixed = next((c.type for c in reader.columns if c.name == name), value.group(3))
-        return drifted(
-            request,
-            f"the value {text!r} does not fit the column {name!r} of type {fixed}",
-            line=line,
-            hint=set_type_hint(request, name),
-        )
+        return misfit(request, Column(name, fixed), text, line)
     width = _WIDTH.search(message)
     if width is not None:
         expected, there = width.groups()

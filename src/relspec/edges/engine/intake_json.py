@@ -4,6 +4,7 @@ With explicit columns DuckDB passes over keys that it was not told of, so the co
 the whole file, and only the types of known columns are taken from before.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Sequence
@@ -15,8 +16,9 @@ from relspec.core.dataset import Format, Reader
 from relspec.core.schema import Column
 from relspec.core.work import Intake
 from relspec.edges.engine.complaint import complaint_of, sentence
-from relspec.edges.engine.refusal import RefusedError, drifted, set_type_hint, unreadable
-from relspec.edges.engine.sql import file_literal, struct_literal
+from relspec.edges.engine.lossless import first_loss
+from relspec.edges.engine.refusal import RefusedError, drifted, misfit, set_type_hint, unreadable
+from relspec.edges.engine.sql import file_literal, identifier, struct_literal
 from relspec.edges.engine.tabular import Tabular
 
 _LINE = re.compile(r"in line (\d+)")
@@ -31,11 +33,32 @@ def open_json(connection: duckdb.DuckDBPyConnection, request: Intake) -> Tabular
     fixed |= {name.lower(): type_ for name, type_ in request.types}
     columns = tuple(Column(c.name, fixed.get(c.name.lower(), c.type)) for c in found)
     reader = Reader(Format.JSONL, columns, "", "", "", header=False)
+    if request.reader is not None or request.types:
+        _check_lossless(connection, request, columns)
 
     def refuse(error: duckdb.Error) -> RefusedError:
         return _refusal(connection, request, columns, error)
 
     return Tabular(_source(request, columns), columns, (), reader, refuse)
+
+
+def _check_lossless(connection: duckdb.DuckDBPyConnection, request: Intake, columns: Sequence[Column]) -> None:
+    """Refuse a value that would be rounded or cut to the type of its column."""
+    texts = [(column, f"({identifier(column.name)} ->> '$')") for column in columns]
+    source = _source(request, [Column(column.name, "JSON") for column in columns])
+    try:
+        loss = first_loss(connection, source, texts)
+    except duckdb.Error as error:
+        raise _refusal(connection, request, columns, error) from error
+    if loss is not None:
+        raise misfit(request, loss.column, loss.text, _line_of(request, loss.row))
+
+
+def _line_of(request: Intake, row: int) -> int | None:
+    """The line of an object by its number: empty lines are none."""
+    with Path(request.path).open("rb") as file:
+        filled = (number for number, line in enumerate(file, start=1) if line.strip())
+        return next(itertools.islice(filled, row - 1, None), None)
 
 
 def _found(connection: duckdb.DuckDBPyConnection, request: Intake) -> tuple[Column, ...]:

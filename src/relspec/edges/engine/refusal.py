@@ -1,6 +1,7 @@
 """How the readers of data files say that a file is not what it should be: raised inside intake, a Problem outside."""
 
 from relspec.core.problem import Code, Problem
+from relspec.core.schema import Column
 from relspec.core.work import Intake
 
 
@@ -20,6 +21,12 @@ def unreadable(request: Intake, message: str, *, line: int | None = None, hint: 
 def drifted(request: Intake, message: str, *, line: int | None = None, hint: str | None = None) -> RefusedError:
     """Say that a file is read well and holds something else than its source promised."""
     return RefusedError(Problem(Code.SCHEMA_DRIFT, None, request.shown, line, None, message, hint))
+
+
+def misfit(request: Intake, column: Column, text: str, line: int | None) -> RefusedError:
+    """Say that a value is none of its column's type."""
+    said = f"the value {text!r} does not fit the column {column.name!r} of type {column.type}"
+    return drifted(request, said, line=line, hint=set_type_hint(request, column.name))
 
 
 def misconfigured(request: Intake, message: str, hint: str | None) -> RefusedError:
