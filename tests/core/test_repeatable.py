@@ -88,6 +88,8 @@ def results(connections: list[duckdb.DuckDBPyConnection], text: str) -> set[tupl
 
 
 QUIET = [
+    "select d.day, unnest([1, 2]) as x from days d order by d.day, x limit 5",
+    "select e.d, q.w from events e asof join (select day, max(w) as w from days group by day) q on e.d >= q.day",
     "select k, sum(v) as s, avg(v) as a, count(*) as n from events group by k",
     "select k, sum(price) as s, avg(price) as a from events group by k",
     "select k, sum(x::DECIMAL(38, 4)) as s from events group by k",
@@ -152,6 +154,14 @@ QUIET = [
 ]
 
 WARNED: list[tuple[str, str]] = [
+    ("row-order", "select e.k, o.id from events e asof left join orders o on e.k >= o.n"),
+    ("partial-order", "select d.day, unnest([1, 2]) as x from days d order by d.day limit 5"),
+    (
+        "row-order",
+        """with recursive t(a, b) using key (a) as (
+            select 1, 0 union select t.a, o.id from t, orders o where o.n = 1 and t.b = 0
+        ) select a, b from t""",
+    ),
     ("limit-without-order", "select k, v from events limit 5"),
     ("limit-without-order", "select k from events where k in (select n from orders limit 1)"),
     ("limit-without-order", "select k, v from events union all select n, id from orders limit 5"),

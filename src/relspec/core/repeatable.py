@@ -20,7 +20,7 @@ from relspec.core.floats import Floats
 from relspec.core.inline import VIEW_MARK
 from relspec.core.lineage import Needs, output_position
 from relspec.core.places import Places
-from relspec.core.scopes import Combination, Relation, Scopes, Selection, clauses_of
+from relspec.core.scopes import Base, Combination, Relation, Scopes, Selection, clauses_of
 from relspec.core.settled import Settled
 from relspec.core.uniqueness import Facts
 from relspec.core.uses import QUERIES
@@ -66,6 +66,7 @@ class Repeatable:
                     yield from self._of_array(node)
                 elif isinstance(node, exp.Window):
                     yield from self._of_frame(node, relation, seen)
+        yield from self._matched(relation)
         yield from self._limited(relation, projections)
         yield from self._chosen(relation, projections)
 
@@ -162,13 +163,40 @@ class Repeatable:
                 hint = f"add {names_of(open_)} to an ORDER BY of that query"
                 yield self._finding(WarningCode.LIST_ORDER, query, message, hint, unless)
 
+    def _matched(self, selection: Selection) -> Iterator[Finding]:
+        """An ASOF join takes one of the rows of its right side that tie in what it compares."""
+        for index, source in enumerate(selection.sources):
+            if source.join is None or source.join.method != "ASOF":
+                continue
+            on = source.join.args.get("on")
+            columns = () if on is None else self._scopes.uses(on).columns
+            places = (self._scopes.resolve(selection, column) for column in columns)
+            compared = {p.position for p in places if p.selection is selection and p.index == index}
+            if any(key <= compared for key in self._facts.of(source.relation).keys):
+                continue
+            names = tuple(source.names[position] for position in sorted(compared))
+            unless = ((source.relation.dataset, names),) if isinstance(source.relation, Base) else ()
+            place = None if _is_inlined(selection.node) else self._places.of_word("asof")
+            message = "ASOF JOIN takes one of the rows that tie on its right side, and which one is open"
+            hint = f"join rows of which there is one for each {', '.join(names) or 'match'}"
+            yield _made(WarningCode.ROW_ORDER, place, message, hint, unless)
+
+    def _made_rows(self, projections: list[exp.Expr], keys: list[exp.Expr]) -> list[exp.Expr]:
+        """Outputs that make several rows of one, which then tie in everything but these."""
+        named = {key.name.lower() for key in keys}
+        made = (p for p in projections if self._scopes.uses(p).makes_rows)
+        return [p for p in made if p.alias_or_name.lower() not in named and p.unalias() not in keys]
+
     def _limited(self, selection: Selection, projections: list[exp.Expr]) -> Iterator[Finding]:
         if not _is_limited(selection.node):
             return
         order = _order_keys(selection)
         on = _on_keys(selection.node)
         open_, unless = self._ties(Settled(self._facts, selection, [*order, *on] if on else order), projections)
-        if open_:
+        made = self._made_rows(projections, [*order, *on])
+        if made:
+            yield self._limit_finding(selection, order, made, ())
+        elif open_:
             yield self._limit_finding(selection, order, open_, unless)
 
     def _limited_combination(self, combination: Combination) -> Iterator[Finding]:
@@ -208,8 +236,11 @@ class Repeatable:
         on = _on_keys(selection.node)
         if not on:
             return
-        open_, unless = self._ties(Settled(self._facts, selection, [*on, *_order_keys(selection)]), projections)
-        if open_:
+        keys = [*on, *_order_keys(selection)]
+        open_, unless = self._ties(Settled(self._facts, selection, keys), projections)
+        made = self._made_rows(projections, keys)
+        if made or open_:
+            open_, unless = (made, ()) if made else (open_, unless)
             place = None if _is_inlined(selection.node) else self._places.of_word("distinct")
             message = f"DISTINCT ON keeps one of the rows that tie in {names_of(on)}, and which one is open"
             hint = f"add {names_of(open_)} to ORDER BY, behind the keys of DISTINCT ON"

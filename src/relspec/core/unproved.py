@@ -33,6 +33,13 @@ def _of(node: exp.Expr, places: Places) -> Iterator[Finding]:
         yield _made(
             WarningCode.ROW_ORDER, places.of_word("positional"), message, "join on columns that belong together"
         )
+    elif isinstance(node, exp.Join) and node.method == "ASOF":
+        message = "ASOF JOIN takes one of the rows that tie on its right side, and which one is open"
+        yield _made(WarningCode.ROW_ORDER, places.of_word("asof"), message, "join rows of which there is one each")
+    elif isinstance(node, exp.CTE) and node.args.get("key_expressions"):
+        message = "USING KEY keeps one of the rows that tie in its keys, and which one is open"
+        hint = "aggregate in the recursive part, so that one row remains for each key"
+        yield _made(WarningCode.ROW_ORDER, places.of_word("key"), message, hint)
     elif isinstance(node, exp.Summarize):
         message = "SUMMARIZE approximates quantiles, and its averages depend on the order of the rows"
         yield _made(WarningCode.APPROXIMATE, places.of_word("summarize"), message, "select the figures that are needed")
