@@ -1,10 +1,9 @@
 """What is being written, or was written just now, is waited for, by whoever asks a daemon too.
 
 The daemon's loop runs here over real files, engines and a real state; only its hints are given by hand, so that each
-save is looked at where the test wants it. Breaks that were planted and caught: a look elsewhere forgets what is held; a
-build that has nothing to do answers though a file is held; the wait counts from when a file was first held, not from
-when somebody asked; the second look of new settings forgets what it held; what a build found while it was under way is
-lost with it; no look follows a build that moved the scope.
+save is looked at where the test wants it. A build that was cancelled loses nothing: builds are cancelled here at chosen
+steps. The breaks that were planted and caught are in `tests/mutants/of_waiting.py`; one more: a look elsewhere forgets
+what is held.
 """
 
 import asyncio
@@ -24,7 +23,7 @@ from relspec.core.progress import Action, Progress, TaskEnded, TaskStarted
 from relspec.core.settings import Settings, WatchSettings
 from relspec.core.settle import ChangeSet
 from relspec.core.state import RunRecord
-from relspec.core.work import Analyse, Analysed, Intake, Intaken, Needs, PublishViews
+from relspec.core.work import Analyse, Analysed, Intake, Intaken, Needs, Published, PublishViews
 from relspec.edges.files import scan
 
 TASK = {"tasks/one.sql": "select sum(a) as a from things", "data/things.csv": "a\n1\n", "data/other.csv": "a\n1\n"}
@@ -147,14 +146,17 @@ async def test_a_build_sees_data_that_was_saved_just_before(tmp_path: Path, monk
 
 async def test_a_write_in_a_folder_that_a_build_found_to_be_needed_is_not_missed(tmp_path: Path) -> None:
     write(tmp_path, TASK | {"logs/a.log": "x\n"})
+    written = asyncio.Event()
 
     def write_unseen(progress: Progress) -> None:
         if isinstance(progress, TaskStarted) and progress.task == "count":
             write(tmp_path, {"logs/b.log": "y\n"})
+            written.set()
 
     async with running(tmp_path, write_unseen) as (daemon, workspace, hints):
         write(tmp_path, EXTRACTOR)
         hints.saved.put_nowait(frozenset(str(tmp_path / path) for path in EXTRACTOR))
+        await written.wait()
         await daemon.sync(retry=True)
         assert workspace.world.outputs["count"].rows == 2
 
@@ -299,12 +301,12 @@ async def test_a_run_that_was_committed_before_it_was_superseded_is_told_and_sho
         begun = asyncio.Event()
         published: list[list[str]] = []
 
-        async def first_never_ends(request: PublishViews) -> None:
+        async def first_never_ends(request: PublishViews) -> Published:
             published.append([view.name for view in request.changed])
             if not begun.is_set():
                 begun.set()
                 await asyncio.Event().wait()
-            await publish(request)
+            return await publish(request)
 
         monkeypatch.setattr(engines, "publish", first_never_ends)
         for name in ("tasks/one.sql", "tasks/two.sql"):

@@ -1,0 +1,110 @@
+"""Breaks in what is waited for before an answer, and in what a cancelled build leaves to the next one."""
+
+from tests.mutants.planted import Break
+
+_LOOKS = "tests/app/test_looks.py"
+
+BREAKS: tuple[Break, ...] = (
+    Break(
+        "nobody waits for what does not hold still",
+        "app/daemon.py",
+        "self._workspace.held or self._workspace.world.look_again",
+        "self._workspace.world.look_again",
+        (
+            f"{_LOOKS}::test_an_answer_waits_for_data_that_is_being_written",
+            f"{_LOOKS}::test_a_build_sees_data_that_was_saved_just_before",
+        ),
+    ),
+    Break(
+        "no wait: a look at new settings forgets what it held",
+        "app/workspace.py",
+        "        self.held = scan.held\n",
+        "",
+        (f"{_LOOKS}::test_what_new_settings_bring_in_is_held_like_all_else",),
+    ),
+    Break(
+        "no wait: no look follows a build that moved the scope",
+        "app/daemon.py",
+        "        if self._workspace.scope_moved:\n",
+        "        if self._workspace.scope_moved and not self._first_done:\n",
+        (f"{_LOOKS}::test_a_write_in_a_folder_that_a_build_found_to_be_needed_is_not_missed",),
+    ),
+    Break(
+        "no wait: a watch that is made anew forgets that it was to be made anew once more",
+        "edges/watch.py",
+        "self._is_stale |= moved",
+        "self._is_stale = moved",
+        ("tests/edges/test_watch.py::test_what_is_to_be_watched_may_change_while_the_folders_are_listed",),
+    ),
+    Break(
+        "a cancelled build keeps its changes to itself",
+        "app/workspace.py",
+        "self.undone = self.undone.merged(changes)",
+        "self.undone = changes",
+        (f"{_LOOKS}::test_a_cancelled_build_leaves_its_changes_to_the_next",),
+    ),
+    Break(
+        "a cancelled build takes the wish to try again with it",
+        "app/daemon.py",
+        "building.retry | (",
+        "(",
+        (f"{_LOOKS}::test_a_build_in_place_of_another_tries_again_what_that_one_was_to_try",),
+    ),
+    Break(
+        "below what a cancelled build had run nothing follows",
+        "app/build.py",
+        "        world.unsettled |= world.pending & world.catalog.by_name.keys()\n",
+        "",
+        (f"{_LOOKS}::test_what_ran_before_a_build_was_superseded_is_told",),
+    ),
+    Break(
+        "what a cancelled build had run is told to nobody",
+        "app/build.py",
+        "        world.carried.ran |= {",
+        "        _ = {",
+        (f"{_LOOKS}::test_what_ran_before_a_build_was_superseded_is_told",),
+    ),
+    Break(
+        "what a cancelled build had committed is told to nobody",
+        "app/build.py",
+        "    world.untold = record\n",
+        "",
+        (f"{_LOOKS}::test_a_run_that_was_committed_before_it_was_superseded_is_told_and_shown",),
+    ),
+    Break(
+        "what a cancelled build was to publish is never published",
+        "app/build.py",
+        "    shown = world.shown.waiting()\n",
+        "    shown = world.shown.waiting()\n    world.shown.publish(world.revision)\n",
+        (f"{_LOOKS}::test_a_run_that_was_committed_before_it_was_superseded_is_told_and_shown",),
+    ),
+    Break(
+        "who reads what a cancelled build compiled is left out",
+        "app/build.py",
+        "*_outputs(world, world.unsettled & world.catalog.by_name.keys())}",
+        "*_outputs(world, set(came))}",
+        (f"{_LOOKS}::test_no_reader_is_left_out_when_a_build_is_cancelled_while_it_compiles",),
+    ),
+    Break(
+        "who reads what a cancelled build found to be gone is left out",
+        "app/build.py",
+        "    world.removed |= {world.plans[t]",
+        "    world.removed = {world.plans[t]",
+        (f"{_LOOKS}::test_no_reader_is_left_out_when_a_build_is_cancelled_while_it_compiles",),
+    ),
+    Break(
+        "a source that a cancelled build found to be gone stays",
+        "app/take_in.py",
+        """    for name in gone:
+        world.put_source(name, None)
+    world.moved |= gone
+    await asyncio.gather(*(_bring(world, engines, found, anew) for found in assigned.values()))
+""",
+        """    await asyncio.gather(*(_bring(world, engines, found, anew) for found in assigned.values()))
+    for name in gone:
+        world.put_source(name, None)
+    world.moved |= gone
+""",
+        (f"{_LOOKS}::test_what_a_cancelled_build_took_in_is_new_to_the_next",),
+    ),
+)
