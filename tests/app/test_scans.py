@@ -33,6 +33,7 @@ from relspec.core.work import (
     Measure,
     Measured,
     Needs,
+    Published,
     PublishViews,
 )
 from relspec.edges.toolchain import toolchain
@@ -69,8 +70,8 @@ class Recorder:
         self.executed[request.task] = {names(s) for s in request.column_sets}
         return await self.engines.execute(request)
 
-    async def publish(self, request: PublishViews) -> None:
-        await self.engines.publish(request)
+    async def publish(self, request: PublishViews) -> Published:
+        return await self.engines.publish(request)
 
 
 def names(columns: tuple[Column, ...]) -> tuple[str, ...]:
