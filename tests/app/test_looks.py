@@ -179,7 +179,7 @@ async def test_a_cancelled_build_leaves_its_changes_to_the_next(tmp_path: Path) 
         await workspace.build(await workspace.look_all())
         write(tmp_path, {"tasks/one.sql": "select max(a) as a from things"})
         cancelled = asyncio.create_task(workspace.build(workspace.look(None)))
-        await until(lambda: bool(workspace.undone))
+        await asyncio.sleep(0)
         write(tmp_path, {"tasks/two.sql": "select min(a) as a from things"})
         workspace.look_within()
         cancelled.cancel()
@@ -188,6 +188,17 @@ async def test_a_cancelled_build_leaves_its_changes_to_the_next(tmp_path: Path) 
         assert changes((report.record,)) == ["tasks/one.sql", "tasks/two.sql"]
         assert [t.task for t in report.record.tasks] == ["one", "two"]
         assert changes(((await workspace.build(NO_CHANGES)).record,)) == []
+
+
+async def test_a_build_that_was_cancelled_before_its_first_step_leaves_its_changes_to_the_next(tmp_path: Path) -> None:
+    write(tmp_path, TASK)
+    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
+        await workspace.build(await workspace.look_all())
+        write(tmp_path, {"tasks/one.sql": "select max(a) as a from things"})
+        cancelled = asyncio.create_task(workspace.build(workspace.look(None)))
+        cancelled.cancel()
+        await asyncio.wait([cancelled])
+        assert executed(((await workspace.build(NO_CHANGES)).record,)) == ["one"]
 
 
 @pytest.mark.parametrize(

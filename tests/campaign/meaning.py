@@ -137,7 +137,7 @@ class Meanings:
         for ref in used:
             wanted[ref.slot].add(ref.column)
         slots = _Slots([], [])
-        for dataset, columns in zip(select.inputs, wanted, strict=True):
+        for i, (dataset, columns) in enumerate(zip(select.inputs, wanted, strict=True)):
             task = self.project.task(dataset)
             if task is None or task.is_stored:
                 required.setdefault(dataset, set()).update(columns)
@@ -148,7 +148,16 @@ class Meanings:
             body, outputs = self._query(task.query, {names.index(c) for c in columns}, required)
             slots.bodies.append(body)
             slots.columns.append({c: ("inner", outputs[names.index(c)]) for c in columns})
+            if i == 1 and self._is_read_whole_beside(select.inputs[0]):
+                self._query(task.query, None, required)
         return slots
+
+    def _is_read_whole_beside(self, left: str) -> bool:
+        """Whether DuckDB computes every column of what is joined to `left`, as it does right of a bare DISTINCT."""
+        task = self.project.task(left)
+        if task is None or task.is_stored or (task.is_python and _is_cast(task.query)):
+            return False
+        return task.query.distinct if isinstance(task.query, Select) else not task.query.all
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +185,12 @@ class _Slots:
         if isinstance(value, tuple):
             return _bag(value)
         return self.written(value) if hasattr(value, "__slots__") and hasattr(value, "ref") else value
+
+
+def _is_cast(query: Query) -> bool:
+    """Whether Ibis promises another type than the engine gives, so that a cast is put around the query."""
+    outputs = [o.expression for select in selects(query) for o in select.outputs]
+    return any(isinstance(e, Aggregate) and e.function == "sum" for e in outputs)
 
 
 def _bag(parts: Iterable[object]) -> Form:

@@ -7,10 +7,11 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from relspec.app.build import EVERYTHING, BuildReport, Compiled, Tools, Wish, build, compile_changes
 from relspec.app.digests import Digests
@@ -123,9 +124,15 @@ class Workspace:
             changes = changes.merged(self.look(held))
         return changes
 
-    async def build(self, changes: ChangeSet, wish: Wish = EVERYTHING) -> BuildReport:
-        """Build `changes`, and those of builds that were cancelled; see `build.build`."""
+    def build(self, changes: ChangeSet, wish: Wish = EVERYTHING) -> Coroutine[Any, Any, BuildReport]:
+        """Build `changes`, and those of builds that were cancelled; see `build.build`.
+
+        They are owed from this call on: a build that is cancelled before its first step hands them on too.
+        """
         self.undone = self.undone.merged(changes)
+        return self._build(wish)
+
+    async def _build(self, wish: Wish) -> BuildReport:
         async with self.loader.session() as session:
             report = await build(self.world, self.tools, session, self.undone, wish)
         self.undone = _NO_CHANGES
