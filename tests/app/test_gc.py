@@ -151,6 +151,14 @@ def _default(files: Mapping[str, str | None]) -> dict[str, str | None]:
     return {name: text for name, text in files.items() if name != "watch.toml"}
 
 
+async def test_a_pin_that_fits_no_output_is_told_and_one_of_a_deleted_task_is_not(root: Path) -> None:
+    async with opened(root) as workspace:
+        pinned = FORGETFUL + 'pinned = ["totl", "TOTAL", "gone"]\n'
+        await step(workspace, {**FIRST, "watch.toml": pinned, "tasks/gone.sql": "select 1 as a"})
+        await step(workspace, {"tasks/gone.sql": None})
+        assert (await gc(workspace))["unknown_pins"] == [{"name": "totl", "likely": "total"}]
+
+
 async def test_a_pinned_output_keeps_what_others_lose(root: Path) -> None:
     async with opened(root) as workspace:
         other = "select max(price) as top from prices\n"

@@ -179,6 +179,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Document
     (root / "tasks" / "totals.sql").write_text("select day, sum(amount) as total from days group by day")
     (root / "tasks" / "top.sql").write_text("select max(total) as top from totals")
     (root / "tasks" / "broken.sql").write_text("select nothing from totals")
+    (root / "watch.toml").write_text('[gc]\npinned = ["totl"]\n')
     detached = command(root, "daemon", "--detach")
     try:
         found = asked(root)

@@ -15,7 +15,7 @@ def document(**changed: Any) -> dict[str, Any]:
     freed = {"objects": 3, "bytes": 8113, "executions": 2, "extractions": 0, "digests": 5, "runs": 1}
     counts = {"current": (14, 2_718_281), "reader": (1, 141), "pinned": (0, 0), "recent": (6, 30_402), "young": (0, 0)}
     kept = [{"why": why, "objects": n, "bytes": n_bytes} for why, (n, n_bytes) in counts.items()]
-    return {"dry_run": False, "freed": freed, "kept": kept, "oldest_reader": 7} | changed
+    return {"dry_run": False, "freed": freed, "kept": kept, "oldest_reader": 7, "unknown_pins": []} | changed
 
 
 def test_it_says_what_went_and_why_the_rest_stayed() -> None:
@@ -51,3 +51,11 @@ def test_a_revision_without_a_number_is_told_and_none_is_not() -> None:
 )
 def test_sizes_are_said_in_the_unit_that_a_person_would_use(n_bytes: int, said: str) -> None:
     assert size(n_bytes) == said
+
+
+def test_a_pin_that_fits_nothing_is_told_with_a_guess() -> None:
+    pins = [{"name": "totl", "likely": "total"}, {"name": "x", "likely": None}]
+    assert gc_lines(document(unknown_pins=pins), PAPER)[-2:] == [
+        "warning gc.pinned: no task makes 'totl'; did you mean 'total'?",
+        "warning gc.pinned: no task makes 'x'",
+    ]

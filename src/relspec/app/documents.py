@@ -232,6 +232,7 @@ def gc_document(collected: Collected, *, dry: bool) -> Document:
         },
         "kept": [_kept(why, [files[c].size for c, found in swept.kept.items() if found is why]) for why in Why],
         "oldest_reader": swept.unread,
+        "unknown_pins": [{"name": name, "likely": likely} for name, likely in collected.unknown],
     }
 
 

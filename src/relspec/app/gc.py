@@ -16,6 +16,7 @@ from relspec.app.extract import version_of
 from relspec.app.publish import published_revision
 from relspec.app.world import World
 from relspec.core.globs import matches
+from relspec.core.suggest import closest
 from relspec.core.sweep import ClaimKind, Needs, Stock, StoredObject, Sweep, sweep
 
 #: Without being asked, so many files at most are unlinked at a time: a save that comes meanwhile waits for it.
@@ -24,12 +25,16 @@ UNASKED_MAX = 1000
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What was dropped, or would be: the decision, what it rests on, and the objects that go now."""
+    """What was dropped, or would be: the decision, what it rests on, and the objects that go now.
+
+    `unknown` are the names in `gc.pinned` that no task makes and nothing remembered has, each with a likely one.
+    """
 
     swept: Sweep
     stock: Stock
     files: dict[str, StoredObject]
     objects: tuple[str, ...]
+    unknown: tuple[tuple[str, str | None], ...]
 
 
 async def collect(world: World, tools: Tools, *, dry: bool, objects_max: int | None = None) -> Collected:
@@ -44,7 +49,13 @@ async def collect(world: World, tools: Tools, *, dry: bool, objects_max: int | N
         for key in [key for key in world.extractions if key in gone]:
             del world.extractions[key]
         await asyncio.to_thread(tools.objects.discard, going)
-    return Collected(swept, stock, files, going)
+    return Collected(swept, stock, files, going, _unknown(world, stock))
+
+
+def _unknown(world: World, stock: Stock) -> tuple[tuple[str, str | None], ...]:
+    made = {spec.output for spec in world.catalog.by_name.values()}
+    known = {name.lower() for name in made | {claim.output for claim in stock.claims if claim.output is not None}}
+    return tuple((name, closest(name, made)) for name in world.settings.gc.pinned if name.lower() not in known)
 
 
 def _needs(world: World, tools: Tools) -> Needs:

@@ -89,6 +89,8 @@ def test_in_a_generated_text_the_place_is_the_definition(connection) -> None:
     [
         ("select 'öö', amont from orders", Code.UNKNOWN_COLUMN, (1, 14), f"orders has no column 'amont'; {HAS}"),
         ("select 1\nfrom orders o\nwhere o.foo = 1", Code.UNKNOWN_COLUMN, (3, 7), f"orders has no column 'foo'; {HAS}"),
+        ("select rowid from orders", Code.UNKNOWN_COLUMN, (1, 8), f"orders has no column 'rowid'; {HAS}"),
+        ("select x'AB' as b", Code.UNSUPPORTED_SQL, (1, 9), None),
         ("select 'öö' x y", Code.SYNTAX, (1, 15), 'syntax error at or near "y"'),
         ("select 'öö'\n, day(id) from orders", Code.TYPE, (2, 3), f"{NO_MATCH} 'day(BIGINT)'. {CASTS}"),
         ("select id from orders where day > 5", Code.TYPE, (1, 33), None),
@@ -108,6 +110,11 @@ def test_an_error_has_its_code_and_its_place(
     assert message in (None, found.message)
     assert "LINE" not in found.message
     assert "{" not in found.message
+
+
+def test_a_column_that_is_named_rowid_is_one(connection) -> None:
+    answer = compiled(connection, "select rowid as r from t", schemas=(("t", schema_of({"rowid": "DATE"})),))
+    assert answer.schema == schema_of({"r": "DATE"})
 
 
 def test_a_misspelt_column_is_guessed(connection) -> None:

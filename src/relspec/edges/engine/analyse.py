@@ -8,7 +8,7 @@ are required too. So what inference misses costs work, never a stale table.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -26,7 +26,7 @@ from relspec.edges.engine.blame import problem_here, problem_of, problem_of_trou
 from relspec.edges.engine.complaint import complaint_of, sentence
 from relspec.edges.engine.connection import registered, scratch
 from relspec.edges.engine.reads import Reads, columns_read
-from relspec.edges.engine.sql import empty_table, identifier
+from relspec.edges.engine.sql import empty_table, empty_view, identifier
 from relspec.edges.engine.stub import stubs_of
 
 _DESCRIBE = "DESCRIBE "
@@ -104,6 +104,9 @@ def _named(connection: duckdb.DuckDBPyConnection, request: Analyse) -> tuple[Nam
         return found
     if found.code is Code.SYNTAX:
         _check_single(connection, request)
+        if found.hint is None:
+            message = f"valid for DuckDB, but its inputs cannot be found: {found.message}"
+            found = replace(found, code=Code.UNSUPPORTED_SQL, message=message, hint="write this place in another way")
     raise _AnsweredError(problem_of_trouble(request, found))
 
 
@@ -142,8 +145,10 @@ def _bound(
 ) -> tuple[Column, ...]:
     # Nothing else is there to be bound: a table that `references` overlooked would not be found.
     tables = {mention.name: known.schema(mention.name) or Schema(()) for mention in named}
+    # Tables have a `rowid`, the files that a query will read have none.
+    empty = empty_view if "rowid" in request.text.lower() else empty_table
     try:
-        return _describe(connection, request.text, {name: schema.columns for name, schema in tables.items()})
+        return _describe(connection, request.text, {n: schema.columns for n, schema in tables.items()}, empty)
     except duckdb.ParserException as error:
         # DuckDB has read it as a statement, and takes it for no query.
         message, hint = "this statement cannot be described as a query", "write SELECT * FROM (...) around it"
@@ -153,18 +158,25 @@ def _bound(
 
 
 def _describe(
-    connection: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, Iterable[Column]]
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    tables: Mapping[str, Iterable[Column]],
+    empty: Callable[[str, Iterable[Column]], str] = empty_table,
 ) -> tuple[Column, ...]:
-    with _tables_of(connection, tables):
+    with _tables_of(connection, tables, empty):
         rows = connection.execute(f"{_DESCRIBE}{sql}").fetchall()
     return tuple(Column(row[0], row[1]) for row in rows)
 
 
 @contextmanager
-def _tables_of(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Iterable[Column]]) -> Iterator[None]:
+def _tables_of(
+    connection: duckdb.DuckDBPyConnection,
+    tables: Mapping[str, Iterable[Column]],
+    empty: Callable[[str, Iterable[Column]], str] = empty_table,
+) -> Iterator[None]:
     with scratch(connection):
         for name, columns in tables.items():
-            connection.execute(empty_table(name, columns))
+            connection.execute(empty(name, columns))
         yield
 
 

@@ -48,6 +48,12 @@ def empty_table(name: str, columns: Iterable[Column]) -> str:
     return f"CREATE TABLE main.{identifier(name)} ({listed or '__relspec_row BOOLEAN'})"
 
 
+def empty_view(name: str, columns: Iterable[Column]) -> str:
+    """Create the same as a view, which lacks what only a table has."""
+    listed = ", ".join(f"CAST(NULL AS {c.type}) AS {identifier(c.name)}" for c in columns)
+    return f"CREATE VIEW main.{identifier(name)} AS SELECT {listed or 'NULL AS __relspec_row'} LIMIT 0"
+
+
 def _typed(column: Column) -> str:
     name = identifier(column.name)
     return name if stored_type(column.type) is None else f"CAST({name} AS {column.type}) AS {name}"

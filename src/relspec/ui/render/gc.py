@@ -33,7 +33,13 @@ def gc_lines(document: Mapping[str, Any], page: Page) -> list[str]:
     if document["oldest_reader"] is not None:
         known = f"revision {document['oldest_reader']}"
         lines.append(f"  somebody has {known if document['oldest_reader'] else 'a revision of an unknown number'} open")
+    lines += [_unknown_line(entry, page) for entry in document["unknown_pins"]]
     return lines
+
+
+def _unknown_line(entry: Mapping[str, Any], page: Page) -> str:
+    guess = "" if entry["likely"] is None else f"; did you mean {entry['likely']!r}?"
+    return f"{page.paint('warning', 'yellow')} gc.pinned: no task makes {entry['name']!r}{guess}"
 
 
 def _kept_line(entry: Mapping[str, Any]) -> str:
