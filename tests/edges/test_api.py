@@ -297,3 +297,22 @@ async def test_many_clients_at_once_each_get_their_own_answer(layout: Layout) ->
         replies = await asyncio.gather(*(asked(layout, "show", n=n) for n in range(30)))
     assert [document["n"] for _, document in replies] == list(range(30))
     assert threading.active_count() < 50
+
+
+async def test_whoever_waits_when_the_daemon_ends_hears_of_it_and_nothing_is_logged(
+    layout: Layout, caplog: pytest.LogCaptureFixture
+) -> None:
+    forgotten: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    waits = asyncio.Event()
+
+    async def never(command: str, arguments: dict[str, Any]) -> Any:
+        waits.set()
+        return await forgotten
+
+    async with api.serve(layout, never):
+        asking = asyncio.create_task(asked(layout, "build", within_s=None))
+        await waits.wait()
+        forgotten.cancel()
+    exit_code, document = await asking
+    assert (exit_code, document["error"]["code"]) == (1, "daemon-lost")
+    assert caplog.records == []

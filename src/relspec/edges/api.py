@@ -92,9 +92,10 @@ class _Door:
         try:
             reply = await self._reply(reader, writer)
         except asyncio.CancelledError:
+            # The conversation ends here as well, so there is nobody to hand the cancellation on to.
             writer.write(_line(_failure(DaemonLostError("the daemon stopped before it had an answer"))))
             writer.close()
-            raise
+            return
         writer.write(_line(reply))
         writer.close()
         await asyncio.wait_for(writer.wait_closed(), CLIENT_S)
