@@ -46,7 +46,7 @@ class Compilation:
         """Compile those of `candidates` that are stale, and all that becomes stale by it."""
         # Whether a cycle is gone shows only when its tasks are compiled again.
         again = self.world.cycles.keys() | self.hopeful
-        waiting = {t for t in candidates if self._must_compile(t) or self._is_sound(t, again)}
+        waiting = {t for t in candidates if self._examine(t) or self._is_sound(t, again)}
         known = dict(self.world.cycles)
         self.world.cycles.clear()
         running: dict[asyncio.Task[None], str] = {}
@@ -85,7 +85,8 @@ class Compilation:
     def _is_sound(self, task: str, tasks: Collection[str]) -> bool:
         return task in tasks and task in self.world.catalog.by_name and self.world.declared_problem(task) is None
 
-    def _must_compile(self, task: str) -> bool:
+    def _examine(self, task: str) -> bool:
+        """Note the causes for compiling a task, or what speaks against it; whether it has to be compiled."""
         world = self.world
         world.edge_failures.pop(task, None)
         if task not in world.catalog.by_name or world.declared_problem(task) is not None:
@@ -173,7 +174,7 @@ class Compilation:
 
     def _made_stale_by(self, task: str) -> set[str]:
         spec = self.world.catalog.by_name[task]
-        return {t for t in self.world.asked_by(spec.output) if t != task and self._must_compile(t)}
+        return {t for t in self.world.asked_by(spec.output) if t != task and self._examine(t)}
 
     def _report_cycles(self, waiting: set[str]) -> None:
         waits = {t: {p for d in self._wants(t) if (p := self._producer(d)) is not None} for t in waiting}
