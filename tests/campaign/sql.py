@@ -119,7 +119,9 @@ class _Spelling:
         if select.group == "all":
             parts.append("group by all")
         elif select.group and keys_of(select):
-            parts.append("group by " + ", ".join(sorted(self.expression(o.expression) for o in keys_of(select))))
+            # In one order whatever the style, for it shows below a window with an order.
+            keys = sorted((o.expression for o in keys_of(select)), key=repr)
+            parts.append("group by " + ", ".join(map(self.expression, keys)))
         if select.having is not None:
             parts.append(f"having count(*) > {select.having}")
         if select.limit is not None:

@@ -242,6 +242,14 @@ EQUAL = {
         "select day, count(*) n, sum(qty) q, max(name) m from orders join customers c on customer = c.id group by all",
         "select day, count(*) n, sum(qty) q, max(name) m from customers c join orders on customer = c.id group by all",
     ),
+    "keys of groups of a union": (
+        "select a, b, count(*) from (select qty a, id b from orders union all select n, n from orders) group by a, b",
+        "select a, b, count(*) from (select qty a, id b from orders union all select n, n from orders) group by b, a",
+    ),
+    "keys of groups below a window without an order": (
+        "select a, sum(b) over (partition by a) from (select qty a, max(id) b from orders group by qty, n)",
+        "select a, sum(b) over (partition by a) from (select qty a, max(id) b from orders group by n, qty)",
+    ),
     "sides of a join of subqueries": (
         "with a as (select n, max(id) m from orders group by 1), b as (select distinct 1 i) from a, b select m",
         "with a as (select n, max(id) m from orders group by 1), b as (select distinct 1 i) from b, a select m",
@@ -493,6 +501,38 @@ DIFFERENT = {
     "sides of a join before a sum of doubles": (
         "select sum(o.amount) s from orders o join customers c on o.customer = c.id",
         "select sum(o.amount) s from customers c join orders o on o.customer = c.id",
+    ),
+    "sides of a join before a sum of doubles on one side of a union": (
+        "select sum(v) from (select n v from orders union all select o.amount from orders o, customers c)",
+        "select sum(v) from (select n v from orders union all select o.amount from customers c, orders o)",
+    ),
+    "sides of a join before a sum of decimals that `//` makes doubles": (
+        "select sum(o.price // 2) s from orders o join customers c on o.customer = c.id",
+        "select sum(o.price // 2) s from customers c join orders o on o.customer = c.id",
+    ),
+    "sides of a join before a window with an order": (
+        "select c.id, count(*) over (order by o.n) from orders o join customers c on o.customer = c.id",
+        "select c.id, count(*) over (order by o.n) from customers c join orders o on o.customer = c.id",
+    ),
+    "sides of a join before a window over named rows": (
+        "select c.id, count(*) over w from orders o, customers c window w as (order by o.n rows 2 preceding)",
+        "select c.id, count(*) over w from customers c, orders o window w as (order by o.n rows 2 preceding)",
+    ),
+    "sides of a join before numbered rows": (
+        "select c.id, row_number() over (partition by o.n) from orders o, customers c",
+        "select c.id, row_number() over (partition by o.n) from customers c, orders o",
+    ),
+    "sides of a join before a windowed sum of doubles": (
+        "select c.id, sum(o.amount) over (partition by o.n) from orders o, customers c",
+        "select c.id, sum(o.amount) over (partition by o.n) from customers c, orders o",
+    ),
+    "sides of a join before a windowed sum of doubles in qualify": (
+        "select c.id from orders o, customers c qualify sum(o.amount) over (partition by o.n) > 1",
+        "select c.id from customers c, orders o qualify sum(o.amount) over (partition by o.n) > 1",
+    ),
+    "sides of a join before partitions of doubles": (
+        "select c.id, count(*) over (partition by o.amount) from orders o, customers c",
+        "select c.id, count(*) over (partition by o.amount) from customers c, orders o",
     ),
     "sides of a join before a list": (
         "select list(o.id) s from orders o join customers c on o.customer = c.id",

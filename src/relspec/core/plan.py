@@ -116,7 +116,7 @@ FINGERPRINT_FORMAT = "plan-1"
 CODE_FORMAT = "code-2"
 
 #: Version of everything that decides about a canonical digest; `canonical.py` says what that is.
-CANONICAL_FORMAT = "canonical-2"
+CANONICAL_FORMAT = "canonical-3"
 
 
 def is_remembered(plan: PlanArtifact, policy: CachePolicy) -> bool:
