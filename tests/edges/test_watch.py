@@ -280,7 +280,8 @@ async def test_a_refused_watch_polls_and_says_why(root: Path, monkeypatch: pytes
         patch.setattr(watch, "TICK_S", 0.05)
         patch.setattr(watch, "RETRY_S", 0.2)
         async with opened(root) as desk:
-            assert desk.watcher.polling == "the system refused to watch: OS file watch limit reached."
+            advice = "the system has no more watches; allow more: sysctl fs.inotify.max_user_watches"
+            assert desk.watcher.polling == advice
             (root / "tasks/a.sql").write_text("select 1")
             await desk.until(lambda: "tasks/a.sql" in desk.tree)
             await desk.watcher.barrier()

@@ -74,7 +74,8 @@ def line(act: Act, outcome: Outcome) -> str:
         return f"WRONG   {act.name}: {'; '.join(outcome.wrong[:3])}"
     middle, worst = statistics.median(outcome.seconds), max(outcome.seconds)
     note = f"  ({outcome.note})" if outcome.note else ""
-    return f"seen    {act.name:45} after {middle * 1000:5.0f} ms, at most {worst * 1000:5.0f}, lag {outcome.lag_ms:4.0f}{note}"
+    times = f"after {middle * 1000:5.0f} ms, at most {worst * 1000:5.0f}, lag {outcome.lag_ms:4.0f}"
+    return f"seen    {act.name:45} {times}{note}"
 
 
 def main(arguments: list[str]) -> int:

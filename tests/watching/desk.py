@@ -29,15 +29,21 @@ class Desk:
     tree: Tree = field(default_factory=dict)
     held: frozenset[str] = frozenset()
     hints: list[Hints] = field(default_factory=list)
+    looking: asyncio.Lock = field(default_factory=asyncio.Lock)
     moved: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def consume(self) -> None:
         async for hints in self.watcher.hints():
-            self.look(hints)
+            await self.look(hints)
 
-    def look(self, hints: Hints) -> None:
+    async def look(self, hints: Hints) -> None:
+        """Scan, on a thread as the daemon does where everything is looked at."""
         self.hints.append(hints)
-        found = self.files.scan(hints, self.tree)
+        async with self.looking:
+            if hints is None:
+                found = await asyncio.to_thread(self.files.scan, hints, self.tree)
+            else:
+                found = self.files.scan(hints, self.tree)
         self.tree, self.held = found.tree, found.held
         self.moved.set()
 
@@ -48,7 +54,7 @@ class Desk:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.moved.wait(), 0.05)
                 if self.held:
-                    self.look(frozenset(str(self.root / path) for path in self.held))
+                    await self.look(frozenset(str(self.root / path) for path in self.held))
 
     def is_true(self) -> bool:
         """Whether the tree is what a new look at everything finds."""

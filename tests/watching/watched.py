@@ -128,13 +128,13 @@ class _Reporter:
                     known.append(entry.stamp.size)
             await asyncio.sleep(AGAIN_S)
             if self.desk.held:
-                self.desk.look(frozenset(str(self.desk.root / path) for path in self.desk.held))
+                await self.desk.look(frozenset(str(self.desk.root / path) for path in self.desk.held))
 
-    def answer(self) -> str:
+    async def answer(self) -> str:
         """One line."""
         desk = self.desk
         seen = Seen(
-            tree=summary(desk.tree),
+            tree=await asyncio.to_thread(summary, desk.tree),
             n_files=len(desk.tree),
             held=bool(desk.held),
             polling=desk.watcher.polling,
@@ -150,7 +150,7 @@ async def _main(root: Path) -> None:
         reporter = _Reporter(desk)
         work = [asyncio.create_task(part) for part in (reporter.feel(), reporter.note())]
         while await asyncio.to_thread(sys.stdin.readline):
-            sys.stdout.write(reporter.answer() + "\n")
+            sys.stdout.write(await reporter.answer() + "\n")
             sys.stdout.flush()
         for task in work:
             task.cancel()

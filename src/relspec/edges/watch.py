@@ -208,9 +208,14 @@ class FileWatcher:
         self._is_stale, self._is_suspicious = False, True
         try:
             subscription, moved = await asyncio.to_thread(_opened, self._list)
+        except FileNotFoundError:
+            # Folders come and go too fast to be listed; what is there is found by looking until they rest.
+            self._retry_at = time.monotonic() + TICK_S
+            self.polling = "folders come and go faster than they can be watched"
+            return
         except (OSError, RuntimeError) as error:
             self._retry_at = time.monotonic() + RETRY_S
-            self.polling = f"the system refused to watch: {error}"
+            self.polling = _refusal(error)
             return
         self._is_stale |= moved
         subscription.listen()
@@ -311,6 +316,12 @@ def _silence(listing: _Listing) -> str | None:
         if (kind := silent_type(mountinfo, os.path.realpath(path))) is not None:
             return f"{path} is on a file system of type {kind}, which does not tell of all changes"
     return None
+
+
+def _refusal(error: Exception) -> str:
+    if "watch limit" in str(error):
+        return "the system has no more watches; allow more: sysctl fs.inotify.max_user_watches"
+    return f"the system refused to watch: {error}"
 
 
 def _identity(path: str) -> _Identity | None:
