@@ -34,6 +34,8 @@ _VALUE = re.compile(
 _WIDTH = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
 _ISO = "%Y-%m-%d"
 _DIGITS_MAX = 38
+#: How the types begin that the sniffer finds for more than they hold.
+_WIDE = ("DOUBLE", "TIME")
 
 
 def open_csv(connection: duckdb.DuckDBPyConnection, request: Intake) -> Tabular:
@@ -98,8 +100,8 @@ def _sniffed(connection: duckdb.DuckDBPyConnection, request: Intake, first: str)
 
 
 def _yielding(connection: duckdb.DuckDBPyConnection, request: Intake, reader: Reader) -> Reader:
-    """Make those columns text whose guessed types would change a value."""
-    guessed = [value for value in _values(request, reader) if not value.chosen]
+    """Make those columns text whose guessed types would change a value; of others the sniffer tells such values."""
+    guessed = [v for v in _values(request, reader) if not v.chosen and v.column.type.startswith(_WIDE)]
     try:
         lost = losing(connection, _as_text(request, reader), guessed)
     except duckdb.Error:

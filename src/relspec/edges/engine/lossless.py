@@ -23,6 +23,9 @@ _WHOLE = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"})
 _WHOLE |= {"UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"}
 
 _NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,9})?"
+_PARTS = r"^[+-]?([0-9]*)\.?([0-9]*)[eE]?([+-]?[0-9]*)$"
+_EXPONENT = "coalesce(TRY_CAST(nullif(part.exponent, '') AS INTEGER), 0)"
+_CODED = "0[xX][0-9a-fA-F]+|0[bB][01]+"
 _NOT_FINITE = r"(?i)[+-]?(nan|inf|infinity)"
 #: Zeros in front are a part of what such a text says: a number has none.
 _PADDED = "^[+-]?0[0-9]"
@@ -92,7 +95,7 @@ def losing(connection: duckdb.DuckDBPyConnection, source: str, values: Sequence[
 
 def lost_as_double(text: str) -> str:
     """Write whether a DOUBLE would not keep the number that `text` is."""
-    return _float_lost("DOUBLE", text, chosen=True)
+    return f"coalesce({_text_lost(parse('DOUBLE'), text, chosen=True)}, false)"
 
 
 def _shown(value: Value) -> str:
@@ -108,24 +111,46 @@ def _lost_of(value: Value) -> str | None:
     if value.json:
         lost = _json_lost(tree, value.sql, 0, chosen=value.chosen)
     else:
-        lost = _text_lost(tree, f"trim({value.sql})", chosen=value.chosen)
+        lost = _text_lost(tree, value.sql, chosen=value.chosen)
     return None if lost is None else f"coalesce({lost}, false)"
 
 
 def _text_lost(tree: TypeTree, text: str, *, chosen: bool) -> str | None:
+    """Write whether a text is changed by a type: one that comes out as it was is not, and most do."""
+    if tree.head == "BOOLEAN":
+        return None if chosen else f"{text} IN ('0', '1')"
+    lost = _spelling_lost(tree, f"trim({text})", chosen=chosen)
+    return None if lost is None else f"(CASE WHEN {_cheap(tree, text)} THEN false ELSE {lost} END)"
+
+
+def _cheap(tree: TypeTree, text: str) -> str:
+    """Write a test that holds for what most files have, and only for what is kept, if it can be read at all."""
+    digit_last = f"right({text}, 1) BETWEEN '0' AND '9'"
+    match tree.head:
+        case "DATE":
+            return f"{text} LIKE '____-__-__' AND {digit_last}"
+        case "TIMESTAMP" | "TIMESTAMP_S" | "TIMESTAMP_MS" | "TIMESTAMP_NS":
+            return f"{text} LIKE '____-__-__ __:__:__' AND {digit_last} AND NOT contains({text}, ' 24')"
+        case _:
+            return _returns(tree, text)
+
+
+def _returns(tree: TypeTree, text: str) -> str:
+    type_ = f"{tree.head}({','.join(tree.arguments)})" if tree.arguments else tree.head
+    return f"TRY_CAST({text} AS {type_})::VARCHAR = {text}"
+
+
+def _spelling_lost(tree: TypeTree, text: str, *, chosen: bool) -> str | None:
     match tree:
         case TypeTree("DECIMAL", arguments):
             return _exact_lost(text, _scale(arguments), chosen=chosen)
         case TypeTree("DOUBLE" | "FLOAT"):
             return _float_lost(tree.head, text, chosen=chosen)
-        case TypeTree("BOOLEAN"):
-            return None if chosen else f"lower({text}) IN ('0', '1')"
         case TypeTree(head) if head in _WHOLE:
             return _exact_lost(text, 0, chosen=chosen)
         case TypeTree(head) if head == "DATE" or head in _SECONDS:
             form = f"{_DAY}{_MIDNIGHT}" if head == "DATE" else _clock_form(head, chosen=chosen)
-            # A day without end has one spelling.
-            return f"NOT (regexp_full_match({text}, '{form}') OR lower({text}) IN ('infinity', '-infinity'))"
+            return f"NOT (regexp_full_match({text}, '{form}') OR {_returns(tree, text)})"
         case _:
             return None
 
@@ -155,46 +180,42 @@ def _clock_form(head: str, *, chosen: bool) -> str:
 
 def _exact_lost(text: str, scale: int, *, chosen: bool) -> str:
     """Write whether a number has more decimal places than `scale`, whatever its exponent."""
-    places = rf"(\.[0-9]{{1,{scale}}})?" if scale else ""
-    digits, whole, exponent = _parts(text)
-    needed = f"length(rtrim({digits}, '0')) - length({whole}) - {exponent}"
+    plain = rf"regexp_full_match({text}, '-?(0|[1-9][0-9]*)(\.[0-9]{{0,{scale}}}0*)?')"
+    digits = "(part.whole || part.fraction)"
+    needed = f"length(rtrim({digits}, '0')) - length(part.whole) - {_EXPONENT}"
     lost = f"ltrim({digits}, '0') <> '' AND {needed} > {scale}"
-    return _number_lost(text, f"regexp_full_match({text}, '-?(0|[1-9][0-9]*){places}')", lost, chosen=chosen)
+    return _number_lost(
+        text, [plain, *([f"regexp_full_match({text}, '{_CODED}')"] if not scale else [])], lost, chosen=chosen
+    )
 
 
 def _float_lost(head: str, text: str, *, chosen: bool) -> str:
     """Write whether a number, as the type has it, gives other digits when written with as many as its text has."""
-    plain = f"length({text}) <= {_SHORT[head]} AND regexp_full_match({text}, '-?(0|[1-9][0-9]*)(\\.[0-9]+)?')"
-    digits, whole, exponent = _parts(text)
+    number = f"TRY_CAST({text} AS {head})"
+    fixed = rf"regexp_full_match({text}, '-?(0|[1-9][0-9]*)(\.[0-9]+)?')"
+    again = f"format('{{:.' || (length({text}) - strpos({text}, '.')) || 'f}}', {number}::DOUBLE)"
+    plain = [
+        f"length({text}) <= {_SHORT[head]} AND {fixed}",
+        f"contains({text}, '.') AND {fixed} AND {again} = {text}",
+        f"regexp_full_match({text}, '{_NOT_FINITE}')",
+    ]
     # Zeros after the point say nothing; those before it do, since 36028797018963970 is a number of 17 digits.
-    written = f"(CASE WHEN {_fraction(text)} = '' THEN {digits} ELSE {whole} || rtrim({_fraction(text)}, '0') END)"
-    significant = f"ltrim({written}, '0')"
-    magnitude = f"(length({significant}) - length({written}) + length({whole}) - 1 + {exponent})"
-    shape = f"'{{:.' || greatest(length({significant}) - 1, 0) || 'e}}'"
-    again = f"format({shape}, abs(TRY_CAST({text} AS {head})::DOUBLE))"
-    same = f"replace(split_part({again}, 'e', 1), '.', '') = {significant}"
-    placed = f"TRY_CAST(split_part({again}, 'e', 2) AS INTEGER) = {magnitude}"
-    lost = f"{significant} <> '' AND NOT coalesce({same} AND {placed}, false)"
-    finite = f"NOT regexp_full_match({text}, '{_NOT_FINITE}')"
-    return f"{finite} AND {_number_lost(text, plain, lost, chosen=chosen)}"
+    digits = "ltrim(part.whole || rtrim(part.fraction, '0'), '0')"
+    power = f"length({digits}) - length(rtrim(part.fraction, '0')) - 1 + {_EXPONENT}"
+    again = f"format('{{:.' || greatest(length({digits}) - 1, 0) || 'e}}', abs({number}::DOUBLE))"
+    same = f"replace(split_part({again}, 'e', 1), '.', '') = {digits}"
+    placed = f"TRY_CAST(split_part({again}, 'e', 2) AS INTEGER) = {power}"
+    lost = f"{digits} <> '' AND NOT coalesce({same} AND {placed}, false)"
+    return _number_lost(text, plain, lost, chosen=chosen)
 
 
-def _number_lost(text: str, plain: str, lost: str, *, chosen: bool) -> str:
-    """Write a test of a number that asks `lost` only where the spelling is not `plain`."""
+def _number_lost(text: str, plain: Sequence[str], lost: str, *, chosen: bool) -> str:
+    """Write a test of a number that asks `lost`, about a `part`, only where no test of `plain` holds."""
+    kept = " ".join(f"WHEN {test} THEN false" for test in plain)
     padded = "" if chosen else f"WHEN regexp_matches({text}, '{_PADDED}') THEN true "
     other = f"WHEN NOT regexp_full_match({text}, '{_NUMBER}') THEN true"
-    return f"(CASE WHEN {plain} THEN false {padded}{other} ELSE {lost} END)"
-
-
-def _parts(text: str) -> tuple[str, str, str]:
-    """Write the digits of a number, those before its point, and its exponent."""
-    whole = f"regexp_extract({text}, '^[+-]?([0-9]*)', 1)"
-    exponent = f"coalesce(TRY_CAST(nullif(regexp_extract({text}, '[eE]([+-]?[0-9]+)$', 1), '') AS INTEGER), 0)"
-    return f"({whole} || {_fraction(text)})", whole, exponent
-
-
-def _fraction(text: str) -> str:
-    return f"regexp_extract({text}, '\\.([0-9]*)', 1)"
+    parts = f"regexp_extract({text}, '{_PARTS}', ['whole', 'fraction', 'exponent'])"
+    return f"(CASE {kept} {padded}{other} ELSE list_transform([{parts}], lambda part: {lost})[1] END)"
 
 
 def _json_lost(tree: TypeTree, value: str, depth: int, *, chosen: bool) -> str | None:
@@ -239,13 +260,15 @@ def _scalar_lost(tree: TypeTree, value: str, *, chosen: bool) -> str | None:
     if tree.head == "BOOLEAN":
         truth = f"{raw} IN ('true', 'false', 'null')"
         return f"NOT ({truth} OR starts_with({raw}, '\"'))" if chosen else f"NOT {truth}"
-    lost = _text_lost(tree, f"trim({text})", chosen=chosen)
+    number = tree.head in _WHOLE | _SHORT.keys() | {"DECIMAL"}
+    lost = _text_lost(tree, raw if number and not chosen else text, chosen=chosen)
     if lost is None:
         return None
-    if tree.head not in _WHOLE | {"DECIMAL", "DOUBLE", "FLOAT"}:
+    if not number:
         return f"{raw} <> 'null' AND {lost}"
     kind = f"{raw} IN ('true', 'false')" + ("" if chosen else f" OR starts_with({raw}, '\"')")
-    return f"(CASE WHEN {raw} = 'null' THEN false WHEN {kind} THEN true ELSE {lost}{_detour(tree, raw)} END)"
+    kept = f"{raw} = 'null'" + (f" OR {_returns(tree, raw)}" if tree.head in _WHOLE | _SHORT.keys() else "")
+    return f"(CASE WHEN {kept} THEN false WHEN {kind} THEN true ELSE {lost}{_detour(tree, raw)} END)"
 
 
 def _detour(tree: TypeTree, raw: str) -> str:
