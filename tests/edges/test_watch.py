@@ -160,6 +160,18 @@ async def test_a_refresh_watches_what_is_new_in_the_scope(desk: Desk) -> None:
     assert desk.hints[seen:] == [frozenset({str(desk.root / "lib/x.py")})]
 
 
+async def test_other_patterns_of_git_bring_folders_in_and_out(desk: Desk) -> None:
+    (desk.root / "tasks/gen").mkdir()
+    (desk.root / "tasks/gen/b.sql").write_text("select 1")
+    await desk.until(lambda: sorted(desk.tree) == ["tasks/a.sql", "tasks/gen/b.sql"])
+    (desk.root / ".gitignore").write_text("gen/\n")
+    await desk.until(lambda: sorted(desk.tree) == ["tasks/a.sql"])
+    (desk.root / ".gitignore").unlink()
+    await desk.until(lambda: sorted(desk.tree) == ["tasks/a.sql", "tasks/gen/b.sql"])
+    (desk.root / "tasks/gen/c.sql").write_text("select 1")
+    await desk.until(lambda: "tasks/gen/c.sql" in desk.tree)
+
+
 async def test_a_root_that_is_swapped_is_noticed(root: Path) -> None:
     project = root / "project"
     (project / "tasks").mkdir(parents=True)

@@ -29,6 +29,7 @@ from watchfiles._rust_notify import RustNotify
 
 from relspec.core.layout import Layout
 from relspec.core.mounts import silent_type
+from relspec.core.scope import GITIGNORE
 from relspec.core.settings import WatchSettings
 
 #: The watch sleeps so long between looks at its queue: 8 ms from a write to its hint, 0.5 % of a core when idle.
@@ -183,6 +184,8 @@ class FileWatcher:
             listing = await asyncio.to_thread(self._list)
             # Never back to false: `refresh` may have been called meanwhile.
             self._is_stale |= listing != subscription.listing
+        # Other patterns of `.gitignore` make other folders be watched.
+        self._is_stale |= any(path.endswith(f"/{GITIGNORE}") for path in paths)
         if self._is_stale:
             return None
         return _Hint(frozenset(known for path in paths for known in subscription.names(path)), cookies)
