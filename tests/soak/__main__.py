@@ -7,6 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.promises.page import record
 from tests.soak.sample import trends
 from tests.soak.soak import Plan, Soak, soak
 
@@ -21,6 +22,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="the seed of project and edits (1)")
     parser.add_argument("--tasks", type=int, default=12, metavar="N", help="tasks of the project (12)")
     parser.add_argument("--steps", type=int, default=20, metavar="N", help="edits in a round (20)")
+    parser.add_argument("--record", action="store_true", help="keep the figures in docs/reliability.md")
     options = parser.parse_args()
     started = time.monotonic()
 
@@ -40,6 +42,10 @@ def main() -> int:
         word = "flat " if trend.flat else "GROWS"
         slope = f"{trend.slope:+.2f} in 1,000 edits"
         print(f"{word}  {trend.name:12} {trend.first:8.1f} -> {trend.last:8.1f}  {slope}")
+    if options.record:
+        slopes = ", ".join(f"{t.name} {t.first:.0f} to {t.last:.0f} ({t.slope:+.2f} in 1,000 edits)" for t in found)
+        line = f"soak --minutes {options.minutes:g} --seed {options.seed}"
+        record("soak", line, f"{done.edits} edits, {done.builds} builds; {slopes}")
     return int(not all(trend.flat for trend in found))
 
 

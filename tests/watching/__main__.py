@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.promises.page import record
 from tests.watching.acts import ACTS, Act, Place
 from tests.watching.watched import Seen, Watched, truth
 
@@ -82,20 +83,25 @@ def main(arguments: list[str]) -> int:
     """Play what is asked for; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.watching", description="Real saves under a real watch.")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="how often each act is done (3)")
+    parser.add_argument("--record", action="store_true", help="keep the figures in docs/reliability.md")
     parser.add_argument("words", nargs="*", metavar="WORD", help="only the acts whose name has all words")
     options = parser.parse_args(arguments)
     chosen = [act for act in ACTS if all(word in act.name for word in options.words)]
     if not chosen:
         parser.error(f"no act has {' and '.join(options.words)} in its name")
-    n_wrong = 0
+    n_wrong, told = 0, []
     for act in chosen:
         if act.program is not None and shutil.which(act.program) is None:
             print(f"absent  {act.name}: {act.program} is not installed", flush=True)
             continue
         outcome = play(act, options.rounds)
         n_wrong += bool(outcome.wrong)
+        told += [f"{act.name} {max(outcome.seconds) * 1000:.0f} ms"] if outcome.seconds else []
         print(line(act, outcome), flush=True)
     print(f"{len(chosen)} acts, {options.rounds} rounds each, {n_wrong} of them wrong")
+    if options.record:
+        figures = f"{len(chosen)} acts, {n_wrong} wrong; all was known, at most, after: {', '.join(told)}"
+        record("watching", f"watching --rounds {options.rounds}", figures)
     return int(n_wrong > 0)
 
 
