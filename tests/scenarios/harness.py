@@ -115,14 +115,14 @@ class Children:
 
     @contextmanager
     def lent(self) -> Iterator[None]:
-        """Let `open_workspace` take these in place of children of its own."""
+        """Let a machine take these in place of children of its own."""
 
         def loader(layout: Layout, settings: Settings) -> nullcontext[ForkingLoader]:
             assert (settings.limits, settings.timezone) == (Settings().limits, Settings().timezone), "start your own"
             self.loader.project = ForkingLoader(layout, settings).project
             return nullcontext(self.loader)
 
-        where = "relspec.app.workspace"
+        where = "relspec.app.machine"
         with (
             patch(f"{where}.EnginePool", lambda *_: nullcontext(self.engines)),
             patch(f"{where}.ForkingLoader", loader),

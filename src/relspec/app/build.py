@@ -6,7 +6,6 @@ Nothing is visible before the commit, and nothing is told to anybody after `AllR
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -17,7 +16,7 @@ from relspec.app.executions import Executions
 from relspec.app.extract import extract
 from relspec.app.load import load, needs_of
 from relspec.app.lost import drop_lost
-from relspec.app.ports import CodeFiles, Engines, LoaderSession, Memory, ObjectStore, ViewReaders
+from relspec.app.ports import Clock, CodeFiles, Engines, LoaderSession, Memory, ObjectStore, ViewReaders
 from relspec.app.publish import publish, published_revision, rests
 from relspec.app.run import Run, Workshop, status_of
 from relspec.app.take_in import take_in
@@ -52,6 +51,7 @@ class Tools:
     executions: Executions
     look: Callable[[], Awaitable[ChangeSet]]
     tell: Callable[[Progress], None]
+    clock: Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,15 +158,14 @@ async def build(
 
     Raises StateError when the result cannot be kept. Cancelling it leaves the world consistent and dirty.
     """
-    started_at, started = time.time(), time.monotonic()
+    started_at, started = tools.clock.time(), tools.clock.monotonic()
     compiled = await compile_changes(world, tools, session, changes)
     again = wish.again & world.catalog.by_name.keys()
     compiled = replace(compiled, cone=compiled.cone | world.graph.cone(again, ()))
     await tools.executions.end(lambda task: _is_obsolete(world, compiled, task))
     world.pending |= compiled.cone
-    workshop = Workshop(tools.engines, session, tools.memory, tools.objects, tools.executions, tools.tell)
     digests = Digests(tools.engines, tools.memory, world.graph, world.toolchain.engine)
-    run = Run(world, workshop, digests, compiled.dirty, retry=wish.retry, again=again)
+    run = Run(world, workshop_of(tools, session), digests, compiled.dirty, retry=wish.retry, again=again)
     try:
         await run.go(_wished(world, compiled.cone, wish))
         world.moved.clear()
@@ -179,7 +178,7 @@ async def build(
         # Cancelled: what would have followed what has run already follows nothing that the next build will run.
         world.unsettled |= world.pending & world.catalog.by_name.keys()
         world.carried.ran |= {t: found for t, found in run.results.items() if found.action in _RAN}
-    record = _record(world, compiled, run, changes, (started_at, (time.monotonic() - started) * 1000))
+    record = _record(world, compiled, run, changes, (started_at, (tools.clock.monotonic() - started) * 1000))
     first = world.shown.revision is None
     problems = problems_of(world)
     warnings = await _commit(world, tools, record, problems)
@@ -193,10 +192,15 @@ async def build(
         tools.memory.set_published(world.revision, str(world.layout.root))
     tools.tell(ProblemsFound(problems))
     tools.tell(WarningsFound(warnings))
-    record = replace(record, ms=(time.monotonic() - started) * 1000)
+    record = replace(record, ms=(tools.clock.monotonic() - started) * 1000)
     tools.tell(_ready(record, len(problems)))
     world.untold = None
     return BuildReport(record, problems)
+
+
+def workshop_of(tools: Tools, session: LoaderSession) -> Workshop:
+    """What a run with this session works with."""
+    return Workshop(tools.engines, session, tools.memory, tools.objects, tools.executions, tools.tell, tools.clock)
 
 
 def _wished(world: World, cone: frozenset[str], wish: Wish) -> frozenset[str]:

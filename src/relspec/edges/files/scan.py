@@ -118,6 +118,10 @@ class Files:
             return _unreadable(path, error)
         return content_of(data), data
 
+    def exists(self, path: str) -> bool:
+        """Whether something is at `path`, as shown."""
+        return os.path.exists(self._paths.absolute(path))
+
     def _rescope(self, scope: Scope) -> bool:
         moved = scope != self._scope
         if moved:
