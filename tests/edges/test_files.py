@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from relspec.core.digest import content_of
+from relspec.core.errors import InputMovedError
 from relspec.core.layout import Layout
 from relspec.core.problem import Code, Problem
 from relspec.core.settings import Settings, SourceSpec, WatchSettings
@@ -391,6 +392,28 @@ def test_a_shortage_of_descriptors_loses_nothing(root: Path, monkeypatch: pytest
     with refused(monkeypatch, os, "open", code, OSError(24, "Too many open files")):
         assert files.scan(None, before) == Scan(before, (), frozenset({"tasks/in/a.sql"}))
     assert files.scan(hint(root / "tasks/in"), before) == Scan(before, (), frozenset())
+
+
+@pytest.mark.parametrize("number", [24, 2], ids=["too many open", "gone"])
+def test_code_that_cannot_be_read_for_a_moment_is_no_problem(
+    root: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    code = put(root, "tasks/a.sql", "select 1")
+    files = Files(Layout(root), Settings())
+    with refused(monkeypatch, os, "open", code, OSError(number, os.strerror(number))):
+        with pytest.raises(InputMovedError):
+            files.read_code("tasks/a.sql")
+    assert files.read_code("tasks/a.sql") == (content_of(b"select 1"), b"select 1")
+
+
+def test_code_that_is_being_written_is_no_problem(root: Path) -> None:
+    code = put(root, "tasks/a.sql", "select 1")
+    files = Files(Layout(root), Settings())
+    with code.open("a") as writer:
+        writer.write("2")
+        writer.flush()
+        with pytest.raises(InputMovedError):
+            files.read_code("tasks/a.sql")
 
 
 def test_what_is_no_file_is_passed_by(root: Path) -> None:

@@ -67,8 +67,10 @@ class Compiled:
     compilation: Compilation
 
 
-async def compile_changes(world: World, tools: Tools, session: LoaderSession, changes: ChangeSet) -> Compiled:
-    """Bring sources, declarations and plans up to date; executes no query."""
+async def compile_changes(
+    world: World, tools: Tools, session: LoaderSession, changes: ChangeSet, retry: frozenset[str] = frozenset()
+) -> Compiled:
+    """Bring sources, declarations and plans up to date; executes no query. Tasks of `retry` are tried in any case."""
     tools.objects.discard(drop_lost(world))
     loaded = await load(world, changes, session, tools.code)
     while any(path.endswith(".py") for path in loaded) and await tools.code.extend(*needs_of(world)):
@@ -84,7 +86,7 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
         world.remove_task(task)
     world.removed |= _drop_renamed(world, came)
     touched = {*changes.added, *changes.changed, *changes.removed}
-    candidates = world.unsettled | world.cycles.keys() | came
+    candidates = world.unsettled | world.cycles.keys() | came | retry
     candidates |= world.tasks_of(loaded)
     candidates |= {t for path in touched for t in world.used_by(path)}
     world.unsettled |= came | {t for t in world.tasks_of(loaded) if world.declared_problem(t) is not None}
@@ -92,7 +94,7 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
     moved = {*world.moved, *world.removed, *_outputs(world, world.unsettled & world.catalog.by_name.keys())}
     candidates |= {t for name in moved for t in world.asked_by(name)}
     compiler = TaskCompiler(world, tools.engines, session, tools.code)
-    compilation = Compilation(world, compiler, frozenset(touched), _hopeful(world, touched))
+    compilation = Compilation(world, compiler, frozenset(touched), _hopeful(world, touched, retry))
     await compilation.run(frozenset(candidates & world.catalog.by_name.keys()))
     world.removed.clear()
     world.unsettled &= world.catalog.by_name.keys()
@@ -119,12 +121,16 @@ def _outputs(world: World, tasks: set[str]) -> set[str]:
     return {world.catalog.by_name[t].output for t in tasks}
 
 
-def _hopeful(world: World, touched: set[str]) -> frozenset[str]:
-    """Python tasks with a problem: any change of code may be the repair, a missing helper that is there now say."""
+def _hopeful(world: World, touched: set[str], retry: frozenset[str]) -> frozenset[str]:
+    """Python tasks with a problem: any change of code may be the repair, a missing helper that is there now say.
+
+    And those of `retry` that did not compile.
+    """
+    died = frozenset(t for t in retry if (r := world.records.get(t)) is not None and r.problem is not None)
     if not any(path.endswith(".py") for path in touched):
-        return frozenset()
+        return died
     broken = ((t, r) for t in world.unsettled if (r := world.records.get(t)) is not None and r.problem is not None)
-    return frozenset(t for t, r in broken if r.spec.builder.language is Language.PYTHON)
+    return died | {t for t, r in broken if r.spec.builder.language is Language.PYTHON}
 
 
 def _rests(world: World, task: str) -> bool:
@@ -159,7 +165,7 @@ async def build(
     Raises StateError when the result cannot be kept. Cancelling it leaves the world consistent and dirty.
     """
     started_at, started = tools.clock.time(), tools.clock.monotonic()
-    compiled = await compile_changes(world, tools, session, changes)
+    compiled = await compile_changes(world, tools, session, changes, wish.retry)
     again = wish.again & world.catalog.by_name.keys()
     compiled = replace(compiled, cone=compiled.cone | world.graph.cone(again, ()))
     await tools.executions.end(lambda task: _is_obsolete(world, compiled, task))

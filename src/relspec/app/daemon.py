@@ -19,7 +19,7 @@ from relspec.app.answers import Answers
 from relspec.app.build import EVERYTHING, BuildReport, Wish
 from relspec.app.gc import Collected
 from relspec.app.ports import Watcher
-from relspec.app.trouble import worth_another_try
+from relspec.app.trouble import files_worth_another_try, worth_another_try
 from relspec.app.workspace import AGAIN_S, HELD_S, StateLostError, Workspace, open_workspace
 from relspec.core.errors import StateError
 from relspec.core.layout import Layout
@@ -239,6 +239,7 @@ class Daemon:
         await self._supersede()
         world = self._workspace.world
         retry = building.retry | (worth_another_try(world) if self._retry else frozenset())
+        world.look_again |= files_worth_another_try(world) if self._retry else frozenset()
         again = building.again | self._again_wanted
         changes, self._changes = self._changes, _NO_CHANGES
         self._retry, self._again_wanted = False, frozenset()

@@ -88,7 +88,10 @@ class Watcher(Protocol):
 
 
 class CodeReader(Protocol):
-    """Reads a code file once: the hash of its bytes, and these bytes."""
+    """Reads a code file once: the hash of its bytes, and these bytes.
+
+    Raises InputMovedError where another try may end otherwise: it is being written, gone, or the machine is short.
+    """
 
     def read_code(self, path: str) -> tuple[str, bytes] | Problem: ...
 
