@@ -400,9 +400,9 @@ def test_code_that_cannot_be_read_for_a_moment_is_no_problem(
 ) -> None:
     code = put(root, "tasks/a.sql", "select 1")
     files = Files(Layout(root), Settings())
-    with refused(monkeypatch, os, "open", code, OSError(number, os.strerror(number))):
-        with pytest.raises(InputMovedError):
-            files.read_code("tasks/a.sql")
+    refusal = OSError(number, os.strerror(number))
+    with refused(monkeypatch, os, "open", code, refusal), pytest.raises(InputMovedError):
+        files.read_code("tasks/a.sql")
     assert files.read_code("tasks/a.sql") == (content_of(b"select 1"), b"select 1")
 
 
