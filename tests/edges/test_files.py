@@ -6,6 +6,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -491,3 +493,25 @@ def test_data_younger_than_a_tick_is_held(root: Path, monkeypatch: pytest.Monkey
     assert files.scan(None, {}) == Scan({}, (), frozenset({"data/a.csv"}))
     monkeypatch.setattr(scan, "TICK_NS", 0)
     assert paths(files.scan(hint(file), {})) == ["data/a.csv"]
+
+
+def test_data_with_whole_seconds_is_held_for_two_also_where_nobody_tells_of_writers(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = put(root, "data/a.csv")
+    monkeypatch.setattr(scan, "being_written", lambda path: None)
+    now_ns = file.stat().st_ctime_ns // 1_000_000_000 * 1_000_000_000
+    real = os.stat
+
+    def coarse(path: str, **named: Any) -> Any:
+        found = real(path, **named)
+        whole = {"st_mtime_ns": now_ns, "st_ctime_ns": now_ns}
+        names = [n for n in dir(found) if n.startswith("st_")]
+        return SimpleNamespace(**{n: getattr(found, n) for n in names} | whole) if "a.csv" in str(path) else found
+
+    monkeypatch.setattr(scan.os, "stat", coarse)
+    files = Files(Layout(root), Settings())
+    monkeypatch.setattr(scan.time, "time_ns", lambda: now_ns + 1_500_000_000)
+    assert files.scan(None, {}).held == {"data/a.csv"}
+    monkeypatch.setattr(scan.time, "time_ns", lambda: now_ns + 2_000_000_000)
+    assert files.scan(None, {}).held == frozenset()

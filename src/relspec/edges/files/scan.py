@@ -280,7 +280,7 @@ class Files:
                 return
             written = False  # The engine that takes it in meets the same error, and says so.
         if written is not False:
-            still_ns = STILL_UNKNOWN_NS if written is None else STILL_DATA_NS
+            still_ns = max(still_ns, STILL_UNKNOWN_NS if written is None else STILL_DATA_NS)
         if 0 <= age_ns < still_ns:
             self._hold(look, path)
         else:
