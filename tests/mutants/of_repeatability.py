@@ -7,6 +7,7 @@ _APP = "tests/app/test_repeatability.py"
 _SETTLED = f"{_CORE}::test_what_the_engine_happens_to_settle_is_not_taken_for_settled"
 _NO_NOISE = f"{_CORE}::test_a_warning_is_no_noise"
 _SILENCE = f"{_CORE}::test_silence_means_that_the_order_of_rows_does_not_matter"
+_KEPT = f"{_APP}::test_warnings_kept_from_before_are_those_of_all_plans_taken_together"
 _ROWS = f"{_CORE}::test_what_tells_the_rows_of_a_result_apart"
 
 BREAKS = (
@@ -79,6 +80,34 @@ BREAKS = (
         "home = self._home(use)",
         "home = use.owner",
         (_NO_NOISE,),
+    ),
+    Break(
+        "a plan that moves leaves its readers' warnings as they are",
+        "app/world.py",
+        "self.unsure.move([task], [made.output for made in known if made is not None])",
+        "self.unsure.move([task], [])",
+        (_KEPT,),
+    ),
+    Break(
+        "another catalog leaves warnings as they are",
+        "app/world.py",
+        "        self.unsure.redeclare(before, self.catalog)\n",
+        "",
+        (_KEPT,),
+    ),
+    Break(
+        "settings leave warnings as they are",
+        "app/unsure.py",
+        "self.due |= self._weighed.keys()",
+        "self.due |= set()",
+        (_KEPT,),
+    ),
+    Break(
+        "all warnings are worked out anew",
+        "app/unsure.py",
+        "self.due -= found.keys()",
+        "self.due = set(self._weighed)",
+        (f"{_APP}::test_only_warnings_that_may_have_moved_are_worked_out",),
     ),
     Break(
         "a circle of rows handed on has no end",
