@@ -83,6 +83,12 @@ CHAIN = {
     "tasks/total.sql": "select sum(amount) as total from orders\n",
     "tasks/any.sql": "select id, amount from orders limit 3\n",
 }
+PICKED = """from relspec import task
+
+@task
+def picked(ctx):
+    return ctx.table("orders").limit(3)
+"""
 UNGROUPED = "select day, id as n from orders\n"
 
 
@@ -100,11 +106,14 @@ async def test_warnings_kept_from_before_are_those_of_all_plans_taken_together(t
         ({"tasks/clash.sql": f"-- relspec: output=daily\n{UNGROUPED}"}, ["any", "total"]),
         ({"tasks/clash.sql": None, "tasks/handed.sql": None}, ["any", "first", "total"]),
         ({"tasks/handed.sql": CHAIN["tasks/handed.sql"], "tasks/any.sql": "select id from\n"}, ["any", "total"]),
+        ({"tasks/any.sql": "-- relspec: allow=limit-without-order\nselect id from\n"}, ["total"]),
         ({"tasks/any.sql": "\n" + CHAIN["tasks/any.sql"]}, ["any", "total"]),
         ({"tasks/total.sql": f"-- relspec: allow=float-sum\n{CHAIN['tasks/total.sql']}"}, ["any"]),
         ({"watch.toml": '[warnings]\nignore = ["limit-without-order"]\n'}, []),
         ({"watch.toml": ""}, ["any"]),
-        ({"tasks/any.sql": None}, []),
+        ({"tasks/any.sql": None, "tasks/picked.py": PICKED}, ["picked"]),
+        ({"tasks/picked.py": f"# Three of them.\n{PICKED}"}, ["picked"]),
+        ({"tasks/picked.py": None}, []),
     ]
     write(tmp_path, dict(ORDERS))
     async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:

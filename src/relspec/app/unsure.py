@@ -5,6 +5,7 @@ datasets that were asked about when they were worked out. `move` and `redeclare`
 `warnings_of` works them out. All others stay as they are.
 """
 
+from bisect import insort
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -64,8 +65,15 @@ class Unsure:
             moved |= (before and before.warnings) != (now and now.warnings)
         self.due -= found.keys()
         if moved:
-            every = (w for weighed in self._weighed.values() for w in weighed.warnings)
-            self.told = tuple(sorted(every, key=lambda w: (w.path, w.line, w.column, w.code, w.task, w.message)))
+            told = [w for w in self.told if w.task not in found]
+            for warning in (w for now in found.values() if now is not None for w in now.warnings):
+                insort(told, warning, key=_rank)
+            self.told = tuple(told)
+
+
+def _rank(warning: TaskWarning) -> tuple[object, ...]:
+    """The order in which warnings are told: by place."""
+    return warning.path, warning.line, warning.column, warning.code, warning.task, warning.message
 
 
 def _moved(before: Mapping[str, TaskSpec], after: Mapping[str, TaskSpec]) -> list[str]:
