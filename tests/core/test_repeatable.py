@@ -368,6 +368,24 @@ def test_a_warning_stands_unless_the_input_is_unique(shuffled: list[duckdb.DuckD
     assert list(open_findings(found, {}.get)) != []
 
 
+def test_an_asof_join_is_void_where_what_it_compares_is_unique(shuffled: list[duckdb.DuckDBPyConnection]) -> None:
+    found = inferred(
+        shuffled[0], "select e.k, o.id from events e asof join orders o on e.g = o.customer and e.k >= o.n"
+    )
+    assert [f.unless for f in found.repeatability.findings] == [(("orders", ("customer", "n")),)]
+    computed = inferred(shuffled[0], "select e.k, o.label from events e asof join orders o on e.k >= o.id % 3")
+    assert [f.unless for f in computed.repeatability.findings] == [()]
+
+
+def test_what_was_not_analysed_is_told_in_the_same_words(shuffled: list[duckdb.DuckDBPyConnection]) -> None:
+    calls = "now() as t, random() as r, approx_top_k(k, 2) as a from events group by k"
+    known, coarse = (inferred(shuffled[0], f"select {first}, {calls}") for first in ("k", "columns('k')"))
+    assert (known.coarse, coarse.coarse is None) == (None, False)
+    said = [{(f.code, f.message, f.hint) for f in i.repeatability.findings} for i in (known, coarse)]
+    assert said[0] == said[1]
+    assert {code for code, _, _ in said[0]} == {WarningCode.CLOCK, WarningCode.RANDOM, WarningCode.APPROXIMATE}
+
+
 def test_uniqueness_goes_through_tasks_that_hand_rows_on(shuffled: list[duckdb.DuckDBPyConnection]) -> None:
     """`recent` hands the rows of `days` on, under other names; `worked` reads it."""
     recent = inferred(shuffled[0], "select w as kind, day as at from days where w > 0").repeatability.uniqueness
