@@ -259,6 +259,25 @@ async def test_a_copy_of_a_project_does_not_reach_the_daemon_of_the_original(dee
         assert ask(Layout(copy), "status", {}, 1) is None
 
 
+async def test_a_copied_link_to_the_socket_leads_nobody_to_the_daemon_of_the_original(
+    deep: Layout, runtime: Path, tmp_path: Path
+) -> None:
+    async with api.serve(deep, echo):
+        # Its path is short enough for a socket, so what lies there is taken for its own.
+        copy = Layout(tmp_path / "c")
+        await asyncio.to_thread(subprocess.run, ["cp", "-a", str(deep.root), str(copy.root)], check=True)
+        assert copy.socket.is_symlink()
+        assert await asked(copy) is None
+        assert (await asked(deep))[0] == 1
+        place = runtime / names_in(runtime)[0] / "daemon.sock"
+        raw = {"command": "stop", "arguments": {}, "state": [1, 2]}
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(place))
+            connection.sendall(json.dumps(raw).encode() + b"\n")
+            reply = json.loads(await asyncio.to_thread(connection.recv, 4096))
+    assert (reply["exit"], reply["code"]) == (3, "no-daemon")
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
 async def test_another_user_is_refused_even_where_modes_would_let_them_in() -> None:
     root = Path(tempfile.mkdtemp(prefix="peer-"))

@@ -3,10 +3,11 @@
     {"command": "status", "arguments": {...}}  ->  {"exit": 0, "document": {...}}
                                                 or  {"exit": 2, "error": "sentence", "code": ..., "hint": ...}
 
-Only processes of the same user get an answer. A client that hangs, lies or leaves costs a bounded amount of memory and
-time, and never disturbs another client or the daemon: the answer to a client that left is dropped. `ping` is answered
-here, everything else by the callback. The caller owns the project's lock, so whatever lies in the socket's place is
-stale.
+Only processes of the same user get an answer. A request may name the `state` that it is meant for, by device and inode:
+one for another state is told that no daemon of it is here, since a link to the socket can be copied with a project.
+A client that hangs, lies or leaves costs a bounded amount of memory and time, and never disturbs another client or the
+daemon: the answer to a client that left is dropped. `ping` is answered here, everything else by the callback. The
+caller owns the project's lock, so whatever lies in the socket's place is stale.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from typing import Any
 
 from relspec import __version__
 from relspec.core.digest import digest_of
-from relspec.core.errors import ConfigError, DaemonLostError, RelspecError, StateError
+from relspec.core.errors import ConfigError, DaemonLostError, NoDaemonError, RelspecError, StateError
 from relspec.core.layout import SOCKET_PATH_BYTES_MAX, Layout
 
 Document = dict[str, Any]
@@ -48,7 +49,7 @@ async def serve(layout: Layout, answer: Answer) -> AsyncIterator[None]:
     reaches the client as an error. Raises StateError when the socket cannot be made.
     """
     with _listening(layout) as (listener, place):
-        door = _Door(answer)
+        door = _Door(answer, layout.state.stat())
         server = await asyncio.start_unix_server(door.converse, sock=listener, limit=REQUEST_BYTES_MAX)
         _write_card(layout, place)
         try:
@@ -62,8 +63,9 @@ async def serve(layout: Layout, answer: Answer) -> AsyncIterator[None]:
 class _Door:
     """The conversations that are going on."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, state: os.stat_result) -> None:
         self._answer = answer
+        self._state = [state.st_dev, state.st_ino]
         self._open: set[asyncio.Task[None]] = set()
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -103,8 +105,10 @@ class _Door:
     async def _reply(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Document:
         try:
             # Read before refusing: closing on unread bytes resets the connection, and the sentence may get lost.
-            command, arguments = await _request(reader)
+            command, arguments, state = await _request(reader)
             _check_peer(writer.get_extra_info("socket"))
+            if state not in (None, self._state):
+                raise NoDaemonError("the daemon here is that of another project")
             if len(self._open) > CLIENTS_MAX:
                 raise StateError(f"the daemon already talks to {CLIENTS_MAX} clients; ask again in a moment")
             exit_code, document = await self._answered(command, arguments)
@@ -133,7 +137,7 @@ def _check_peer(connection: socket.socket) -> None:
         raise ConfigError(f"this daemon answers only user {os.getuid()}, and you are user {uid}")
 
 
-async def _request(reader: asyncio.StreamReader) -> tuple[str, Document]:
+async def _request(reader: asyncio.StreamReader) -> tuple[str, Document, object]:
     try:
         line = await asyncio.wait_for(reader.readline(), CLIENT_S)
         request = json.loads(line)
@@ -145,7 +149,7 @@ async def _request(reader: asyncio.StreamReader) -> tuple[str, Document]:
         ) from error
     if not isinstance(command, str) or not isinstance(arguments, dict):
         raise ConfigError('a request has a text "command" and an object "arguments"')
-    return command, arguments
+    return command, arguments, request.get("state")
 
 
 def _failure(error: RelspecError) -> Document:
