@@ -21,7 +21,7 @@ STAND_IN = """
 import os, sys, types
 
 
-def run(layout, listener):
+def run(layout, listener, let_go):
     import asyncio
     from relspec.core.errors import ConfigError
     from relspec.core.progress import AllReady, ChangeDetected

@@ -5,10 +5,10 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO, cast
 
 from relspec.core.errors import DaemonLostError, StateBusyError, StateError
 from relspec.core.layout import Layout
@@ -17,6 +17,7 @@ from relspec.edges.ask import ask
 from relspec.ui.cli.call import Call, Outcome, outcome_of
 from relspec.ui.cli.output import error_of, page_for
 from relspec.ui.lines import Lines
+from relspec.ui.outlet import Outlet
 from relspec.ui.render.page import Page
 from relspec.ui.render.text import escape
 
@@ -43,11 +44,19 @@ def _attached(call: Call, layout: Layout) -> Outcome:
     from relspec.app.daemon import run as watch  # noqa: PLC0415
 
     with _listener(sys.stderr if call.json else sys.stdout, layout) as listener:
-        exit_code = watch(layout, listener)
+        exit_code = watch(layout, listener, listener.let_go)
     return outcome_of(layout, (exit_code, {"ok": exit_code == 0}), lambda *_: [])
 
 
-def _listener(stream: TextIO, layout: Layout) -> AbstractContextManager[Callable[[Progress], None]]:
+class _Listener(Protocol):
+    def __call__(self, event: Progress) -> None:
+        """Tell one event."""
+
+    def let_go(self) -> None:
+        """Leave the stream fit for others, at once."""
+
+
+def _listener(stream: TextIO, layout: Layout) -> AbstractContextManager[_Listener]:
     page = page_for(stream, layout.root)
     if not stream.isatty():
         return nullcontext(Lines(stream, page))
@@ -56,7 +65,7 @@ def _listener(stream: TextIO, layout: Layout) -> AbstractContextManager[Callable
 
     from relspec.ui.live import LiveView  # noqa: PLC0415
 
-    return LiveView(Console(file=stream), page.source)
+    return LiveView(Console(file=cast("TextIO", Outlet(stream))), page.source)
 
 
 def _detached(layout: Layout) -> Outcome:
