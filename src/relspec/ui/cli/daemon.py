@@ -1,5 +1,6 @@
 """`daemon`: watch and rebuild until stopped, here or in the background."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from argparse import ArgumentParser
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Protocol, TextIO, cast
+from typing import IO, Any, Protocol, TextIO, cast
 
 from relspec.core.errors import DaemonLostError, StateBusyError, StateError
 from relspec.core.layout import Layout
@@ -39,7 +40,15 @@ def run(call: Call) -> Outcome:
     return _detached(layout) if hasattr(call.options, "detach") else _attached(call, layout)
 
 
+def _refuse_second(layout: Layout) -> None:
+    """Raise StateBusyError where a daemon answers, a cheap question; between two that start the lock decides."""
+    running = ask(layout, "ping", {}, START_S)
+    if running is not None:
+        raise StateBusyError(f"a daemon runs already (pid {running[1]['pid']})")
+
+
 def _attached(call: Call, layout: Layout) -> Outcome:
+    _refuse_second(layout)
     # Start-up time: this imports asyncio, which no other command needs.
     from relspec.app.daemon import run as watch  # noqa: PLC0415
 
@@ -69,29 +78,39 @@ def _listener(stream: TextIO, layout: Layout) -> AbstractContextManager[_Listene
 
 
 def _detached(layout: Layout) -> Outcome:
-    running = ask(layout, "ping", {}, START_S)
-    if running is not None:
-        raise StateBusyError(f"a daemon runs already (pid {running[1]['pid']})")
+    _refuse_second(layout)
     try:
         layout.state.mkdir(mode=0o700, exist_ok=True)
         log = _log(layout)
     except OSError as error:
         raise StateError(f"cannot write {layout.state}: {error.strerror}") from error
     start = log.stat().st_size
-    process = _started(layout, log)
-    try:
-        pid = _answering(layout, process)
-    except KeyboardInterrupt:
-        process.terminate()
-        raise
-    if pid is None:
-        if process.poll() is None:
-            process.kill()
-        tail = _tail(log, start) or "it said nothing"
-        code = process.wait()
-        return error_of(code if code in {1, 2} else 1, "no-start", f"the daemon did not start:\n{tail}", f"see {log}")
+    process, answer = _started(layout, log)
+    with answer:
+        try:
+            pid = _answering(layout, process)
+        except KeyboardInterrupt:
+            process.terminate()
+            raise
+        if pid is None:
+            return _failed(process, answer, (log, start))
     document = {"pid": pid, "log": str(log)}
     return outcome_of(layout, (0, document), _started_lines)
+
+
+def _failed(process: "subprocess.Popen[bytes]", answer: IO[bytes], log: tuple[Path, int]) -> Outcome:
+    """Say why it did not start: with its own error, or where it could not tell one with the end of its log."""
+    if process.poll() is None:
+        process.kill()
+    code = process.wait()
+    answer.seek(0)
+    try:
+        error = json.loads(answer.read())["error"]
+    except (ValueError, KeyError):
+        place, start = log
+        tail = _tail(place, start) or "it said nothing"
+        return error_of(code if code in {1, 2} else 1, "no-start", f"the daemon did not start:\n{tail}", f"see {place}")
+    return error_of(code, error["code"], error["message"], error["hint"])
 
 
 def _started_lines(document: Mapping[str, Any], _page: Page) -> list[str]:
@@ -108,13 +127,15 @@ def _log(layout: Layout) -> Path:
     return log
 
 
-def _started(layout: Layout, log: Path) -> subprocess.Popen[bytes]:
+def _started(layout: Layout, log: Path) -> tuple["subprocess.Popen[bytes]", IO[bytes]]:
+    """Start the process: it, and a file in memory in which its document is when it ends. Its log may be others' too."""
     # -P keeps the project's folder off the path: a user's `json.py` must not become the daemon's.
-    command = [sys.executable, "-P", "-m", "relspec.ui.cli", "daemon", "--project", str(layout.root)]
+    command = [sys.executable, "-P", "-m", "relspec.ui.cli", "daemon", "--json", "--project", str(layout.root)]
+    answer = open(os.memfd_create("answer"), "w+b", buffering=0)  # noqa: SIM115 - the caller closes it.
     with log.open("ab") as file:
         return subprocess.Popen(
-            command, cwd=layout.root, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
-        )
+            command, cwd="/", stdin=subprocess.DEVNULL, stdout=answer, stderr=file, start_new_session=True
+        ), answer
 
 
 def _answering(layout: Layout, process: subprocess.Popen[bytes]) -> int | None:
