@@ -305,8 +305,8 @@ async def test_another_user_is_refused_even_where_modes_would_let_them_in() -> N
         shutil.rmtree(root)
 
 
-def test_the_client_loads_neither_asyncio_nor_msgspec() -> None:
-    code = "import sys, relspec.edges.ask; print([m for m in ('asyncio', 'msgspec') if m in sys.modules])"
+def test_the_client_loads_neither_asyncio_nor_msgspec_nor_logging() -> None:
+    code = "import sys, relspec.edges.ask; print([m for m in ('asyncio', 'msgspec', 'logging') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 

@@ -164,7 +164,7 @@ def test_the_folders_are_private_and_the_temporary_one_is_empty(layout: Layout) 
         prepare_state(layout)
         assert list(layout.temporary.iterdir()) == []
         assert (layout.objects / "kept").exists()
-    for folder in (layout.state, layout.objects, layout.temporary, layout.tables):
+    for folder in (layout.state, layout.objects, layout.temporary, layout.tables, layout.log):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE(layout.lock.stat().st_mode) == 0o600
 

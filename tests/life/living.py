@@ -48,9 +48,10 @@ def run(root: Path, *words: str) -> Reply:
 class Living:
     """A daemon in the foreground, with its output in a file, ended with the context whatever happens."""
 
-    def __init__(self, root: Path, log: Path, *ignored: int) -> None:
+    def __init__(self, root: Path, log: Path, *ignored: int, **environment: str) -> None:
         self.root = root
         self.log = log
+        self._environment = environment
         self._mark = uuid.uuid4().hex
         self._ignored = ignored
 
@@ -73,7 +74,7 @@ class Living:
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
-                env={**os.environ, _MARK: self._mark},
+                env={**os.environ, **self._environment, _MARK: self._mark},
             )
         finally:
             for number, handler in before.items():
@@ -92,6 +93,10 @@ class Living:
     def family(self) -> set[int]:
         """All processes that it started and those that these started, itself included, without the dead."""
         return {pid for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))) if self._is_ours(pid)}
+
+    def events(self) -> list[dict[str, Any]]:
+        """The lines of its log."""
+        return [json.loads(line) for line in (self.root / "state" / "log" / "daemon.jsonl").read_text().splitlines()]
 
     def gone_within(self) -> float:
         """The seconds until none of the family is left."""

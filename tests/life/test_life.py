@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -76,11 +77,17 @@ def test_neither_a_deleted_lock_nor_a_copy_makes_two_daemons_of_one(root: Path, 
 def test_a_daemon_ends_with_its_project_and_nothing_comes_back(root: Path, tmp_path: Path) -> None:
     with Living(root, tmp_path / "log") as daemon:
         daemon.ready()
-        shutil.rmtree(root)
+        # What the daemon is writing at this very moment may be in the way once.
+        wait_for(lambda: is_deleted(root), "the project to be deleted")
         assert daemon.process.wait(NOTICED_S) == 1
         assert f"the project {root} was deleted or moved away, so its daemon ends" in daemon.said()
         assert not root.exists()
         assert daemon.gone_within() < 1.0
+
+
+def is_deleted(root: Path) -> bool:
+    shutil.rmtree(root, ignore_errors=True)
+    return not root.exists()
 
 
 #: Quotes of all kinds, a line end, what shells, patterns, units and SQL give a meaning to; more than a socket takes.
@@ -125,21 +132,36 @@ def test_a_path_that_cannot_be_used_is_refused_before_anything_is_written(tmp_pa
     assert not (root / "state").exists()
 
 
-def test_a_closed_terminal_ends_a_daemon_only_if_it_listens_to_that(root: Path, tmp_path: Path) -> None:
+def test_a_daemon_outlives_its_terminal_where_that_is_meant_and_its_manager_knows(root: Path, tmp_path: Path) -> None:
+    address = str(tmp_path / "notify")
     ours, theirs = os.openpty()
-    daemon = Living(root, tmp_path / "log", signal.SIGHUP)
-    daemon.process = daemon.spawn(theirs, theirs)
-    os.close(theirs)
-    try:
-        seen = b""
-        while b"ready: " not in seen:
-            seen += os.read(ours, 4096)
-        os.close(ours)
-        daemon.process.send_signal(signal.SIGHUP)
-        (root / "tasks" / "total.sql").write_text("select sum(amount) + 1 as total from orders\n")
-        assert run(root, "build")[1]["executed"] == ["total"]
-        daemon.process.terminate()
-        assert daemon.process.wait(10) == 0
-        assert daemon.gone_within() < 1.0
-    finally:
-        daemon.__exit__()
+    daemon = Living(root, tmp_path / "log", signal.SIGHUP, NOTIFY_SOCKET=address, WATCHDOG_USEC="600000")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(address)
+        manager.settimeout(30)
+        daemon.process = daemon.spawn(theirs, theirs)
+        os.close(theirs)
+        try:
+            assert manager.recv(200).decode() == f"READY=1\nMAINPID={daemon.process.pid}"
+            assert run(root, "status")[1]["daemon"]["running"], "whoever is ready answers"
+            assert heard(manager, b"STATUS=revision 1, 0 problem(s)") > 0, "and gives a sign of life meanwhile"
+            os.close(ours)
+            daemon.process.send_signal(signal.SIGHUP)
+            (root / "tasks" / "total.sql").write_text("select sum(amount) + 1 as total from orders\n")
+            assert run(root, "build")[1]["executed"] == ["total"]
+            daemon.process.terminate()
+            heard(manager, b"STOPPING=1")
+            assert daemon.process.wait(10) == 0
+            assert daemon.gone_within() < 1.0
+        finally:
+            daemon.__exit__()
+    said = [event["event"] for event in daemon.events()]
+    assert said == ["start", "changed", "task", "ready", "changed", "task", "ready", "stop"]
+
+
+def heard(manager: socket.socket, word: bytes) -> int:
+    """Wait for a word; how many signs of life came before it."""
+    n_alive = 0
+    while (found := manager.recv(1000)) != word:
+        n_alive += found == b"WATCHDOG=1"
+    return n_alive

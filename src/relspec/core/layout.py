@@ -85,6 +85,11 @@ class Layout:
         """The daemon's pid and socket, for those who ask it."""
         return self.state / "daemon.json"
 
+    @property
+    def log(self) -> Path:
+        """What the daemon did, in lines of JSON."""
+        return self.state / "log"
+
     def object(self, content: str) -> Path:
         """The file of one object."""
         return self.objects / f"{content}.parquet"

@@ -86,7 +86,7 @@ class StateLock:
 
 def prepare_state(layout: Layout) -> None:
     """Make the folders of `state/` and empty the temporary one; call it under the lock only."""
-    for folder in (layout.state, layout.objects, layout.temporary, layout.tables, layout.held):
+    for folder in (layout.state, layout.objects, layout.temporary, layout.tables, layout.held, layout.log):
         _private_folder(folder)
     with _unfit(layout.temporary):
         for left in os.scandir(layout.temporary):

@@ -31,13 +31,30 @@ _TAIL_BYTES = 4000
 
 def arguments(parser: ArgumentParser) -> None:
     """Declare where the daemon lives."""
-    parser.add_argument("--detach", action="store_true", help="in the background, with its log in state/daemon.log")
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--detach", action="store_true", help="in the background, with its log in state/daemon.log")
+    place.add_argument("--systemd-unit", action="store_true", help="only print a unit for your systemd that runs it")
 
 
 def run(call: Call) -> Outcome:
     """Run until stopped, or start a background process and return once it answers."""
     layout = call.layout()
+    if hasattr(call.options, "systemd_unit"):
+        return _unit(layout)
     return _detached(layout) if hasattr(call.options, "detach") else _attached(call, layout)
+
+
+def _unit(layout: Layout) -> Outcome:
+    # Start-up time: no other command needs it.
+    from relspec.ui.unit import unit, unit_name  # noqa: PLC0415
+
+    document = {"name": unit_name(layout.root), "unit": unit(layout.root, _command(layout))}
+    return outcome_of(layout, (0, document), lambda document, _: document["unit"].splitlines())
+
+
+def _command(layout: Layout, *options: str) -> list[str]:
+    # -P keeps the project's folder off the path: a user's `json.py` must not become the daemon's.
+    return [sys.executable, "-P", "-m", "relspec.ui.cli", "daemon", *options, "--project", str(layout.root)]
 
 
 def _refuse_second(layout: Layout) -> None:
@@ -129,12 +146,15 @@ def _log(layout: Layout) -> Path:
 
 def _started(layout: Layout, log: Path) -> tuple["subprocess.Popen[bytes]", IO[bytes]]:
     """Start the process: it, and a file in memory in which its document is when it ends. Its log may be others' too."""
-    # -P keeps the project's folder off the path: a user's `json.py` must not become the daemon's.
-    command = [sys.executable, "-P", "-m", "relspec.ui.cli", "daemon", "--json", "--project", str(layout.root)]
     answer = open(os.memfd_create("answer"), "w+b", buffering=0)  # noqa: SIM115 - the caller closes it.
     with log.open("ab") as file:
         return subprocess.Popen(
-            command, cwd="/", stdin=subprocess.DEVNULL, stdout=answer, stderr=file, start_new_session=True
+            _command(layout, "--json"),
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=answer,
+            stderr=file,
+            start_new_session=True,
         ), answer
 
 
