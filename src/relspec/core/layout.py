@@ -1,6 +1,5 @@
 """Where things lie in a project. Computes paths only, touches nothing."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +24,7 @@ class Layout:
         try:
             str(self.root).encode()
         except UnicodeEncodeError as error:
-            name = os.fsencode(self.root)
+            name = bytes(self.root)
             raise ConfigError(f"the path of the project, {name!r}, is not UTF-8; rename the folder") from error
         if "?" in str(self.root):
             raise ConfigError(f"the path of the project, {str(self.root)!r}, has a question mark; rename the folder")
