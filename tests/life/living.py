@@ -15,6 +15,19 @@ COMMAND = [str(Path(sys.executable).with_name("relspec-watch"))]
 DEADLINE_S = 60.0
 _MARK = "RELSPEC_LIFE"
 
+#: What a task file may leave running: in its own group of processes, as most programs stay.
+FORKING = """
+import subprocess
+from relspec import task
+
+subprocess.Popen(["sleep", "1000"])
+
+@task
+def slow(ctx):
+    while True:
+        pass
+"""
+
 Reply = tuple[int, dict[str, Any]]
 
 
@@ -65,12 +78,12 @@ class Living:
             os.kill(pid, signal.SIGKILL)
         self.process.wait(DEADLINE_S)
 
-    def spawn(self, stdout: Any, stderr: Any) -> "subprocess.Popen[bytes]":
+    def spawn(self, stdout: Any, stderr: Any, *options: str) -> "subprocess.Popen[bytes]":
         """Start a daemon that `family` will find."""
         before = {number: signal.signal(number, signal.SIG_IGN) for number in self._ignored}
         try:
             return subprocess.Popen(
-                [*COMMAND, "daemon", "--project", self.root],
+                [*COMMAND, "daemon", *options, "--project", self.root],
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,

@@ -9,22 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.life.living import Living, make_project, run, wait_for
+from tests.life.living import FORKING, Living, make_project, run, wait_for
 
 #: So long a project's end may go unnoticed: two seconds between looks, one of patience, and a slow machine.
 NOTICED_S = 15.0
-#: What a task file may leave running: in its own group of processes, as most programs stay.
-FORKING = """
-import subprocess
-from relspec import task
-
-subprocess.Popen(["sleep", "1000"])
-
-@task
-def slow(ctx):
-    while True:
-        pass
-"""
 
 
 @pytest.fixture
