@@ -122,3 +122,17 @@ async def test_the_manager_hears_that_we_are_ready_live_and_end(layout: Layout, 
         while not heard or heard[-1] != b"STOPPING=1":
             heard.append(listening.recv(100))
     assert heard.count(b"WATCHDOG=1") >= 3
+
+
+async def test_a_manager_is_not_told_of_an_end_where_we_go_on(layout: Layout, tmp_path: Path) -> None:
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(address)
+        listening.setblocking(False)
+        told = Told(lambda _: None, Journal(layout), Supervisor(address, None))
+        with pytest.raises(ZeroDivisionError):
+            async with told.supervised():
+                raise ZeroDivisionError
+        assert listening.recv(100).startswith(b"READY=1")
+        with pytest.raises(BlockingIOError):
+            listening.recv(100)

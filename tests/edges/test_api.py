@@ -241,6 +241,21 @@ async def test_a_project_too_deep_for_a_socket_is_answered_all_the_same(deep: La
     assert names_in(deep.state) == []
 
 
+@pytest.mark.parametrize("top", ["/nowhere/at/all", "/proc", "x" * 120])
+async def test_where_the_runtime_folder_is_of_no_use_another_place_is_found(
+    deep: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, top: str
+) -> None:
+    if not top.startswith("/"):
+        (tmp_path / top).mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / top))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / top))
+    async with api.serve(deep, echo):
+        place = Path(os.readlink(deep.socket))
+        assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
+        assert (await asked(deep))[0] == 1
+    assert not place.parent.exists()
+
+
 async def test_a_deep_project_takes_another_folder_when_its_own_is_open_to_others(deep: Layout, runtime: Path) -> None:
     async with api.serve(deep, echo):
         own = runtime / names_in(runtime)[0]

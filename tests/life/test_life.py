@@ -43,7 +43,7 @@ def started_by_task_code(daemon: Living) -> bool:
     return any(b"sleep" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in daemon.family())
 
 
-def test_neither_a_deleted_lock_nor_a_copy_makes_two_daemons_of_one(root: Path, tmp_path: Path) -> None:
+def test_neither_a_deleted_lock_nor_a_copy_nor_a_move_makes_two_daemons_of_one(root: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     with Living(root, tmp_path / "log") as daemon:
         daemon.ready()
@@ -60,6 +60,11 @@ def test_neither_a_deleted_lock_nor_a_copy_makes_two_daemons_of_one(root: Path, 
         assert run(copy, "stop")[0] == 3
         assert run(copy, "status")[1]["daemon"] == {"running": False, "pid": None}
         assert daemon.process.poll() is None
+        moved = root.rename(tmp_path / "moved")
+        assert daemon.process.wait(NOTICED_S) == 1
+        assert "was deleted or moved away, so its daemon ends" in daemon.said()
+    code, document = run(moved, "status")
+    assert (code, [task["state"] for task in document["tasks"]]) == (0, ["fresh"]), "all that it made came along"
 
 
 def test_a_daemon_ends_with_its_project_and_nothing_comes_back(root: Path, tmp_path: Path) -> None:

@@ -72,14 +72,17 @@ class Told:
 
     @asynccontextmanager
     async def supervised(self) -> AsyncIterator[None]:
-        """Let the service manager know that we are ready, that the loop goes round, and that it ends."""
+        """Let the service manager know that we are ready, that the loop goes round, and that it ends.
+
+        Not where it is left by an error: after a lost state we go on, and a manager that was told of an end would kill.
+        """
         self._supervisor.ready()
         signs = asyncio.create_task(self._give_signs())
         try:
             yield
         finally:
             signs.cancel()
-            self._supervisor.stopping()
+        self._supervisor.stopping()
 
     async def _give_signs(self) -> None:
         interval = self._supervisor.watchdog_s

@@ -203,10 +203,24 @@ def _bound(place: Path) -> socket.socket:
 
 def _socket_folder(layout: Layout) -> Path:
     """Choose `state/`, or where its path is too long for a socket a private folder named by the project."""
-    if len(os.fsencode(layout.socket)) <= SOCKET_PATH_BYTES_MAX:
+    if _fits(layout.state, layout):
         return layout.state
-    top = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
-    folder = top / f"relspec-{os.getuid()}-{digest_of(str(layout.root))[:12]}"
+    name = f"relspec-{os.getuid()}-{digest_of(str(layout.root))[:12]}"
+    # The first may be another user's, after `su`, and the second as long a path as the project's.
+    tops = (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp")  # noqa: S108 - a private folder in it.
+    for top in (Path(top) for top in tops if top):
+        if _fits(top / name, layout):
+            with contextlib.suppress(OSError):
+                return _private_folder(top, name)
+    raise StateError(f"no folder for a socket can be made below {', '.join(filter(None, tops))}")
+
+
+def _fits(folder: Path, layout: Layout) -> bool:
+    return len(os.fsencode(folder / layout.socket.name)) <= SOCKET_PATH_BYTES_MAX
+
+
+def _private_folder(top: Path, name: str) -> Path:
+    folder = top / name
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     found = folder.lstat()

@@ -23,7 +23,7 @@ Type=notify
 NotifyAccess=main
 ExecStart=:{command}
 Restart=on-failure
-RestartSec=2
+RestartSec=5
 # Wrong settings do not get right by trying again.
 RestartPreventExitStatus=2
 SuccessExitStatus=130
