@@ -47,6 +47,8 @@ from tests.campaign.shape import (
 _NAMED = {"k": "INTEGER", "g": "VARCHAR", "d": "DATE", "v": "BIGINT", "f": "BOOLEAN", "m": "DECIMAL(9,2)"}
 #: Not `f`, which a CSV file of nothing else would have read as "false".
 TEXTS = "abcdeg"
+#: The days of data lie so far apart that a bound of each task's own fits between two of them.
+FIRST_DAY, DAYS_APART = datetime.date(2026, 1, 1), 100
 _SHAPES = {
     "plain": 6,
     "join": 5,
@@ -105,6 +107,11 @@ def _source(rng: random.Random, index: int) -> Source:
     return Source(name, columns, files, glob)
 
 
+def low_day(number: int, n_days: int) -> str:
+    """A bound that leaves out the first `n_days` days of data, and that no other task has."""
+    return str(FIRST_DAY + datetime.timedelta(days=n_days * DAYS_APART - number))
+
+
 def new_rows(rng: random.Random, columns: Sequence[Column], csv: bool, n: int) -> tuple[Row, ...]:
     """Rows with nulls and duplicates; a CSV file starts with a row that shows the types."""
     rows = [tuple(new_value(rng, c.type, nulls=True, csv=csv) for c in columns) for _ in range(n)]
@@ -125,7 +132,7 @@ def new_value(rng: random.Random, type_: str, *, nulls: bool, csv: bool) -> Valu
         case "text":
             return rng.choice(TEXTS)
         case "date":
-            return str(datetime.date(2026, 1, rng.randint(1, 9)))
+            return str(FIRST_DAY + datetime.timedelta(days=rng.randrange(9) * DAYS_APART))
         case "bool":
             return rng.random() < 0.5
         case "dec":
@@ -302,7 +309,7 @@ class QueryMaker:
                 return InList(ref, (*rng.sample(TEXTS, rng.randint(2, 4)), f"z{number}"))
             case "date":
                 high = datetime.date(2030, 1, 1) + datetime.timedelta(days=number)
-                return Between(ref, str(datetime.date(2026, 1, rng.randint(1, 4))), str(high))
+                return Between(ref, low_day(number, rng.randrange(4)), str(high))
             case _:
                 return IsNull(ref, rng.random() < 0.7)
 

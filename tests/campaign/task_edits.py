@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.campaign.generate import TEXTS, QueryMaker
+from tests.campaign.generate import TEXTS, QueryMaker, low_day
 from tests.campaign.shape import (
     Aggregate,
     Between,
@@ -70,7 +70,7 @@ def _other(predicate: Predicate, task: Task, rng: random.Random) -> Predicate:
         case InList(values=values):
             return replace(predicate, values=(*rng.sample(TEXTS, rng.randint(1, 5)), values[-1]))
         case Between():
-            return replace(predicate, low=f"2026-01-0{rng.randint(1, 7)}")
+            return replace(predicate, low=low_day(task.number, rng.randrange(7)))
         case IsNull():
             return replace(predicate, negated=not predicate.negated) if task.is_stored else predicate
 

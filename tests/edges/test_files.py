@@ -108,6 +108,58 @@ def test_ignore_globs_of_the_settings(root: Path) -> None:
     assert paths(whole(root, settings)) == ["data/a.csv"]
 
 
+def test_folders_of_code_that_git_ignores_are_passed_by(root: Path) -> None:
+    (root / ".gitignore").write_text("gen/\n*.sql\ndata\n/tasks/old/\n")
+    for path in ("tasks/a.sql", "tasks/gen/b.sql", "tasks/deep/gen/c.sql", "tasks/old/d.sql", "tasks/deep/old/e.sql"):
+        put(root, path)
+    put(root, "data/gen/f.csv")
+    files = Files(Layout(root), Settings())
+    found = files.scan(None, {})
+    assert paths(found) == ["data/gen/f.csv", "tasks/a.sql", "tasks/deep/old/e.sql"]
+    watched = {os.path.relpath(folder, root) for folder in files.directories()}
+    assert watched == {".", "data", "data/gen", "tasks", "tasks/deep", "tasks/deep/old"}
+    put(root, "tasks/gen/late.sql")
+    assert paths(files.scan(hint(root / "tasks/gen/late.sql", root / "tasks/gen"), found.tree)) == paths(found)
+    settings = Settings(watch=WatchSettings(gitignore=False))
+    assert len(whole(root, settings).tree) == 7
+
+
+def test_what_was_asked_for_is_found_though_git_ignores_it(root: Path) -> None:
+    (root / ".gitignore").write_text("gen/\nlib/\nmore/\n")
+    for path in (
+        "tasks/gen/a.sql",
+        "tasks/lib/b.py",
+        "tasks/lib/c.py",
+        "tasks/more/d.csv",
+        "tasks/more/deep/gen/e.csv",
+    ):
+        put(root, path)
+    sources = (SourceSpec("d", "tasks/more/**/*.csv", None, (), None),)
+    files = Files(Layout(root), Settings(tasks=("tasks", "tasks/gen"), sources=sources))
+    files.extend([], ["tasks/lib/b.py"])
+    found = paths(files.scan(None, {}))
+    assert found == [
+        "tasks/gen/a.sql",
+        "tasks/lib/b.py",
+        "tasks/lib/c.py",
+        "tasks/more/d.csv",
+        "tasks/more/deep/gen/e.csv",
+    ]
+
+
+def test_inner_patterns_decide_and_are_read_again(root: Path) -> None:
+    (root / ".gitignore").write_text("gen/\n[\n")
+    put(root, "tasks/gen/a.sql")
+    put(root, "tasks/in/gen/b.sql")
+    (root / "tasks/in/.gitignore").write_text("!gen/\n")
+    files = Files(Layout(root), Settings())
+    assert paths(files.scan(None, {})) == ["tasks/in/gen/b.sql"]
+    (root / "tasks/in/.gitignore").unlink()
+    assert paths(files.scan(None, {})) == []
+    (root / ".gitignore").write_text("other/\n")
+    assert paths(files.scan(None, {})) == ["tasks/gen/a.sql", "tasks/in/gen/b.sql"]
+
+
 def test_code_has_the_hash_of_its_bytes_and_data_has_none(root: Path) -> None:
     put(root, "tasks/a.sql", "select 1")
     file = put(root, "data/b.csv")

@@ -1,72 +1,21 @@
 """The watch on the real system: after the hints have settled, what was scanned is what is there."""
 
 import asyncio
-import contextlib
 import os
 import shutil
 import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.watching.desk import DEADLINE_S, QUIET, Desk, opened
 
 from relspec.core.layout import Layout
-from relspec.core.settings import Settings, WatchSettings
-from relspec.core.tree import Tree
+from relspec.core.settings import WatchSettings
 from relspec.edges import watch
-from relspec.edges.files import Files
 from relspec.edges.watch import FileWatcher
-
-#: Far longer than anything here takes; an audit in between would hide what the events missed.
-DEADLINE_S = 20.0
-QUIET = WatchSettings(audit_s=3_600)
-
-Hints = frozenset[str] | None
-
-
-@dataclass
-class Desk:
-    """A watcher with a consumer that scans on every hint, as the daemon does."""
-
-    root: Path
-    files: Files
-    watcher: FileWatcher
-    tree: Tree = field(default_factory=dict)
-    held: frozenset[str] = frozenset()
-    hints: list[Hints] = field(default_factory=list)
-    moved: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def consume(self) -> None:
-        async for hints in self.watcher.hints():
-            self.look(hints)
-
-    def look(self, hints: Hints) -> None:
-        self.hints.append(hints)
-        found = self.files.scan(hints, self.tree)
-        self.tree, self.held = found.tree, found.held
-        self.moved.set()
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(DEADLINE_S):
-            while not condition():
-                self.moved.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.moved.wait(), 0.05)
-                if self.held:
-                    self.look(frozenset(str(self.root / path) for path in self.held))
-
-    def is_true(self) -> bool:
-        """Whether the tree is what a new look at everything finds."""
-        truth = Files(Layout(self.root), Settings()).scan(None, {})
-        return not truth.held and self.tree == truth.tree
-
-    async def settle(self) -> None:
-        """Take in every event so far, by the barrier alone, and what was held."""
-        await self.watcher.barrier()
-        await self.until(lambda: not self.held)
 
 
 @pytest.fixture
@@ -74,22 +23,6 @@ def root(tmp_path: Path) -> Path:
     for folder in ("tasks", "data", "state"):
         (tmp_path / folder).mkdir()
     return tmp_path
-
-
-@contextlib.asynccontextmanager
-async def opened(root: Path, settings: WatchSettings = QUIET) -> AsyncIterator[Desk]:
-    layout = Layout(root)
-    files = Files(layout, Settings())
-    async with FileWatcher(layout, settings, files.directories) as watcher:
-        desk = Desk(root, files, watcher)
-        consumer = asyncio.create_task(desk.consume())
-        try:
-            await desk.until(lambda: bool(desk.hints))
-            yield desk
-            assert not consumer.done() or consumer.result() is None
-        finally:
-            consumer.cancel()
-            await asyncio.gather(consumer, return_exceptions=True)
 
 
 @pytest.fixture
@@ -227,6 +160,18 @@ async def test_a_refresh_watches_what_is_new_in_the_scope(desk: Desk) -> None:
     assert desk.hints[seen:] == [frozenset({str(desk.root / "lib/x.py")})]
 
 
+async def test_other_patterns_of_git_bring_folders_in_and_out(desk: Desk) -> None:
+    (desk.root / "tasks/gen").mkdir()
+    (desk.root / "tasks/gen/b.sql").write_text("select 1")
+    await desk.until(lambda: sorted(desk.tree) == ["tasks/a.sql", "tasks/gen/b.sql"])
+    (desk.root / ".gitignore").write_text("gen/\n")
+    await desk.until(lambda: sorted(desk.tree) == ["tasks/a.sql"])
+    (desk.root / ".gitignore").unlink()
+    await desk.until(lambda: sorted(desk.tree) == ["tasks/a.sql", "tasks/gen/b.sql"])
+    (desk.root / "tasks/gen/c.sql").write_text("select 1")
+    await desk.until(lambda: "tasks/gen/c.sql" in desk.tree)
+
+
 async def test_a_root_that_is_swapped_is_noticed(root: Path) -> None:
     project = root / "project"
     (project / "tasks").mkdir(parents=True)
@@ -347,7 +292,8 @@ async def test_a_refused_watch_polls_and_says_why(root: Path, monkeypatch: pytes
         patch.setattr(watch, "TICK_S", 0.05)
         patch.setattr(watch, "RETRY_S", 0.2)
         async with opened(root) as desk:
-            assert desk.watcher.polling == "the system refused to watch: OS file watch limit reached."
+            advice = "the system has no more watches; allow more: sysctl fs.inotify.max_user_watches"
+            assert desk.watcher.polling == advice
             (root / "tasks/a.sql").write_text("select 1")
             await desk.until(lambda: "tasks/a.sql" in desk.tree)
             await desk.watcher.barrier()

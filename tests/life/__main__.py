@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.life.living import DEADLINE_S, FORKING, Living, make_project, run, wait_for
+from tests.promises.page import record
 
 #: No process of a family may live longer than this after its daemon.
 GONE_S = 1.0
@@ -95,6 +96,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--starts", type=int, default=20)
+    parser.add_argument("--record", action="store_true", help="keep the figures in docs/reliability.md")
     options = parser.parse_args()
     took: dict[str, list[float]] = {"race": [], "kill": [], "end": []}
     with tempfile.TemporaryDirectory(prefix="relspec-life-") as folder:
@@ -109,9 +111,13 @@ def main() -> int:
             assert (code, built["problems"]) == (0, []), built
             last = ", ".join(f"{what} {seconds[-1]:.3f} s" for what, seconds in took.items())
             print(f"seed {seed}: gone after {last}", flush=True)
-    for what, seconds in took.items():
-        middle, most = statistics.median(seconds), max(seconds)
-        print(f"{what:<5} {len(seconds)} times, gone after {middle:.3f} s, at most {most:.3f} s")
+    figures = {what: f"{statistics.median(s):.3f} s, at most {max(s):.3f} s" for what, s in took.items()}
+    for what, seconds in figures.items():
+        print(f"{what:<5} {options.rounds} times, gone after {seconds}")
+    if options.record:
+        line = f"life --rounds {options.rounds} --seed {options.seed} --starts {options.starts}"
+        gone = "; ".join(f"{what} {seconds}" for what, seconds in figures.items())
+        record("life", line, f"{options.rounds} rounds, always one daemon; the last process gone after: {gone}")
     return int(max(map(max, took.values())) > GONE_S)
 
 

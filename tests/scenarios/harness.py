@@ -178,12 +178,14 @@ async def compare_with_clean(root: Path, clean: Path, broken: set[str]) -> None:
     shutil.copytree(root, clean, ignore=shutil.ignore_patterns("state"))
     async with open_workspace(Layout(clean), lambda _: None) as workspace:
         document = await build(workspace)
-        assert {t for key in ("blocked", "failed") for t in document[key]} == broken
+        bad = {t for key in ("blocked", "failed") for t in document[key]}
+        assert bad == broken, f"{sorted(bad)} are broken, not {sorted(broken)}: {document['problems']}"
         outputs = [s.output for s in workspace.world.catalog.by_name.values() if s.name not in broken]
     gone = {s.output for s in workspace.world.catalog.by_name.values() if s.name in broken}
-    assert shown(root) - gone == shown(clean) - gone
+    assert shown(root) - gone == shown(clean) - gone, f"{sorted(shown(root))}, not {sorted(shown(clean))}"
     for output in outputs:
-        assert differences(root, clean, output) == [], output
+        found = differences(root, clean, output)
+        assert found == [], f"{output}: {found}"
 
 
 def shown(root: Path) -> set[str]:

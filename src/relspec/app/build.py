@@ -7,7 +7,7 @@ Nothing is visible before the commit, and nothing is told to anybody after `AllR
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from relspec.app.compile import Compilation
@@ -50,7 +50,7 @@ class Tools:
     readers: ViewReaders
     code: CodeFiles
     executions: Executions
-    look: Callable[[], ChangeSet]
+    look: Callable[[], Awaitable[ChangeSet]]
     tell: Callable[[Progress], None]
 
 
@@ -71,9 +71,9 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
     """Bring sources, declarations and plans up to date; executes no query."""
     tools.objects.discard(drop_lost(world))
     loaded = await load(world, changes, session, tools.code)
-    while any(path.endswith(".py") for path in loaded) and tools.code.extend(*needs_of(world)):
+    while any(path.endswith(".py") for path in loaded) and await tools.code.extend(*needs_of(world)):
         # What was loaded needs files that were not watched before: extractors' files, helpers in other folders.
-        found = tools.look()
+        found = await tools.look()
         changes = changes.merged(found)
         loaded |= await load(world, found, session, tools.code)
     await take_in(world, tools.engines, frozenset(changes.paths))

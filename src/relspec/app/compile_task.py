@@ -103,8 +103,10 @@ class TaskCompiler:
 
     def _analyse(self, spec: TaskSpec, names: set[str], query: _Query) -> Analyse:
         views = {n: plan for n in names if (plan := self.world.view_plan(n)) is not None}
+        tables = names - views.keys()
         behind = {need.dataset for plan in views.values() for need in plan.deps.inputs}
-        stored = {n: s for n in (names - views.keys()) | behind if (s := self.world.schema(n)) is not None}
+        behind = {n for n in behind if n.lower() not in {t.lower() for t in tables}}
+        stored = {n: s for n in tables | behind if (s := self.world.schema(n)) is not None}
         return Analyse(
             task=spec.name,
             path=spec.builder.path,
@@ -116,6 +118,7 @@ class TaskCompiler:
             cast=None if query.built is None else query.built.schema,
             udfs=() if query.built is None else query.built.udfs,
             stored=spec.kind is not Kind.VIEW,
+            behind=frozenset(behind),
         )
 
     def _finish(

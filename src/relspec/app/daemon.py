@@ -215,7 +215,7 @@ class Daemon:
         gathered, self._gathered = self._gathered, None
         if gathered is None:
             return
-        found = self._workspace.look(gathered.hints)
+        found = await self._workspace.look(gathered.hints)
         self._watch_held()
         self._watch_scope()
         if found:

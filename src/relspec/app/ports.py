@@ -86,7 +86,7 @@ class CodeReader(Protocol):
 class CodeFiles(CodeReader, Protocol):
     """The scanned files, whose scope grows with what tasks turn out to need."""
 
-    def extend(self, globs: Iterable[str], files: Iterable[str], modules: Iterable[str] = ()) -> bool: ...
+    async def extend(self, globs: Iterable[str], files: Iterable[str], modules: Iterable[str] = ()) -> bool: ...
 
 
 class Memory(Protocol):

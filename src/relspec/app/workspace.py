@@ -32,6 +32,7 @@ from relspec.core.settle import ChangeSet, changes_between
 from relspec.core.spec import Kind
 from relspec.core.state import TaskState
 from relspec.core.sweep import is_due
+from relspec.core.tree import Scan
 from relspec.edges.config import read_settings
 from relspec.edges.engine.pool import EnginePool
 from relspec.edges.files import Files
@@ -48,7 +49,8 @@ AGAIN_S = 0.02
 #: Whoever waits for a look does not wait longer than this for writers to finish. On a file system with timestamps of
 #: whole seconds a file is young for two of them.
 HELD_S = 2.5
-
+#: So few hints are looked at in less time than a thread takes to start.
+_FEW_HINTS = 16
 
 _NO_CHANGES = ChangeSet((), (), ())
 
@@ -74,16 +76,22 @@ class Workspace:
     undone: ChangeSet = _NO_CHANGES
     scope_moved: bool = False
     swept_in_part: bool = False
+    _scan_was_lost: bool = False
+    _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def check(self) -> None:
         """Raise StateLostError when `state/` is no longer the folder that this process owns. Cost: one stat."""
         if not self.lock.intact():
             raise StateLostError(f"{self.world.layout.state} was deleted or replaced")
 
-    def look(self, hints: frozenset[str] | None) -> ChangeSet:
+    async def look(self, hints: frozenset[str] | None) -> ChangeSet:
         """Scan what `hints` name, everything with `None`, and say what changed since the last look."""
+        async with self._looking:
+            return await self._look(hints)
+
+    async def _look(self, hints: frozenset[str] | None) -> ChangeSet:
         world = self.world
-        scan = self.files.scan(hints, world.tree)
+        scan = await self._scan(hints)
         changes = changes_between(world.tree, scan.tree)
         world.tree = dict(scan.tree)
         world.notes.files |= {*changes.added, *changes.changed, *changes.removed}
@@ -92,18 +100,34 @@ class Workspace:
         elsewhere = () if hints is None else (p for p in self.held if str(world.layout.root / p) not in hints)
         self.held = scan.held.union(elsewhere)
         if "watch.toml" in {*changes.added, *changes.changed, *changes.removed}:
-            return self._reconfigure(changes)
+            return await self._reconfigure(changes)
         return changes
 
-    def look_within(self) -> ChangeSet:
+    async def _scan(self, hints: frozenset[str] | None) -> Scan:
+        """Scan; where that may take long, on a thread, so that questions are answered meanwhile."""
+        if hints is not None and len(hints) <= _FEW_HINTS and not self._scan_was_lost:
+            return self.files.scan(hints, self.world.tree)
+        hints, self._scan_was_lost = None if self._scan_was_lost else hints, True
+        scanning = asyncio.get_running_loop().run_in_executor(None, self.files.scan, hints, self.world.tree)
+        try:
+            found = await asyncio.shield(scanning)
+        except asyncio.CancelledError:
+            # The files are for one thread at a time, and know now more than the tree: the next look is a whole one.
+            await asyncio.wait((scanning,))
+            raise
+        self._scan_was_lost = False
+        return found
+
+    async def look_within(self) -> ChangeSet:
         """Look at everything while a build is under way, because the scope of the scan moved."""
-        found = self.look(None)
+        found = await self.look(None)
         self.undone = self.undone.merged(found)
         return found
 
-    def extend(self, globs: Iterable[str], files: Iterable[str], modules: Iterable[str] = ()) -> bool:
+    async def extend(self, globs: Iterable[str], files: Iterable[str], modules: Iterable[str] = ()) -> bool:
         """Widen the scope of the scan to what tasks turned out to need; whether it moved."""
-        moved = self.files.extend(globs, files, modules)
+        async with self._looking:
+            moved = self.files.extend(globs, files, modules)
         self.scope_moved |= moved
         return moved
 
@@ -116,12 +140,12 @@ class Workspace:
 
         A file that is held for longer than `HELD_S` is left as it was before.
         """
-        changes = self.look(None)
+        changes = await self.look(None)
         deadline = time.monotonic() + HELD_S
         while self.held and time.monotonic() < deadline:
             await asyncio.sleep(AGAIN_S)
             held = frozenset(str(self.world.layout.root / path) for path in self.held)
-            changes = changes.merged(self.look(held))
+            changes = changes.merged(await self.look(held))
         return changes
 
     def build(self, changes: ChangeSet, wish: Wish = EVERYTHING) -> Coroutine[Any, Any, BuildReport]:
@@ -177,7 +201,7 @@ class Workspace:
             n_bytes = sum(found.files[content].size for content in found.objects)
             self.tools.tell(Freed(len(found.objects), n_bytes))
 
-    def _reconfigure(self, changes: ChangeSet) -> ChangeSet:
+    async def _reconfigure(self, changes: ChangeSet) -> ChangeSet:
         """Take new settings over; wrong ones are a problem, and the old ones stay."""
         world = self.world
         try:
@@ -188,7 +212,7 @@ class Workspace:
             return changes
         world.loose_problems.pop("config", None)
         self.scope_moved |= self.files.configure(world.settings)
-        scan = self.files.scan(None, world.tree)
+        scan = await self._scan(None)
         more = changes_between(world.tree, scan.tree)
         world.tree = dict(scan.tree)
         world.loose_problems["scan"] = scan.problems
@@ -221,7 +245,7 @@ async def open_workspace(layout: Layout, tell: Callable[[Progress], None]) -> As
         loader = await stack.enter_async_context(ForkingLoader(layout, settings))
         files = Files(layout, settings)
         workspace = Workspace(world, loader, files, store, lock)
-        workspace.extend(*needs_of(world))
+        await workspace.extend(*needs_of(world))
         workspace.tools = Tools(engines, store, objects, readers, workspace, Executions(), workspace.look_within, tell)
         yield workspace
 

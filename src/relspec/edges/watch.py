@@ -32,6 +32,7 @@ from watchfiles._rust_notify import RustNotify
 
 from relspec.core.layout import Layout
 from relspec.core.mounts import silent_type
+from relspec.core.scope import GITIGNORE
 from relspec.core.settings import WatchSettings
 
 #: The watch sleeps so long between looks at its queue: 8 ms from a write to its hint, and 0.7 % of a core.
@@ -194,6 +195,8 @@ class FileWatcher:
             listing = await asyncio.to_thread(self._list)
             # Never back to false: `refresh` may have been called meanwhile.
             self._is_stale |= listing != subscription.listing
+        # Other patterns of `.gitignore` make other folders be watched.
+        self._is_stale |= any(path.endswith(f"/{GITIGNORE}") for path in paths)
         if self._is_stale:
             return None
         return _Hint(frozenset(known for path in paths for known in subscription.names(path)), cookies)
@@ -221,9 +224,14 @@ class FileWatcher:
         self._is_stale, self._is_suspicious = False, True
         try:
             subscription, moved = await asyncio.to_thread(_opened, self._list)
+        except FileNotFoundError:
+            # Folders come and go too fast to be listed; what is there is found by looking until they rest.
+            self._retry_at = time.monotonic() + TICK_S
+            self.polling = "folders come and go faster than they can be watched"
+            return
         except (OSError, RuntimeError) as error:
             self._retry_at = time.monotonic() + RETRY_S
-            self.polling = f"the system refused to watch: {error}"
+            self.polling = _refusal(error)
             return
         self._is_stale |= moved
         subscription.listen()
@@ -329,6 +337,12 @@ def _silence(listing: _Listing) -> str | None:
         if (kind := silent_type(mountinfo, os.path.realpath(path))) is not None:
             return f"{path} is on a file system of type {kind}, which does not tell of all changes"
     return None
+
+
+def _refusal(error: Exception) -> str:
+    if "watch limit" in str(error):
+        return "the system has no more watches; allow more: sysctl fs.inotify.max_user_watches"
+    return f"the system refused to watch: {error}"
 
 
 def _identity(path: str) -> _Identity | None:

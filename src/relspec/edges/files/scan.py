@@ -24,6 +24,7 @@ from relspec.core.scope import Scope, is_below, parent
 from relspec.core.settings import Settings
 from relspec.core.settle import HINTS_MAX
 from relspec.core.tree import FileEntry, Scan, Tree, is_code
+from relspec.edges.files.gitignore import GitIgnored
 from relspec.edges.files.reading import MovingError, being_written, is_same, read_whole, stamp_of
 from relspec.edges.files.walk import Identity, Paths, Place, Walk, identity_of, is_text
 
@@ -63,6 +64,7 @@ class Files:
         self._layout = layout
         self._paths = Paths(layout)
         self._scope = Scope(settings)
+        self._excluded = GitIgnored(self._paths)
         self._wanted: dict[str, bool] = {}
         self._walked: set[str] = set()
         self._trusted: set[str] = set()
@@ -92,7 +94,8 @@ class Files:
 
     def directories(self) -> tuple[str, ...]:
         """The folders to watch, absolute: all that a scan walks, and for a missing one the nearest that is there."""
-        walk = Walk(self._layout, self._scope, lambda _path, _error: None)
+        # On a thread of the watch: what the scan remembers is not for it.
+        walk = Walk(self._layout, self._scope, GitIgnored(self._paths).has, lambda _path, _error: None)
         found: dict[str, None] = {}
         for folder in self._scope.folders:
             place = walk.approach(folder.path, folder)
@@ -132,7 +135,7 @@ class Files:
         def fail(path: str, error: OSError | None) -> None:
             self._fail(look, path, error)
 
-        look = _Look(previous, Walk(self._layout, self._scope, fail), private)
+        look = _Look(previous, Walk(self._layout, self._scope, self._excluded.has, fail), private)
         return look
 
     def _scan_all(self, look: _Look) -> None:
