@@ -106,15 +106,19 @@ def test_where_there_is_no_room_whole_lines_are_missing_and_counted(layout: Layo
     assert [(line["event"], line.get("lost_lines")) for line in lines(layout)] == [("before", None), ("after", 3)]
 
 
-def test_what_edges_say_of_their_processes_and_our_defects_are_written_down(layout: Layout) -> None:
+def test_what_edges_say_of_their_processes_and_our_defects_are_written_down(
+    layout: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
     with Journal(layout):
         logging.getLogger("relspec.worker").warning("engine process %d is lost", 7)
         try:
             raise ZeroDivisionError("x")
         except ZeroDivisionError:
-            logging.getLogger("asyncio").exception("a task failed")
+            logging.getLogger("asyncio").exception("a task\x1b[2J failed")
     logging.getLogger("relspec.worker").warning("of nobody's concern")
     worker, defect = lines(layout)
     assert (worker["level"], worker["event"], worker["message"]) == ("warning", "worker", "engine process 7 is lost")
-    assert (defect["level"], defect["event"], defect["message"]) == ("error", "defect", "a task failed")
+    assert (defect["level"], defect["event"], defect["message"]) == ("error", "defect", "a task\x1b[2J failed")
     assert defect["trace"].endswith("ZeroDivisionError: x")
+    said = "relspec-watch: a defect of our own, told of in state/log: 'a task\\x1b[2J failed'\n"
+    assert capsys.readouterr().err == said

@@ -8,9 +8,11 @@ line, so it may be deleted or moved away at any time. The folder is not made her
 find it filled again. Nothing here is read back.
 """
 
+import contextlib
 import json
 import logging
 import os
+import sys
 import time
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -97,8 +99,13 @@ class _Relay(logging.Handler):
         """Write one record, with its traceback where it has one."""
         level = Level.ERROR if record.levelno >= logging.ERROR else Level.WARNING
         trace = {} if record.exc_info is None else {"trace": logging.Formatter().formatException(record.exc_info)}
-        event = record.name.rpartition(".")[2] if record.name.startswith("relspec.") else "defect"
-        self._journal.write(level, event, message=record.getMessage(), **trace)
+        message = record.getMessage()
+        if record.name.startswith("relspec."):
+            self._journal.write(level, record.name.rpartition(".")[2], message=message)
+            return
+        self._journal.write(level, "defect", message=message, **trace)
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(f"relspec-watch: a defect of our own, told of in state/log: {message!a:.500}\n")
 
 
 def _write(descriptor: int, line: bytes, size: int) -> None:
