@@ -14,6 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "relspec"
 #: Modules of the application that are no part of an open workspace.
 OUTSIDE = {
     "machine.py": "fills the ports",
+    "signals.py": "hears what the process is told",
     "loader_process.py": "is the start of a process of its own",
     "project.py": "is called by scripts, in their process",
     "reading.py": "reads published files, in the reader's process",
@@ -23,7 +24,7 @@ FILES = sorted(p for layer in ("app", "core") for p in (SOURCE / layer).rglob("*
 #: What of these modules may be used: it touches nothing.
 HARMLESS = {
     "signal": {"SIGINT", "SIGTERM", "SIGHUP"},
-    "os": {"getpid"},
+    "os": {"getpid", "environ"},
     "datetime": {"datetime", "UTC", "fromtimestamp"},
 }
 #: Of `datetime`, what reads the clock.

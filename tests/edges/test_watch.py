@@ -378,3 +378,37 @@ async def test_what_is_to_be_watched_may_change_while_the_folders_are_listed(roo
         go.set()
         assert await second is None
         assert await anext(hints) is None
+
+
+async def test_a_watch_that_is_calm_looks_less_often_until_something_happens(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "CALM_S", 0.3)
+    monkeypatch.setattr(watch, "TICK_S", 0.02)
+    async with opened(root) as desk:
+
+        def step_ms() -> int:
+            subscription = desk.watcher._subscription
+            return 0 if subscription is None else subscription.step_ms
+
+        await desk.until(lambda: step_ms() == watch.CALM_STEP_MS)
+        n_hints = len(desk.hints)
+        (root / "tasks" / "a.sql").write_text("select 1")
+        await desk.until(lambda: "tasks/a.sql" in desk.tree)
+        assert step_ms() == watch.STEP_MS
+        await desk.until(lambda: step_ms() == watch.CALM_STEP_MS)
+        assert None not in desk.hints[n_hints:], "it came and went without a look at everything"
+
+
+async def test_no_event_is_lost_between_calm_and_lively(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "CALM_S", 0.005)
+    monkeypatch.setattr(watch, "TICK_S", 0.005)
+    async with opened(root) as desk:
+        await desk.settle()
+        n_hints = len(desk.hints)
+        for number in range(60):
+            (root / "tasks" / f"q{number}.sql").write_text("select 1")
+            await asyncio.sleep(0.001 * (number % 30))
+        names = {f"tasks/q{number}.sql" for number in range(60)}
+        await desk.until(lambda: names <= desk.tree.keys())
+        assert None not in desk.hints[n_hints:]

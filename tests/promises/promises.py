@@ -109,9 +109,9 @@ PROMISES = (
     Promise(
         13,
         "One daemon a project",
-        "However many are started, copied or killed.",
-        ("tests/edges/test_lock.py", "tests/app/test_daemon.py::test_a_second_daemon_is_refused_and_names_the_first"),
-        (),
+        "However many are started, copied, moved or killed, and nothing is left behind when it ends.",
+        ("tests/life/test_life.py", "tests/edges/test_lock.py", "tests/app/test_signals.py"),
+        ("life",),
     ),
     Promise(
         14,
@@ -130,8 +130,13 @@ PROMISES = (
     Promise(
         16,
         "Nobody else drives it",
-        "The socket answers its own user alone, names are quoted and escaped.",
-        ("tests/edges/test_api.py",),
+        "The socket answers its own user alone, names are quoted and escaped; [security](security.md) has all of it.",
+        (
+            "tests/edges/test_api.py",
+            "tests/app/test_answers.py",
+            "tests/life/test_hostile.py",
+            "tests/test_security.py",
+        ),
         (),
     ),
     Promise(

@@ -10,7 +10,7 @@ from relspec.app.gc import Collected
 from relspec.app.trouble import problems_of
 from relspec.app.why import why_document
 from relspec.app.workspace import Workspace
-from relspec.core.errors import UnknownNameError
+from relspec.core.errors import ConfigError, UnknownNameError
 from relspec.core.problem import Problem
 from relspec.core.progress import Action
 from relspec.core.spec import Kind
@@ -52,7 +52,10 @@ class Answers:
         self._stop = owner.stop
 
     async def answer(self, command: str, arguments: dict[str, Any]) -> tuple[int, Document]:
-        """Answer one command: its exit code and its document; raises UnknownNameError for names that do not exist."""
+        """Answer one command: its exit code and its document; raises UnknownNameError for names that do not exist.
+
+        Raises ConfigError for arguments that are not what they should be.
+        """
         methods = {
             "build": self._build,
             "status": self._status,
@@ -66,6 +69,7 @@ class Answers:
         }
         if command not in methods:
             raise UnknownNameError("command", command, methods)
+        check_arguments(arguments)
         document = await methods[command](arguments)
         return exit_code(document), document
 
@@ -142,6 +146,37 @@ class Answers:
 
     def _problems(self, scope: frozenset[str] | None, arguments: dict[str, Any]) -> tuple[Problem, ...]:
         return scoped_problems(self._workspace, scope, arguments)
+
+
+#: What a request may say: names, and whether. There is no place for SQL, and none for a path outside of the project.
+_KINDS: dict[str, tuple[type, str]] = {
+    "tasks": (list, "a list of names"),
+    "task": (str, "a name"),
+    "file": (str, "a path in the project"),
+    "again": (bool, "true or false"),
+    "sync": (bool, "true or false"),
+    "dry_run": (bool, "true or false"),
+}
+
+
+def check_arguments(arguments: dict[str, Any]) -> None:
+    """Raise ConfigError unless every argument is of its kind: whoever reaches the socket may send anything."""
+    for name, value in arguments.items():
+        if name not in _KINDS:
+            raise ConfigError(f"a request has no argument {name!r}")
+        kind, meant = _KINDS[name]
+        if not (value is None or (isinstance(value, kind) and _is_fit(name, value))):
+            raise ConfigError(f"the argument {name!r} of a request is {meant}, and {value!r:.60} is none")
+
+
+def _is_fit(name: str, value: Any) -> bool:
+    match name:
+        case "tasks":
+            return all(isinstance(task, str) for task in value)
+        case "file":
+            return not value.startswith("/") and ".." not in value.split("/")
+        case _:
+            return True
 
 
 def exit_code(document: Document) -> int:

@@ -22,7 +22,7 @@ def open_connection(memory_mb: int, timezone: str, spill: str, *, files: bool = 
     """Open an in-memory database; `spill` is a directory of this process alone, made when it is needed.
 
     Without `files` the connection is for binding and planning alone: it reaches no file, since binding `read_csv` would
-    read, and plans plainly, as `reads` wants it.
+    read, plans plainly, as `reads` wants it, and nothing that it binds can change that.
     """
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": "1",
@@ -42,6 +42,7 @@ def open_connection(memory_mb: int, timezone: str, spill: str, *, files: bool = 
     connection.execute("SELECT count(*) FROM range(2)").fetchall()
     if not files:
         plan_plainly(connection)
+        connection.execute("SET lock_configuration = true")
     return connection
 
 

@@ -5,11 +5,9 @@ the parent dies, and always without running what user code may have left for the
 """
 
 import contextlib
-import ctypes
 import io
 import os
 import resource
-import signal
 import socket
 import sys
 import traceback
@@ -17,18 +15,12 @@ from typing import NoReturn
 
 from relspec.edges.loader.messages import Answer, Configure, Fault, Request
 from relspec.edges.loader.session import OpenEngine, Session
+from relspec.edges.parentage import die_with_parent
 from relspec.edges.wire import Channel, WireError
 
-_PR_SET_PDEATHSIG = 1
 _MEGABYTE = 1 << 20
 #: Besides what the engine may use: the interpreter, and what Python code holds.
 _PYTHON_MB = 1024
-
-
-def die_with_parent() -> None:
-    """Let the kernel end this process when the thread that started it ends."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def run_child(connection: socket.socket, parent: int, open_engine: OpenEngine) -> NoReturn:

@@ -5,6 +5,7 @@ the session gets a fresh child, which loads again what it needs. Nothing here re
 """
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -53,6 +54,9 @@ from relspec.edges.loader.messages import (
 from relspec.edges.loader.warm import PARENT_GONE, WarmParent
 from relspec.edges.wire import AsyncChannel, WireError
 
+_LOG = logging.getLogger("relspec.worker")
+#: Only a daemon writes these down; without it nothing is to be printed.
+_LOG.addHandler(logging.NullHandler())
 #: How long the news of a child's end may take after its connection closed, or after it was killed.
 _GOODBYE_S = 1.0
 #: An answer that was sent before the child ended may be read after the news of its end.
@@ -229,8 +233,13 @@ class Session:
                 async with asyncio.timeout(limit):
                     answer = await self._child.ask(request)
             except TimeoutError as error:
+                _LOG.warning("a session of the loader is lost: %s did not end within %g s", _named(request), limit)
                 await self.end()
                 raise WorkerError("timeout", f"it did not end within {limit:g} s") from error
+            except WorkerError as error:
+                _LOG.warning("a session of the loader is lost at %s: %s", _named(request), error)
+                await self.end()
+                raise
             except BaseException:
                 await self.end()
                 raise
@@ -243,6 +252,10 @@ class Session:
             await self.end()
             raise WorkerError("memory" if answer.memory else "crash", answer.message)
         return answer
+
+
+def _named(request: Request) -> str:
+    return type(request).__name__.removeprefix("Do").lower()
 
 
 def death_of(status: int | None) -> WorkerError:

@@ -56,4 +56,7 @@ class Output:
         for start in range(0, len(lines), select.PIPE_BUF):
             if not poll.poll(0):
                 return
-            os.write(self._log, lines[start : start + select.PIPE_BUF])
+            try:
+                os.write(self._log, lines[start : start + select.PIPE_BUF])
+            except OSError:
+                return  # The terminal was closed, the pipe broken, the disk full: task code goes on without a log.
