@@ -94,7 +94,8 @@ TOUCHING = frozenset(
     ]
 )
 #: The scanner's `exists` is a port.
-PORTS = {"files.exists", "self._workspace.files.exists", "workspace.files.exists"}
+#: Whether there still is a project is asked where none is open.
+PORTS = {"files.exists", "self._workspace.files.exists", "workspace.files.exists", "layout.root.is_dir"}
 
 
 def reaches(tree: ast.AST) -> Iterator[str]:
