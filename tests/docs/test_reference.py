@@ -157,7 +157,7 @@ def command(root: Path, *words: str) -> Document:
 
 def asked(root: Path) -> dict[str, list[Document]]:
     """What the commands answer before and after a change of data."""
-    found = {name: [command(root, name)] for name in ("build", "status", "plan", "check", "graph", "gc")}
+    found = {name: [command(root, name)] for name in ("build", "status", "plan", "check", "graph", "gc", "doctor")}
     (root / "data" / "orders.csv").write_text("day,amount\n2013-01-01,4\n")
     command(root, "build")
     (root / "tasks" / "top.sql").write_text("select max(total) as top from totals -- all of them")
@@ -165,7 +165,12 @@ def asked(root: Path) -> dict[str, list[Document]]:
     found["why"] = [command(root, "why", name) for name in ("top", "totals")]
     found["explain"] = [command(root, "explain", name) for name in ("totals", "broken")]
     found["status"].append(command(root, "status"))
-    return found | {name: [command(root, name, "totals")] for name in ("show", "path")}
+    found |= {name: [command(root, name, "totals")] for name in ("show", "path")}
+    for path in (root / "state" / "objects").iterdir():
+        path.chmod(0o600)
+        path.write_bytes(b"rotten")
+    found["doctor"].append(command(root, "doctor"))
+    return found
 
 
 @pytest.fixture(scope="module")

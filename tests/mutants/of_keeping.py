@@ -4,6 +4,27 @@ from tests.mutants.planted import Break
 
 BREAKS = (
     Break(
+        "rotten bytes are believed",
+        "edges/objects.py",
+        "return hashlib.file_digest(file, _content).hexdigest() == content",
+        "return len(hashlib.file_digest(file, _content).hexdigest()) == len(content)",
+        ("tests/app/test_doctor.py::test_a_damaged_object_is_dropped_and_what_rests_on_it_made_again",),
+    ),
+    Break(
+        "a check-up finds rot and leaves it",
+        "app/doctor.py",
+        "    note_damaged(world, {*damaged, *lost})\n",
+        "",
+        ("tests/app/test_doctor.py::test_a_damaged_object_is_dropped_and_what_rests_on_it_made_again",),
+    ),
+    Break(
+        "a hint that nothing follows counts as work",
+        "app/daemon.py",
+        "        if not isinstance(event, Hinted):\n",
+        "        if event != Hinted(frozenset()):\n",
+        ("tests/app/test_doctor.py::test_an_idle_daemon_finds_what_has_rotted",),
+    ),
+    Break(
         "a reader keeps what ended as its revision began",
         "core/sweep.py",
         "last.until > needs.oldest_revision",

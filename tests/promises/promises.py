@@ -124,7 +124,10 @@ PROMISES = (
         15,
         "Poison heals",
         "Bytes of the state that flipped are found and made anew.",
-        ("tests/app/test_daemon.py::test_a_state_that_is_deleted_under_the_daemon_is_made_anew",),
+        (
+            "tests/app/test_doctor.py",
+            "tests/app/test_daemon.py::test_a_state_that_is_deleted_under_the_daemon_is_made_anew",
+        ),
         (),
     ),
     Promise(

@@ -4,7 +4,7 @@
 object survives the loss of power only if it was synced.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -328,6 +328,14 @@ class Objects:
     def stored(self) -> dict[str, StoredObject]:
         """All objects."""
         return {c: StoredObject(1, self._state.written_at.get(c, 0.0)) for c in self._state.objects}
+
+    def damaged(self, contents: Iterable[str]) -> tuple[str, ...]:
+        """Nothing rots here."""
+        return ()
+
+    def slice(self, contents: Sequence[str], after: str, bytes_max: int) -> tuple[str, ...]:
+        """All of them."""
+        return tuple(contents)
 
     def has_views(self) -> bool:
         """Whether there is a file of views."""

@@ -5,12 +5,14 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from relspec.app import documents
+from relspec.app.doctor import examine
 from relspec.app.documents import Document
 from relspec.app.gc import Collected
 from relspec.app.trouble import problems_of
 from relspec.app.why import why_document
 from relspec.app.workspace import Workspace
 from relspec.core.errors import ConfigError, UnknownNameError
+from relspec.core.health import Verdict
 from relspec.core.problem import Problem
 from relspec.core.progress import Action
 from relspec.core.spec import Kind
@@ -65,6 +67,7 @@ class Answers:
             "graph": self._graph,
             "check": self._check,
             "gc": self._gc,
+            "doctor": self._doctor,
             "stop": self._stopped,
         }
         if command not in methods:
@@ -134,6 +137,12 @@ class Answers:
         dry = bool(arguments.get("dry_run"))
         return documents.gc_document(await self._collect(dry=dry), dry=dry)
 
+    async def _doctor(self, _: dict[str, Any]) -> Document:
+        found = await examine(self._workspace)
+        if found.to_mend:
+            self._keep(await self._sync(retry=True))
+        return documents.doctor_document(found, self._pid)
+
     async def _stopped(self, _: dict[str, Any]) -> Document:
         self._stop()
         return {"stopping": True, "pid": self._pid}
@@ -184,7 +193,8 @@ def exit_code(document: Document) -> int:
     tasks = document.get("tasks")
     states = {t["state"] for t in tasks} if isinstance(tasks, list) else set()
     broken = not states.isdisjoint({TaskState.BLOCKED, TaskState.FAILED})
-    return int(broken or any(document.get(key) for key in ("problems", "failed", "blocked")))
+    wrong = any(check["verdict"] == Verdict.WRONG for check in document.get("checks") or ())
+    return int(broken or wrong or any(document.get(key) for key in ("problems", "failed", "blocked")))
 
 
 def _outside(record: RunRecord, scope: frozenset[str]) -> RunRecord:

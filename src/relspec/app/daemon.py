@@ -37,6 +37,8 @@ _NO_CHANGES = ChangeSet((), (), ())
 _UNREPORTED_MAX = 10_000
 #: After so long without an event the write-ahead log is folded in, and it is seen whether the state is still there.
 _IDLE_S = 2.0
+#: When nothing happens, so much of the state is read at a time, to find what has rotted.
+_AUDIT_BYTES = 32 << 20
 #: Deleting a project or its state takes so long, up to which nothing is made anew or believed to have failed.
 LOST_S = 1.0
 
@@ -99,6 +101,7 @@ class Daemon:
         self._collecting: list[CollectRequested] = []
         self._now = workspace.machine.clock.monotonic
         self._busy_at = self._now()
+        self._audited_at = self._busy_at
         self._retry = False
         self._again_wanted: frozenset[str] = frozenset()
         self._records: list[RunRecord] = []
@@ -177,7 +180,8 @@ class Daemon:
         return max(0.0, look_at_ms(self._gathered, world.settings.watch, held, now_ms) - now_ms) / 1000
 
     def _take(self, event: Event) -> None:
-        if event != Hinted(frozenset()):
+        # A hint alone is nothing yet: the audit of the files gives one now and then.
+        if not isinstance(event, Hinted):
             self._busy_at = self._now()
         match event:
             case Hinted(paths):
@@ -218,6 +222,7 @@ class Daemon:
         self._watch_held()
         self._watch_scope()
         if found:
+            self._busy_at = self._now()
             self._tell(ChangeDetected(found.paths))
             self._changes = self._changes.merged(found)
 
@@ -262,8 +267,13 @@ class Daemon:
                 continue
             if not request.done.done():
                 request.done.set_result(found)
-        if self._now() - self._busy_at > self._workspace.world.settings.gc.idle_s:
+        settings, idle_s = self._workspace.world.settings, self._now() - self._busy_at
+        if idle_s > settings.gc.idle_s:
             await self._workspace.collect_unasked(runs=1)
+        if min(idle_s, self._now() - self._audited_at) > settings.watch.audit_s:
+            self._audited_at = self._now()
+            if await self._workspace.audit(_AUDIT_BYTES):
+                self._again(frozenset())
 
     async def _supersede(self) -> None:
         build, self._build = self._build, None

@@ -8,12 +8,14 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
+from relspec.app.doctor import Examined
 from relspec.app.gc import Collected
 from relspec.app.run import Run
 from relspec.app.trouble import problems_of
 from relspec.app.warnings import warnings_of
 from relspec.app.world import World
 from relspec.core.graph import EVIDENCE, REQUIRES, TASK
+from relspec.core.health import Verdict
 from relspec.core.problem import Problem
 from relspec.core.progress import Action
 from relspec.core.reason import Reason
@@ -233,6 +235,19 @@ def gc_document(collected: Collected, *, dry: bool) -> Document:
         "kept": [_kept(why, [files[c].size for c, found in swept.kept.items() if found is why]) for why in Why],
         "oldest_reader": swept.unread,
         "unknown_pins": [{"name": name, "likely": likely} for name, likely in collected.unknown],
+    }
+
+
+def doctor_document(examined: Examined, pid: int | None) -> Document:
+    """What a check-up found; `pid` is the daemon's that made it."""
+    checks = [
+        {"name": c.name, "verdict": str(c.verdict), "message": c.message, "hint": c.hint} for c in examined.checks
+    ]
+    return {
+        "ok": all(c.verdict is not Verdict.WRONG for c in examined.checks),
+        "daemon": None if pid is None else {"pid": pid},
+        "checks": checks,
+        "damaged": list(examined.damaged),
     }
 
 

@@ -40,7 +40,7 @@ async def _answer(layout: Layout, command: str, arguments: dict[str, Any]) -> tu
             run = await workspace.decide(compiled.cone)
             document = documents.plan_document(workspace.world, run, scope_of(workspace, arguments))
             return int(bool(document["problems"])), document
-        once = _Once(workspace, changes, arguments, build=command == "build")
+        once = _Once(workspace, changes, arguments, build=command in {"build", "doctor"})
         answers = Answers(workspace, pid=None, owner=once)
         answer = await answers.answer(command, arguments)
         if command == "build":

@@ -1,5 +1,6 @@
 """What becomes of files that are no longer where they were: lost objects, and projects that were moved or copied."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,18 @@ def note_moved(world: "World", path: str) -> None:
     world.look_again.add(world.shown_path(path))
     if path.startswith(f"{world.layout.objects}/"):
         world.lost_objects.add(path)
+
+
+def contents_of(world: "World") -> set[str]:
+    """The objects that tables and sources are made of as they are now."""
+    taken = (f.taken.part for s in world.sources.values() for f in s.files if f.taken is not None)
+    return {o.content for o in world.outputs.values()} | {part.content for part in taken if part.stamp is None}
+
+
+def note_damaged(world: "World", contents: Iterable[str]) -> None:
+    """Have the next build drop these objects, and make again what rests on them."""
+    for content in contents:
+        note_moved(world, str(world.layout.object(content)))
 
 
 def drop_lost(world: "World") -> frozenset[str]:

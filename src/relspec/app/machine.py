@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from relspec.core.digest import content_of
+from relspec.core.health import Vitals
 from relspec.core.layout import Layout
 from relspec.core.settings import Settings, WatchSettings
 from relspec.core.toolchain import Toolchain
@@ -20,6 +21,7 @@ from relspec.edges.objects import Objects
 from relspec.edges.readers import Readers
 from relspec.edges.store.database import Store
 from relspec.edges.toolchain import toolchain
+from relspec.edges.vitals import vitals
 from relspec.edges.watch import FileWatcher
 
 
@@ -57,6 +59,10 @@ class RealMachine:
     def store(self) -> Store:
         """Open the database, in a session of its own."""
         return Store.open(self._layout.database, uuid.uuid4().hex)
+
+    def vitals(self) -> Vitals:
+        """Ask the system what a check-up wants to know."""
+        return vitals(self._layout)
 
     def toolchain(self, timezone: str) -> Toolchain:
         """Read the versions of what is installed."""

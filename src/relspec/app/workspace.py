@@ -16,6 +16,7 @@ from relspec.app.digests import Digests
 from relspec.app.executions import Executions
 from relspec.app.gc import UNASKED_MAX, Collected, collect
 from relspec.app.load import needs_of
+from relspec.app.lost import contents_of, note_damaged
 from relspec.app.machine import RealMachine
 from relspec.app.ports import Loader, Lock, Machine, ObjectStore, Scanner, Store
 from relspec.app.publish import is_shown, rests
@@ -66,6 +67,7 @@ class Workspace:
     scope_moved: bool = False
     swept_in_part: bool = False
     _scan_was_lost: bool = False
+    _audited: str = ""
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def check(self) -> None:
@@ -169,6 +171,15 @@ class Workspace:
             run = Run(self.world, shop, digests, cone, dry=True)
             await run.go(cone)
         return run
+
+    async def audit(self, bytes_max: int) -> bool:
+        """Read the next slice of the objects that tables are made of; whether one was damaged, for a build to mend."""
+        objects = self.tools.objects
+        part = objects.slice(sorted(contents_of(self.world)), self._audited, bytes_max)
+        damaged = await asyncio.to_thread(objects.damaged, part)
+        self._audited = part[-1] if part else ""
+        note_damaged(self.world, damaged)
+        return bool(damaged)
 
     async def collect(self, *, dry: bool) -> Collected:
         """Drop what is not needed any more, or only say what that is; see `gc.collect`. Between builds only."""

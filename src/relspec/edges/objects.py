@@ -5,10 +5,13 @@ a hard link to its object, switched by rename, so it is whole at every moment; w
 """
 
 import errno
+import hashlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from relspec.core.errors import StateError
 from relspec.core.layout import Layout
@@ -83,12 +86,43 @@ class Objects:
         """The names under `tables/`."""
         return frozenset(p.stem for p in self._layout.tables.glob("*.parquet"))
 
+    def damaged(self, contents: Iterable[str]) -> tuple[str, ...]:
+        """The objects among these that are there with other bytes than their name says. Cost: reads them all."""
+        return tuple(content for content in contents if not self._is_whole(content))
+
+    def slice(self, contents: Sequence[str], after: str, bytes_max: int) -> tuple[str, ...]:
+        """The next of these objects, in their order and from the first again, up to a size but one at least."""
+        start = next((i for i, content in enumerate(contents) if content > after), 0)
+        found: list[str] = []
+        size = 0
+        for content in (*contents[start:], *contents[:start]):
+            with suppress(FileNotFoundError):
+                size += self._layout.object(content).stat().st_size
+            if found and size > bytes_max:
+                break
+            found.append(content)
+        return tuple(found)
+
     def has_views(self) -> bool:
         """Whether there is a file of views. Cost: one stat."""
         return self._layout.views.exists()
 
+    def _is_whole(self, content: str) -> bool:
+        try:
+            with self._layout.object(content).open("rb") as file:
+                return hashlib.file_digest(file, _content).hexdigest() == content
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+
     def _table(self, name: str) -> Path:
         return self._layout.tables / f"{name}.parquet"
+
+
+def _content() -> Any:
+    """The hash that names objects: as `core.digest.content_of`."""
+    return hashlib.blake2b(digest_size=16)
 
 
 def _sync(path: Path, flags: int) -> None:

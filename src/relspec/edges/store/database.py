@@ -116,6 +116,16 @@ class Store:
         """The run after which, and the moment at which, `drop` was last called; `None` before the first time."""
         return stock.collected(self._connection)
 
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong with the database by its own account; nothing where it is whole. Cost: reads all of it."""
+        try:
+            said = [row[0] for row in self._connection.execute("pragma integrity_check(20)").fetchall()]
+            loose = self._connection.execute("pragma foreign_key_check").fetchall()
+        except sqlite3.DatabaseError as error:
+            return (str(error),)
+        found = [] if said == ["ok"] else [str(line) for line in said]
+        return (*found, *(f"row {rowid} of {table} refers to nothing in {parent}" for table, rowid, parent, _ in loose))
+
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the database; for idle moments."""
         self._connection.execute("pragma wal_checkpoint(passive)").fetchall()

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "graph": ("graph", "the graph of tasks and tables"),
     "show": ("show", "the first rows of a table"),
     "path": ("path", "the file of a table"),
+    "doctor": ("doctor", "check the machine and the state, and mend what is damaged"),
     "gc": ("gc", "drop what nothing current, recent or open needs"),
 }
 

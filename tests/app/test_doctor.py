@@ -1,0 +1,184 @@
+"""Poison heals: bytes of the state that flipped are found by a check-up, by an idle daemon, and at a start."""
+
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from tests.app.conftest import Project
+from tests.scenarios.harness import Children, build, compare_with_clean, open_children, write
+
+from relspec.app.answers import Answers
+from relspec.app.documents import Document
+from relspec.app.local import _Once
+from relspec.app.reading import drop_unreadable
+from relspec.app.workspace import Workspace, open_workspace
+from relspec.core.health import FREE_BYTES_MIN, Verdict, Vitals, checks_of
+from relspec.core.layout import Layout
+from relspec.edges.objects import Objects
+
+in_one_loop = pytest.mark.asyncio(loop_scope="module")
+
+FILES: dict[str, str | None] = {
+    "data/prices.csv": "item,price\na,1\nb,2\n",
+    "tasks/total.sql": "select sum(price) as total from prices\n",
+    "tasks/twice.sql": "select total * 2 as twice from total\n",
+    "tasks/seen.sql": "-- relspec: kind=view\nselect twice from twice\n",
+}
+WELL = Vitals(100_000, 128, 1 << 40, None, has_links=True, open_modes=())
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def children(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Children]:
+    async with open_children(tmp_path_factory.mktemp("children")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    made = tmp_path / "project"
+    (made / "tasks").mkdir(parents=True)
+    write(made, FILES)
+    return made
+
+
+async def doctor(workspace: Workspace) -> Document:
+    """Ask as the command does where no daemon lives."""
+    once = _Once(workspace, await workspace.look_all(), {}, build=True)
+    _, document = await Answers(workspace, pid=None, owner=once).answer("doctor", {})
+    return document
+
+
+def verdicts(document: Document) -> dict[str, str]:
+    return {check["name"]: check["verdict"] for check in document["checks"] if check["verdict"] != "ok"}
+
+
+def spoil(path: Path, rng: random.Random) -> None:
+    """Flip a byte somewhere, or cut the file."""
+    data = bytearray(path.read_bytes())
+    path.chmod(0o600)
+    if rng.random() < 0.3:
+        data = data[: rng.randrange(len(data))]
+    else:
+        data[rng.randrange(len(data))] ^= rng.randrange(1, 256)
+    # In place: a table is a link to its object, and rots with it.
+    path.write_bytes(data)
+
+
+@in_one_loop
+async def test_a_check_up_of_a_sound_project_finds_nothing_and_builds_nothing(root: Path, children: Children) -> None:
+    with children.lent():
+        async with open_workspace(Layout(root), lambda _: None) as workspace:
+            assert verdicts(await doctor(workspace)) == {}
+            assert workspace.world.revision == 0
+            await build(workspace)
+            document = await doctor(workspace)
+            assert (verdicts(document), document["ok"], document["damaged"]) == ({}, True, [])
+            assert workspace.world.revision == 1
+
+
+@in_one_loop
+async def test_a_damaged_object_is_dropped_and_what_rests_on_it_made_again(root: Path, children: Children) -> None:
+    with children.lent():
+        async with open_workspace(Layout(root), lambda _: None) as workspace:
+            await build(workspace)
+            content = workspace.world.outputs["total"].content
+            spoil(Layout(root).object(content), random.Random(1))
+            document = await doctor(workspace)
+            assert verdicts(document) == {"objects": "mended"}
+            assert document["damaged"] == [content]
+            assert verdicts(await doctor(workspace)) == {}
+        await compare_with_clean(root, root.with_name("clean"), set())
+
+
+@in_one_loop
+async def test_a_lost_object_and_lost_tables_are_made_again(root: Path, children: Children) -> None:
+    with children.lent():
+        async with open_workspace(Layout(root), lambda _: None) as workspace:
+            await build(workspace)
+            Layout(root).object(workspace.world.outputs["twice"].content).unlink()
+            (Layout(root).tables / "twice.parquet").unlink()
+            assert verdicts(await doctor(workspace)) == {"objects": "mended", "tables": "mended"}
+            assert verdicts(await doctor(workspace)) == {}
+        await compare_with_clean(root, root.with_name("clean"), set())
+
+
+@in_one_loop
+@pytest.mark.parametrize("seed", range(6))
+async def test_whatever_of_the_state_rots_a_check_up_and_a_build_make_it_as_new(
+    root: Path, children: Children, seed: int
+) -> None:
+    rng, layout = random.Random(seed), Layout(root)
+    with children.lent():
+        async with open_workspace(layout, lambda _: None) as workspace:
+            await build(workspace)
+        candidates = [*sorted(layout.objects.iterdir()), layout.database, layout.views]
+        for path in rng.sample(candidates, 2):
+            spoil(path, rng)
+        drop_unreadable(layout)
+        async with open_workspace(layout, lambda _: None) as workspace:
+            await doctor(workspace)
+            await build(workspace)
+            assert {k: v for k, v in verdicts(await doctor(workspace)).items() if k != "room"} == {}
+        await compare_with_clean(root, root.with_name("clean"), set())
+
+
+def test_the_command_mends_under_a_daemon_too(project: Project) -> None:
+    project.start()
+    code, document = project.run("doctor")
+    assert (code, document["ok"], document["damaged"]) == (0, True, [])
+    assert document["daemon"]["pid"] == project.daemon.pid if project.daemon else False
+    for path in Layout(project.root).objects.iterdir():
+        spoil(path, random.Random(3))
+    layout = Layout(project.root)
+    layout.views.write_bytes(b"no database")
+    code, document = project.run("doctor")
+    assert verdicts(document) == {"objects": "mended", "tables": "mended"}
+    assert document["damaged"]
+    assert verdicts(project.run("doctor")[1]) == {}
+    assert project.run("show", "total")[0] == 0
+
+
+def test_an_idle_daemon_finds_what_has_rotted(project: Project) -> None:
+    project.save("watch.toml", "[watch]\naudit_s = 1\n")
+    project.start()
+    layout = Layout(project.root)
+    victim = max(layout.objects.iterdir())
+    spoil(victim, random.Random(5))
+    objects = Objects(layout)
+    assert objects.damaged([victim.stem]) == (victim.stem,)
+    project.wait(lambda: objects.has(victim.stem) and objects.damaged([victim.stem]) == (), "it to be made again")
+
+
+def test_a_slice_goes_round_and_keeps_to_its_size(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.objects.mkdir(parents=True)
+    names = [digit * 32 for digit in "abcd"]
+    for name in names:
+        layout.object(name).write_bytes(b"x" * 100)
+    objects = Objects(layout)
+    assert objects.slice(names, "", 250) == (names[0], names[1])
+    assert objects.slice(names, names[1], 250) == (names[2], names[3])
+    assert objects.slice(names, names[3], 10) == (names[0],)
+    assert objects.slice(names, names[2], 10_000) == (names[3], *names[:3])
+    assert objects.slice([], "", 10) == ()
+
+
+@pytest.mark.parametrize(
+    ("vitals", "n_folders", "name", "verdict"),
+    [
+        (WELL, 10, "watches", Verdict.OK),
+        (WELL, 60_000, "watches", Verdict.NOTE),
+        (WELL, 100_000, "watches", Verdict.WRONG),
+        (Vitals(None, None, 1 << 40, None, True, ()), 10, "watches", Verdict.NOTE),
+        (Vitals(9, 9, 1 << 40, "nfs4", True, ()), 1, "file-system", Verdict.NOTE),
+        (Vitals(9, 9, 1 << 40, None, False, ()), 1, "file-system", Verdict.NOTE),
+        (Vitals(9, 9, FREE_BYTES_MIN - 1, None, True, ()), 1, "room", Verdict.WRONG),
+        (Vitals(9, 9, 1 << 40, None, True, ("state",)), 1, "permissions", Verdict.WRONG),
+    ],
+)
+def test_a_machine_is_judged_by_what_it_says(vitals: Vitals, n_folders: int, name: str, verdict: Verdict) -> None:
+    found = {check.name: check for check in checks_of(vitals, n_folders)}
+    assert found[name].verdict is verdict
+    assert all(check.verdict is not Verdict.WRONG or check.hint for check in found.values())
