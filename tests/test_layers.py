@@ -14,8 +14,8 @@ ALLOWED = {
     "app": {"core", "edges", "app"},
     "ui": {"core", "edges", "app", "ui"},
 }
-#: The wire is what edges that hold child processes share.
-SHARED = {"wire"}
+#: What edges that hold child processes share.
+SHARED = {"wire", "signals"}
 #: Modules that touch the outside world, which the core never does.
 OUTSIDE = {
     "os",

@@ -14,7 +14,7 @@ from relspec.app.digests import Digests
 from relspec.app.executions import Executions
 from relspec.app.lost import note_moved
 from relspec.app.ports import Engines, LoaderSession, Memory, ObjectStore
-from relspec.app.trouble import code_of
+from relspec.app.trouble import code_of, next_step
 from relspec.app.world import World
 from relspec.core.dataset import Dataset
 from relspec.core.decision import Basis, Decision, Past, decide
@@ -341,8 +341,5 @@ def _edge_broken(failure: EdgeFailure) -> Reason:
 
 def _died(spec: TaskSpec, error: WorkerError) -> Problem:
     code = code_of(error)
-    hint = {
-        Code.TIMEOUT: "make the query cheaper, or raise query_s under [limits] in watch.toml",
-        Code.MEMORY: "make the query smaller, or raise memory_mb under [limits] in watch.toml",
-    }.get(code)
-    return Problem(code, spec.name, spec.builder.path, spec.line, 1, f"{spec.name}: {error}", hint)
+    message = f"{spec.name}: {error}"
+    return Problem(code, spec.name, spec.builder.path, spec.line, 1, message, next_step(code, "query"))

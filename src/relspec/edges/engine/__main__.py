@@ -1,16 +1,20 @@
-"""Start an engine process: `python -m relspec.edges.engine FD MEMORY_MB TIMEZONE TEMPORARY`. The pool does this."""
+"""Start an engine process: `python -m relspec.edges.engine FD MEMORY_MB SPILL_MB TIMEZONE TEMPORARY`; the pool does."""
 
 import ctypes
+import functools
 import resource
 import signal
 import socket
 import sys
 
 from relspec.edges.engine.protocol import Question
-from relspec.edges.engine.serve import serve
+from relspec.edges.engine.serve import Engine, serve
 from relspec.edges.wire import Channel
 
 _PR_SET_PDEATHSIG = 1
+_MEGABYTE = 1 << 20
+#: Besides what DuckDB counts, doubled because it counts only in part: the interpreter, our libraries, an answer.
+_OWN_MB = 1024
 
 
 def main(arguments: list[str]) -> None:
@@ -20,9 +24,14 @@ def main(arguments: list[str]) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    descriptor, memory_mb, timezone, temporary = arguments
+    descriptor, memory, spill, timezone, temporary = arguments
+    memory_mb, spill_mb = int(memory), int(spill)
+    # The engine's own limit misses some aggregates whose state grows without end.
+    limit = (2 * memory_mb + _OWN_MB) * _MEGABYTE
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     with socket.socket(fileno=int(descriptor)) as connection:
-        serve(Channel(connection, Question), int(memory_mb), timezone, temporary)
+        make_engine = functools.partial(Engine, memory_mb, timezone, temporary, spill_mb=spill_mb)
+        serve(Channel(connection, Question), make_engine)
 
 
 if __name__ == "__main__":

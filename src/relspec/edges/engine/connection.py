@@ -12,14 +12,21 @@ from typing import Any
 import duckdb
 
 from relspec.core.plan import Udf
+from relspec.core.settings import Limits
 from relspec.edges.engine.reads import plan_plainly
 from relspec.edges.engine.sql import literal
 
 UserFunction = Callable[..., Any]
+#: Where nobody has set anything.
+SPILL_MB = Limits().spill_mb
 
 
-def open_connection(memory_mb: int, timezone: str, spill: str, *, files: bool = True) -> duckdb.DuckDBPyConnection:
+def open_connection(
+    memory_mb: int, timezone: str, spill: str, *, spill_mb: int = SPILL_MB, files: bool = True
+) -> duckdb.DuckDBPyConnection:
     """Open an in-memory database; `spill` is a directory of this process alone, made when it is needed.
+
+    It takes up to `spill_mb` megabytes; left alone, DuckDB would fill the disk to nine tenths.
 
     Without `files` the connection is for binding and planning alone: it reaches no file, since binding `read_csv` would
     read, and plans plainly, as `reads` wants it.
@@ -33,6 +40,7 @@ def open_connection(memory_mb: int, timezone: str, spill: str, *, files: bool = 
         "autoload_known_extensions": "false",
         "errors_as_json": "true",
         "temp_directory": spill,
+        "max_temp_directory_size": f"{spill_mb}MiB",
     }
     if not files:
         config["enable_external_access"] = "false"
