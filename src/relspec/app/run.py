@@ -6,6 +6,7 @@ decides and executes; it commits nothing.
 """
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -167,12 +168,16 @@ class Run:
         if self.dry:
             return self._rest(spec, Action.EXECUTED, decision.reasons)
         request = self._request(spec, plan, inputs, now.key)
-        runner = self.workshop.session if plan.udfs else self.workshop.engines
         self.workshop.tell(TaskStarted(spec.name))
         self.world.running[spec.name] = time.time()
         started = time.monotonic()
         try:
-            answer = await self.workshop.executions.run(now.key, spec.name, lambda: runner.execute(request))
+            if plan.udfs:
+                # It ends with the session, and that with its build: nobody could take it over.
+                answer = await self.workshop.session.execute(request)
+            else:
+                start = functools.partial(self.workshop.engines.execute, request)
+                answer = await self.workshop.executions.run(now.key, spec.name, start)
         except InputMovedError as error:
             return self._not_now(spec, error)
         except WorkerError as error:
