@@ -128,11 +128,13 @@ ROGUES: tuple[Rogue, ...] = (
         "memory_in_sort",
         "memory",
         "memory",
-        "select a.range as a, b.range as b, repeat('x', 50) || a.range as c\n"
+        "select repeat(md5((a.range * 100000 + b.range)::varchar), 40) as c, b.range as b\n"
         "from range(100000) a, range(100000) b order by c, b",
     ),
     in_sql("memory_in_list", "memory", "memory", "select list(range) as everything from range(10000000000)"),
-    in_sql("memory_uncounted", "memory", "", "select histogram(range) as h from range(100000000)"),
+    in_sql(
+        "memory_uncounted", "memory", "", "select histogram(repeat(range::varchar, 400)) as h from range(100000000)"
+    ),
     in_sql("memory_in_text", "memory", "memory", "select repeat('x', 4000000000) as x, count(*) as n from orders"),
     # Sudden ends.
     at_import("segfault", "crash", "SIGSEGV", "import ctypes\nctypes.string_at(0)"),

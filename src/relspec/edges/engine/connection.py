@@ -40,13 +40,15 @@ def open_connection(
         "autoload_known_extensions": "false",
         "errors_as_json": "true",
         "temp_directory": spill,
-        "max_temp_directory_size": f"{spill_mb}MiB",
     }
     if not files:
         config["enable_external_access"] = "false"
     connection = duckdb.connect(":memory:", config=config)
     # Spelt out, since passing a parameter makes DuckDB import pandas and pyarrow where they are installed.
     connection.execute(f"SET TimeZone = {literal(timezone)}")
+    if files:
+        # Among the settings of the opening it is taken and has no effect (DuckDB 1.5).
+        connection.execute(f"SET max_temp_directory_size = '{spill_mb}MiB'")
     connection.execute("SELECT count(*) FROM range(2)").fetchall()
     if not files:
         plan_plainly(connection)
