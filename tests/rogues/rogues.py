@@ -75,6 +75,13 @@ def in_udf(name: str, code: str | None, words: str, body: str, line: int | None 
     return Rogue(name, f"tasks/{name}.py", _HEAD + _UDF.format(name=name, body=inner), code, words, line)
 
 
+def in_extractor(name: str, code: str | None, words: str, body: str) -> Rogue:
+    """Misbehaves when it reads a file, which is its own source."""
+    inner = textwrap.indent(textwrap.dedent(body).strip("\n"), "    ")
+    head = f"from relspec import extract\n\n@extract(files='tasks/{name}.py')\ndef {name}(file):\n"
+    return Rogue(name, f"tasks/{name}.py", f"{head}{inner}\n", code, words, None)
+
+
 def in_sql(name: str, code: str | None, words: str, text: str, line: int | None = None) -> Rogue:
     """Misbehaves as a query."""
     return Rogue(name, f"tasks/{name}.sql", text + "\n", code, words, line)
@@ -182,6 +189,9 @@ ROGUES: tuple[Rogue, ...] = (
         " s",
         "select count(*) as n from range(1000000000) a, range(1000000000) b\nwhere a.range + b.range = -1",
     ),
+    in_extractor("loop_in_extractor", "timeout", " s", "while True:\n    pass"),
+    in_extractor("exit_in_extractor", "crash", "exit status 4", "import os\nos._exit(4)"),
+    in_extractor("memory_in_extractor", "memory", "MemoryError", _HOARD),
     # Processes.
     at_import(
         "fork_bomb",
@@ -299,8 +309,11 @@ LATE = frozenset(
     {
         "endless_query",
         "loop_in_builder",
+        "loop_in_extractor",
+        "memory_in_extractor",
         "loop_in_udf",
         "daemonized_in_udf",
+        "exit_in_extractor",
         "exit_in_udf",
         "fork_bomb",
         "interrupt_in_udf",
