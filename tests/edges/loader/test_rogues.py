@@ -241,7 +241,7 @@ os.write(talk, encode(Reply(InputMoved("x"), None)))
     ("code", "words"),
     [
         ("os.write(talk, b'\\x00\\x01\\x02')\nos.write(talk, b'x' * 99)", "wrote into its process's connection"),
-        ("os.write(talk, b'\\x05\\x00\\x00\\x00{}{}{')", "wrote into its process's connection"),
+        ("os.write(talk, b'abcd\\x00\\x00\\x01\\x00{}')", "wrote into its process's connection"),
         ("os.dup2(os.open('/dev/null', os.O_RDWR), talk)", "closed or replaced"),
         (FORGED, "InputMoved, which is no answer"),
     ],
