@@ -7,9 +7,11 @@ what is held.
 """
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.scenarios.harness import write
@@ -113,9 +115,9 @@ async def test_what_is_being_written_stays_held_while_looks_go_elsewhere(tmp_pat
     async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
         await workspace.look_all()
         with writing(things, "2\n"):
-            workspace.look(frozenset({things}))
+            await workspace.look(frozenset({things}))
             assert "data/things.csv" in workspace.held
-            workspace.look(frozenset({other}))
+            await workspace.look(frozenset({other}))
             assert "data/things.csv" in workspace.held
         assert "data/things.csv" in (await workspace.look_all()).paths
         assert workspace.held == frozenset()
@@ -169,8 +171,31 @@ async def test_what_new_settings_bring_in_is_held_like_all_else(
         await workspace.look_all()
         monkeypatch.setattr(scan, "TICK_NS", 60_000_000_000)
         write(tmp_path, {"far/x.csv": "a\n1\n", "watch.toml": '[sources.x]\nfiles = "far/*.csv"\n'})
-        workspace.look(frozenset({str(tmp_path / "watch.toml")}))
+        await workspace.look(frozenset({str(tmp_path / "watch.toml")}))
         assert workspace.held == {"far/x.csv"}
+
+
+async def test_a_look_that_was_cancelled_is_made_up_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, TASK)
+    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
+        await workspace.look_all()
+        write(tmp_path, {"tasks/new/two.sql": "select 2 as a"})
+        begun, go, scan_all = threading.Event(), threading.Event(), workspace.files.scan
+
+        def slow(*arguments: Any) -> Any:
+            begun.set()
+            assert go.wait(20)
+            return scan_all(*arguments)
+
+        monkeypatch.setattr(workspace.files, "scan", slow)
+        cancelled = asyncio.create_task(workspace.look(None))
+        await asyncio.to_thread(begun.wait)
+        cancelled.cancel()
+        asyncio.get_running_loop().call_later(0.05, go.set)
+        await asyncio.wait([cancelled])
+        write(tmp_path, {"tasks/new/three.sql": "select 3 as a"})
+        found = await workspace.look(frozenset({str(tmp_path / "tasks/new/three.sql")}))
+        assert found.added == ("tasks/new/three.sql", "tasks/new/two.sql")
 
 
 async def test_a_cancelled_build_leaves_its_changes_to_the_next(tmp_path: Path) -> None:
@@ -178,10 +203,10 @@ async def test_a_cancelled_build_leaves_its_changes_to_the_next(tmp_path: Path) 
     async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
         await workspace.build(await workspace.look_all())
         write(tmp_path, {"tasks/one.sql": "select max(a) as a from things"})
-        cancelled = asyncio.create_task(workspace.build(workspace.look(None)))
+        cancelled = asyncio.create_task(workspace.build(await workspace.look(None)))
         await asyncio.sleep(0)
         write(tmp_path, {"tasks/two.sql": "select min(a) as a from things"})
-        workspace.look_within()
+        await workspace.look_within()
         cancelled.cancel()
         await asyncio.gather(cancelled, return_exceptions=True)
         report = await workspace.build(NO_CHANGES)
@@ -195,7 +220,7 @@ async def test_a_build_that_was_cancelled_before_its_first_step_leaves_its_chang
     async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
         await workspace.build(await workspace.look_all())
         write(tmp_path, {"tasks/one.sql": "select max(a) as a from things"})
-        cancelled = asyncio.create_task(workspace.build(workspace.look(None)))
+        cancelled = asyncio.create_task(workspace.build(await workspace.look(None)))
         cancelled.cancel()
         await asyncio.wait([cancelled])
         assert executed(((await workspace.build(NO_CHANGES)).record,)) == ["one"]
@@ -227,7 +252,7 @@ async def test_no_reader_is_left_out_when_a_build_is_cancelled_while_it_compiles
         write(tmp_path, {"tasks/above.sql": edit})
         with monkeypatch.context() as patched:
             patched.setattr(engines, "analyse", never)
-            cancelled = asyncio.create_task(workspace.build(workspace.look(None)))
+            cancelled = asyncio.create_task(workspace.build(await workspace.look(None)))
             await begun.wait()
             cancelled.cancel()
             await asyncio.gather(cancelled, return_exceptions=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.campaign.seeds import Course, Outcome, run_seeds
+from tests.promises.page import record
 
 #: So many scripts share their engines and their loader.
 _BATCH = 5
@@ -27,6 +28,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where failing scripts go, as scenario files")
     parser.add_argument("--daemon", action="store_true", help="save under a running daemon")
     parser.add_argument("--stop", action="store_true", help="end at the first difference")
+    parser.add_argument("--record", action="store_true", help="keep the figures in docs/reliability.md")
     arguments = parser.parse_args()
     attempts = arguments.shrink if arguments.keep else 0
     course = Course(arguments.steps, attempts, arguments.daemon, arguments.stop)
@@ -42,6 +44,10 @@ def main() -> int:
             if arguments.stop:
                 break
     summary(total, failed, time.monotonic() - started)
+    if arguments.record:
+        name = "campaign --daemon" if arguments.daemon else "campaign"
+        line = f"{name} --scripts {arguments.scripts} --seed {arguments.seed} --steps {arguments.steps}"
+        record(name, line, f"{tally(total)}, {len(failed)} differences")
     return int(bool(failed))
 
 
@@ -67,12 +73,18 @@ def report(outcome: Outcome, keep: Path | None) -> None:
         print(f"kept as {path}", flush=True)
 
 
+def tally(total: Counter[str]) -> str:
+    """What was played, in numbers."""
+    return ", ".join(f"{total[k]} {k}" for k in ("scripts", "edits", "builds", "executed", "restored", "recompiled"))
+
+
 def summary(total: Counter[str], failed: list[int], seconds: float) -> None:
     """Print what was played."""
     kinds = {k: n for k, n in total.items() if k.startswith("edit: ")}
     print(", ".join(f"{k.removeprefix('edit: ')} {n}" for k, n in sorted(kinds.items())))
-    rest = ", ".join(f"{total[k]} {k}" for k in ("scripts", "edits", "builds", "executed", "restored", "recompiled"))
-    print(f"{rest}, {len(failed)} differences in {seconds:.0f} s ({total['edits'] / seconds:.1f} edits a second)")
+    print(
+        f"{tally(total)}, {len(failed)} differences in {seconds:.0f} s ({total['edits'] / seconds:.1f} edits a second)"
+    )
     if failed:
         print(f"seeds that differed: {' '.join(map(str, sorted(failed)))}")
 

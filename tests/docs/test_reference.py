@@ -189,7 +189,8 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Document
     found["status"] += [command(root, "status"), command(root, "status", "--sync")]
     found["plan"].append(command(root, "plan"))
     found["init"] = [command(root / "tasks", "init", str(root / "new"))]
-    found |= {"daemon": [detached, {"ok": True}], "stop": [stopped], "error": [command(root, "stop")]}
+    printed = command(root, "daemon", "--systemd-unit")
+    found |= {"daemon": [detached, {"ok": True}, printed], "stop": [stopped], "error": [command(root, "stop")]}
     return found
 
 
@@ -354,7 +355,7 @@ def test_every_table_of_the_state_has_a_row_and_the_query_runs(tmp_path: Path) -
 def test_every_path_of_the_layout_is_named() -> None:
     layout = Layout(Path("/p"))
     named = set(rows(section(REFERENCE, "The state"), "file"))
-    folders = {layout.objects, layout.temporary, layout.tables, layout.held}
+    folders = {layout.objects, layout.temporary, layout.tables, layout.held, layout.log}
     files = {layout.database, layout.views, layout.lock, layout.socket, layout.card}
     assert {path.name for path in files} | {f"{path.name}/" for path in folders} <= named
 

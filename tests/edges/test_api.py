@@ -241,6 +241,21 @@ async def test_a_project_too_deep_for_a_socket_is_answered_all_the_same(deep: La
     assert names_in(deep.state) == []
 
 
+@pytest.mark.parametrize("top", ["/nowhere/at/all", "/proc", "x" * 120])
+async def test_where_the_runtime_folder_is_of_no_use_another_place_is_found(
+    deep: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, top: str
+) -> None:
+    if not top.startswith("/"):
+        (tmp_path / top).mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / top))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / top))
+    async with api.serve(deep, echo):
+        place = Path(os.readlink(deep.socket))
+        assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
+        assert (await asked(deep))[0] == 1
+    assert not place.parent.exists()
+
+
 async def test_a_deep_project_takes_another_folder_when_its_own_is_open_to_others(deep: Layout, runtime: Path) -> None:
     async with api.serve(deep, echo):
         own = runtime / names_in(runtime)[0]
@@ -257,6 +272,25 @@ async def test_a_copy_of_a_project_does_not_reach_the_daemon_of_the_original(dee
         (copy / "state").mkdir(parents=True)
         shutil.copy(deep.card, copy / "state" / "daemon.json")
         assert ask(Layout(copy), "status", {}, 1) is None
+
+
+async def test_a_copied_link_to_the_socket_leads_nobody_to_the_daemon_of_the_original(
+    deep: Layout, runtime: Path, tmp_path: Path
+) -> None:
+    async with api.serve(deep, echo):
+        # Its path is short enough for a socket, so what lies there is taken for its own.
+        copy = Layout(tmp_path / "c")
+        await asyncio.to_thread(subprocess.run, ["cp", "-a", str(deep.root), str(copy.root)], check=True)
+        assert copy.socket.is_symlink()
+        assert await asked(copy) is None
+        assert (await asked(deep))[0] == 1
+        place = runtime / names_in(runtime)[0] / "daemon.sock"
+        raw = {"command": "stop", "arguments": {}, "state": [1, 2]}
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(place))
+            connection.sendall(json.dumps(raw).encode() + b"\n")
+            reply = json.loads(await asyncio.to_thread(connection.recv, 4096))
+    assert (reply["exit"], reply["code"]) == (3, "no-daemon")
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
@@ -286,8 +320,8 @@ async def test_another_user_is_refused_even_where_modes_would_let_them_in() -> N
         shutil.rmtree(root)
 
 
-def test_the_client_loads_neither_asyncio_nor_msgspec() -> None:
-    code = "import sys, relspec.edges.ask; print([m for m in ('asyncio', 'msgspec') if m in sys.modules])"
+def test_the_client_loads_neither_asyncio_nor_msgspec_nor_logging() -> None:
+    code = "import sys, relspec.edges.ask; print([m for m in ('asyncio', 'msgspec', 'logging') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 

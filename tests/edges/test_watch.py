@@ -1,72 +1,23 @@
 """The watch on the real system: after the hints have settled, what was scanned is what is there."""
 
 import asyncio
-import contextlib
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.watching.desk import DEADLINE_S, QUIET, Desk, opened
 
 from relspec.core.layout import Layout
-from relspec.core.settings import Settings, WatchSettings
-from relspec.core.tree import Tree
+from relspec.core.settings import WatchSettings
 from relspec.edges import watch
-from relspec.edges.files import Files
 from relspec.edges.watch import FileWatcher
-
-#: Far longer than anything here takes; an audit in between would hide what the events missed.
-DEADLINE_S = 20.0
-QUIET = WatchSettings(audit_s=3_600)
-
-Hints = frozenset[str] | None
-
-
-@dataclass
-class Desk:
-    """A watcher with a consumer that scans on every hint, as the daemon does."""
-
-    root: Path
-    files: Files
-    watcher: FileWatcher
-    tree: Tree = field(default_factory=dict)
-    held: frozenset[str] = frozenset()
-    hints: list[Hints] = field(default_factory=list)
-    moved: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def consume(self) -> None:
-        async for hints in self.watcher.hints():
-            self.look(hints)
-
-    def look(self, hints: Hints) -> None:
-        self.hints.append(hints)
-        found = self.files.scan(hints, self.tree)
-        self.tree, self.held = found.tree, found.held
-        self.moved.set()
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(DEADLINE_S):
-            while not condition():
-                self.moved.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.moved.wait(), 0.05)
-                if self.held:
-                    self.look(frozenset(str(self.root / path) for path in self.held))
-
-    def is_true(self) -> bool:
-        """Whether the tree is what a new look at everything finds."""
-        truth = Files(Layout(self.root), Settings()).scan(None, {})
-        return not truth.held and self.tree == truth.tree
-
-    async def settle(self) -> None:
-        """Take in every event so far, by the barrier alone, and what was held."""
-        await self.watcher.barrier()
-        await self.until(lambda: not self.held)
 
 
 @pytest.fixture
@@ -74,22 +25,6 @@ def root(tmp_path: Path) -> Path:
     for folder in ("tasks", "data", "state"):
         (tmp_path / folder).mkdir()
     return tmp_path
-
-
-@contextlib.asynccontextmanager
-async def opened(root: Path, settings: WatchSettings = QUIET) -> AsyncIterator[Desk]:
-    layout = Layout(root)
-    files = Files(layout, Settings())
-    async with FileWatcher(layout, settings, files.directories) as watcher:
-        desk = Desk(root, files, watcher)
-        consumer = asyncio.create_task(desk.consume())
-        try:
-            await desk.until(lambda: bool(desk.hints))
-            yield desk
-            assert not consumer.done() or consumer.result() is None
-        finally:
-            consumer.cancel()
-            await asyncio.gather(consumer, return_exceptions=True)
 
 
 @pytest.fixture
@@ -227,6 +162,18 @@ async def test_a_refresh_watches_what_is_new_in_the_scope(desk: Desk) -> None:
     assert desk.hints[seen:] == [frozenset({str(desk.root / "lib/x.py")})]
 
 
+async def test_other_patterns_of_git_bring_folders_in_and_out(desk: Desk) -> None:
+    (desk.root / "tasks/gen").mkdir()
+    (desk.root / "tasks/gen/b.sql").write_text("select 1")
+    await desk.until(lambda: sorted(desk.tree) == ["tasks/a.sql", "tasks/gen/b.sql"])
+    (desk.root / ".gitignore").write_text("gen/\n")
+    await desk.until(lambda: sorted(desk.tree) == ["tasks/a.sql"])
+    (desk.root / ".gitignore").unlink()
+    await desk.until(lambda: sorted(desk.tree) == ["tasks/a.sql", "tasks/gen/b.sql"])
+    (desk.root / "tasks/gen/c.sql").write_text("select 1")
+    await desk.until(lambda: "tasks/gen/c.sql" in desk.tree)
+
+
 async def test_a_root_that_is_swapped_is_noticed(root: Path) -> None:
     project = root / "project"
     (project / "tasks").mkdir(parents=True)
@@ -308,6 +255,39 @@ async def test_a_large_batch_makes_everything_be_looked_at(desk: Desk, monkeypat
     assert desk.is_true()
 
 
+#: A process that watches a folder, says so, is stopped while files come, and then prints the number that it heard of.
+_WATCHING = """
+import sys, threading
+from watchfiles._rust_notify import RustNotify
+notify = RustNotify([sys.argv[1]], False, False, 0, False, False)
+print("watching", flush=True)
+sys.stdin.readline()
+heard = set()
+while not isinstance(events := notify.watch(50, 5, 500, threading.Event()), str):
+    heard |= {path for _, path in events}
+print(len(heard))
+"""
+
+
+def test_a_queue_that_overflows_loses_events_without_a_word(tmp_path: Path) -> None:
+    # What the simulated watch does when its queue is full (`tests/sim/system.py`).
+    n_files = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text()) + 1_000
+    command = [sys.executable, "-c", _WATCHING, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stdout.readline() == "watching\n"
+        child.send_signal(signal.SIGSTOP)
+        for n in range(n_files):
+            os.close(os.open(tmp_path / str(n), os.O_CREAT | os.O_WRONLY))
+        child.send_signal(signal.SIGCONT)
+        child.stdin.write("\n")
+        child.stdin.flush()
+        heard = int(child.stdout.readline())
+    # So many names at least are a batch that makes the watch suspicious.
+    assert watch.BATCH_MAX < heard < n_files
+
+
 async def test_a_pause_makes_everything_be_looked_at(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     real = watch._lived_s
     monkeypatch.setattr(watch, "_lived_s", lambda: real() + 60)
@@ -347,7 +327,8 @@ async def test_a_refused_watch_polls_and_says_why(root: Path, monkeypatch: pytes
         patch.setattr(watch, "TICK_S", 0.05)
         patch.setattr(watch, "RETRY_S", 0.2)
         async with opened(root) as desk:
-            assert desk.watcher.polling == "the system refused to watch: OS file watch limit reached."
+            advice = "the system has no more watches; allow more: sysctl fs.inotify.max_user_watches"
+            assert desk.watcher.polling == advice
             (root / "tasks/a.sql").write_text("select 1")
             await desk.until(lambda: "tasks/a.sql" in desk.tree)
             await desk.watcher.barrier()
@@ -397,3 +378,37 @@ async def test_what_is_to_be_watched_may_change_while_the_folders_are_listed(roo
         go.set()
         assert await second is None
         assert await anext(hints) is None
+
+
+async def test_a_watch_that_is_calm_looks_less_often_until_something_happens(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "CALM_S", 0.3)
+    monkeypatch.setattr(watch, "TICK_S", 0.02)
+    async with opened(root) as desk:
+
+        def step_ms() -> int:
+            subscription = desk.watcher._subscription
+            return 0 if subscription is None else subscription.step_ms
+
+        await desk.until(lambda: step_ms() == watch.CALM_STEP_MS)
+        n_hints = len(desk.hints)
+        (root / "tasks" / "a.sql").write_text("select 1")
+        await desk.until(lambda: "tasks/a.sql" in desk.tree)
+        assert step_ms() == watch.STEP_MS
+        await desk.until(lambda: step_ms() == watch.CALM_STEP_MS)
+        assert None not in desk.hints[n_hints:], "it came and went without a look at everything"
+
+
+async def test_no_event_is_lost_between_calm_and_lively(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "CALM_S", 0.005)
+    monkeypatch.setattr(watch, "TICK_S", 0.005)
+    async with opened(root) as desk:
+        await desk.settle()
+        n_hints = len(desk.hints)
+        for number in range(60):
+            (root / "tasks" / f"q{number}.sql").write_text("select 1")
+            await asyncio.sleep(0.001 * (number % 30))
+        names = {f"tasks/q{number}.sql" for number in range(60)}
+        await desk.until(lambda: names <= desk.tree.keys())
+        assert None not in desk.hints[n_hints:]

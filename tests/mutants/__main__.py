@@ -1,8 +1,9 @@
 """Plants each break in a copy of the sources and runs its tests: they have to fail.
 
-    python -m tests.mutants [WORD ...]
+    python -m tests.mutants [--record] [WORD ...]
 
-Without words all of them, else those whose name has all words. Prints one line each and ends with 1 if one survived.
+Without words all of them, else those whose name has all words; `--record` keeps the figures in docs/reliability.md.
+Prints one line each and ends with 1 if one survived.
 The tests of a break are first run without it once: only what passes on the code as it is can bite.
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from tests.mutants.breaks import BREAKS
 from tests.mutants.planted import Break
+from tests.promises.page import record
 
 ROOT = Path(__file__).parents[2]
 _ENDS = {0: "SURVIVED", 1: "killed"}
@@ -50,16 +52,20 @@ def killed(planted: Break) -> bool:
 
 def main(words: list[str]) -> int:
     """Plant what is asked for; the exit code."""
-    chosen = [b for b in BREAKS if all(word in b.name for word in words)]
+    wanted = [word for word in words if word != "--record"]
+    chosen = [b for b in BREAKS if all(word in b.name for word in wanted)]
     tests = tuple(sorted({t for b in chosen for t in b.tests}))
     if not chosen:
-        print(f"no break has {' and '.join(words)} in its name")
+        print(f"no break has {' and '.join(wanted)} in its name")
         return 2
     if run(ROOT / "src", tests) != 0:
         print("the tests do not pass on the code as it is")
         return 1
     survivors = [b for b in chosen if not killed(b)]
-    print(f"{len(chosen) - len(survivors)} of {len(chosen)} breaks killed")
+    told = f"{len(chosen) - len(survivors)} of {len(chosen)} breaks killed"
+    print(told)
+    if "--record" in words:
+        record("mutants", " ".join(("mutants", *wanted)), told)
     return int(bool(survivors))
 
 

@@ -82,8 +82,8 @@ BREAKS = (
     Break(
         "fractions are rounded to whole numbers",
         "edges/engine/lossless.py",
-        "TRY_CAST({text} AS DOUBLE) <> trunc(",
-        "TRY_CAST({text} AS DOUBLE) <> (",
+        """AND {needed} > {scale}\"""",
+        """AND {needed} > 99\"""",
         ("tests/edges/engine/test_intake_csv.py", "tests/edges/engine/test_intake_json.py"),
     ),
     Break(

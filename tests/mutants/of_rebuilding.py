@@ -4,6 +4,13 @@ from tests.mutants.planted import Break, scenarios
 
 BREAKS = (
     Break(
+        "what is behind a view is known to its readers too",
+        "app/compile_task.py",
+        "            behind=frozenset(behind),\n",
+        "",
+        ("tests/scenarios/test_scenarios.py::test_exactly_what_must_run_runs[found/read_beside_a_view]",),
+    ),
+    Break(
         "an upgrade recompiles nothing",
         "app/causes.py",
         "if record.toolchain != world.toolchain.whole:",

@@ -306,3 +306,20 @@ def test_a_terminal_without_the_letters_gets_their_codes(serving: Any) -> None:
     with serving({"why": (0, never)}):
         done = subprocess.run(command("why", "é"), capture_output=True, env=env, check=True)
     assert done.stdout == b"\\xe9 is stale: it has never run\n"
+
+
+def test_output_that_a_full_disk_does_not_take_is_an_error(layout: Layout) -> None:
+    command = [sys.executable, "-P", "-m", "relspec.ui.cli", "status", "--project", str(layout.root)]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=30)
+    message = "relspec-watch: error: the output cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, message)
+
+
+def test_output_that_nobody_reads_leaves_the_exit_code_alone(layout: Layout) -> None:
+    ours, theirs = os.openpty()
+    os.close(ours)
+    command = [sys.executable, "-P", "-m", "relspec.ui.cli", "stop", "--project", str(layout.root)]
+    done = subprocess.run(command, stdout=theirs, stderr=theirs, check=False, timeout=30)
+    os.close(theirs)
+    assert done.returncode == 3

@@ -21,16 +21,22 @@ STAND_IN = """
 import os, sys, types
 
 
-def run(layout, listener):
+def run(layout, listener, let_go):
     import asyncio
-    from relspec.core.errors import ConfigError
+    from relspec.core.errors import ConfigError, StateBusyError
     from relspec.core.progress import AllReady, ChangeDetected
     from relspec.edges.api import serve
 
     if os.environ["STAND_IN"] == "broken":
         raise ConfigError("watch.toml:3: no such option")
+    if os.environ["STAND_IN"] == "late":
+        print("of a daemon that won", file=sys.stderr, flush=True)
+        raise StateBusyError("state is in use by process 4711")
+    if os.environ["STAND_IN"] == "dead":
+        print("last words", file=sys.stderr, flush=True)
+        os.kill(os.getpid(), 9)
     if os.environ["STAND_IN"] == "silent":
-        print("waiting for nothing", flush=True)
+        print("waiting for nothing", file=sys.stderr, flush=True)
         import signal
         signal.pause()
 
@@ -116,18 +122,33 @@ def test_a_second_daemon_is_refused_and_the_first_goes_on(layout: Layout, stand_
     assert relspec("stop").returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("how", "code", "said"),
+    [
+        ("broken", 2, "relspec-watch: error: watch.toml:3: no such option\n"),
+        ("late", 1, "relspec-watch: error: state is in use by process 4711\n"),
+    ],
+)
 def test_a_daemon_that_cannot_start_tells_why_with_its_exit_code(
-    layout: Layout, stand_in: Callable[[str], None]
+    layout: Layout, stand_in: Callable[[str], None], how: str, code: int, said: str
 ) -> None:
-    stand_in("broken")
+    stand_in(how)
     layout.state.mkdir()
     (layout.state / "daemon.log").write_text("of another day\n")
     started = relspec("daemon", "--detach")
-    assert (started.returncode, started.stdout) == (2, "")
+    assert (started.returncode, started.stdout, started.stderr) == (code, "", said)
+
+
+def test_a_daemon_that_dies_before_it_can_say_why_shows_the_end_of_its_log(
+    layout: Layout, stand_in: Callable[[str], None]
+) -> None:
+    stand_in("dead")
+    layout.state.mkdir()
+    (layout.state / "daemon.log").write_text("of another day\n")
+    started = relspec("daemon", "--detach")
+    assert (started.returncode, started.stdout) == (1, "")
     assert started.stderr == (
-        "relspec-watch: error: the daemon did not start:\n"
-        "  relspec-watch: error: watch.toml:3: no such option\n"
-        f"  hint: see {layout.state / 'daemon.log'}\n"
+        f"relspec-watch: error: the daemon did not start:\n  last words\n  hint: see {layout.state / 'daemon.log'}\n"
     )
 
 

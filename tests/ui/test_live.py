@@ -2,6 +2,9 @@
 
 import contextlib
 import io
+import os
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -19,7 +22,7 @@ from relspec.core.progress import (
     WarningsFound,
 )
 from relspec.core.warning import TaskWarning, WarningCode
-from relspec.ui.live import LiveView, Screen, advance, draw
+from relspec.ui.live import DRAWS_PER_S, LiveView, Screen, advance, draw
 
 AMOUT = Problem(Code.UNKNOWN_COLUMN, "daily", "tasks/daily.sql", 1, 8, "no column 'amout'", "did you mean 'amount'?")
 READY = AllReady(7, 1, 0, 1, 0, 0, 0, 12.0)
@@ -108,6 +111,29 @@ def test_the_view_draws_events_and_gives_the_terminal_back() -> None:
     hidden, shown_again = "\x1b[?25l", "\x1b[?25h"
     assert seen.index(hidden) < seen.index(READY_LINE) < seen.index(shown_again)
     assert seen.count(hidden) == seen.count(shown_again)
+
+
+def test_while_nothing_runs_nothing_is_drawn() -> None:
+    paper = io.StringIO()
+    console = Console(file=paper, force_terminal=True, width=100, height=24, color_system=None, legacy_windows=False)
+    drawn_at: list[float] = []
+
+    def clock() -> float:
+        drawn_at.append(0.0)
+        return 0.0
+
+    with LiveView(console, lambda *_: None, clock) as view:
+        view(READY)
+        deadline = time.monotonic() + 5
+        while READY_LINE not in paper.getvalue() and time.monotonic() < deadline:
+            os.sched_yield()
+        n_drawn = len(drawn_at)
+        threading.Event().wait(4 / DRAWS_PER_S)
+        assert len(drawn_at) == n_drawn
+        view(TaskStarted("a"))
+        while len(drawn_at) < n_drawn + 4 and time.monotonic() < deadline:
+            os.sched_yield()
+    assert len(drawn_at) >= n_drawn + 4
 
 
 def test_a_resize_is_followed_by_the_next_drawing() -> None:

@@ -1,6 +1,5 @@
 """Answers commands on an open workspace: one method a command, a document each. The daemon's read side."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -11,7 +10,7 @@ from relspec.app.gc import Collected
 from relspec.app.trouble import problems_of
 from relspec.app.why import why_document
 from relspec.app.workspace import Workspace
-from relspec.core.errors import UnknownNameError
+from relspec.core.errors import ConfigError, UnknownNameError
 from relspec.core.problem import Problem
 from relspec.core.progress import Action
 from relspec.core.spec import Kind
@@ -53,7 +52,10 @@ class Answers:
         self._stop = owner.stop
 
     async def answer(self, command: str, arguments: dict[str, Any]) -> tuple[int, Document]:
-        """Answer one command: its exit code and its document; raises UnknownNameError for names that do not exist."""
+        """Answer one command: its exit code and its document; raises UnknownNameError for names that do not exist.
+
+        Raises ConfigError for arguments that are not what they should be.
+        """
         methods = {
             "build": self._build,
             "status": self._status,
@@ -67,11 +69,12 @@ class Answers:
         }
         if command not in methods:
             raise UnknownNameError("command", command, methods)
+        check_arguments(arguments)
         document = await methods[command](arguments)
         return exit_code(document), document
 
     async def _build(self, arguments: dict[str, Any]) -> Document:
-        asked_at = time.time()
+        asked_at = self._workspace.machine.clock.time()
         records = await self._sync(retry=True)
         world = self._workspace.world
         if arguments.get("again"):
@@ -145,6 +148,37 @@ class Answers:
         return scoped_problems(self._workspace, scope, arguments)
 
 
+#: What a request may say: names, and whether. There is no place for SQL, and none for a path outside of the project.
+_KINDS: dict[str, tuple[type, str]] = {
+    "tasks": (list, "a list of names"),
+    "task": (str, "a name"),
+    "file": (str, "a path in the project"),
+    "again": (bool, "true or false"),
+    "sync": (bool, "true or false"),
+    "dry_run": (bool, "true or false"),
+}
+
+
+def check_arguments(arguments: dict[str, Any]) -> None:
+    """Raise ConfigError unless every argument is of its kind: whoever reaches the socket may send anything."""
+    for name, value in arguments.items():
+        if name not in _KINDS:
+            raise ConfigError(f"a request has no argument {name!r}")
+        kind, meant = _KINDS[name]
+        if not (value is None or (isinstance(value, kind) and _is_fit(name, value))):
+            raise ConfigError(f"the argument {name!r} of a request is {meant}, and {value!r:.60} is none")
+
+
+def _is_fit(name: str, value: Any) -> bool:
+    match name:
+        case "tasks":
+            return all(isinstance(task, str) for task in value)
+        case "file":
+            return not value.startswith("/") and ".." not in value.split("/")
+        case _:
+            return True
+
+
 def exit_code(document: Document) -> int:
     """1 when the document tells of problems, or of tasks that are blocked or failed; else 0."""
     tasks = document.get("tasks")
@@ -165,7 +199,7 @@ def scope_of(workspace: Workspace, arguments: dict[str, Any]) -> frozenset[str] 
         shown = world.shown_path(str(arguments["file"]))
         datasets = [name for name, s in world.sources.items() if any(f.path == shown for f in s.files)]
         own = {s.name for s in world.catalog.by_name.values() if s.builder.path == shown} | world.used_by(shown)
-        if not own and not datasets and not (world.layout.root / shown).exists():
+        if not own and not datasets and not workspace.files.exists(shown):
             raise UnknownNameError("file", shown, world.tree)
         return frozenset(own | world.graph.cone(own, datasets))
     if arguments.get("tasks"):

@@ -10,9 +10,7 @@ import asyncio
 import contextlib
 import math
 import os
-import signal
-import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -20,15 +18,18 @@ from relspec.app.answers import Answers
 from relspec.app.build import EVERYTHING, BuildReport, Wish
 from relspec.app.gc import Collected
 from relspec.app.ports import Watcher
-from relspec.app.trouble import worth_another_try
+from relspec.app.signals import INTERRUPTED, Ending
+from relspec.app.told import Told
+from relspec.app.trouble import files_worth_another_try, worth_another_try
 from relspec.app.workspace import AGAIN_S, HELD_S, StateLostError, Workspace, open_workspace
-from relspec.core.errors import StateError
+from relspec.core.errors import StateBusyError, StateError
 from relspec.core.layout import Layout
 from relspec.core.progress import ChangeDetected, Progress
 from relspec.core.settle import ChangeSet, Gathered, gather, look_at_ms
 from relspec.core.state import RunRecord
 from relspec.edges.api import serve
-from relspec.edges.watch import FileWatcher
+from relspec.edges.journal import Journal
+from relspec.edges.supervisor import Supervisor
 
 _NO_CHANGES = ChangeSet((), (), ())
 
@@ -36,6 +37,8 @@ _NO_CHANGES = ChangeSet((), (), ())
 _UNREPORTED_MAX = 10_000
 #: After so long without an event the write-ahead log is folded in, and it is seen whether the state is still there.
 _IDLE_S = 2.0
+#: Deleting a project or its state takes so long, up to which nothing is made anew or believed to have failed.
+LOST_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ class Daemon:
         self._building = EVERYTHING
         self._waiting: list[SyncRequested] = []
         self._collecting: list[CollectRequested] = []
-        self._busy_at = time.monotonic()
+        self._now = workspace.machine.clock.monotonic
+        self._busy_at = self._now()
         self._retry = False
         self._again_wanted: frozenset[str] = frozenset()
         self._records: list[RunRecord] = []
@@ -129,11 +133,6 @@ class Daemon:
         """Ask the loop to end."""
         self._events.put_nowait(StopRequested())
 
-    def interrupt(self, noted: asyncio.Event) -> None:
-        """End the loop because of Ctrl-C, and note that."""
-        noted.set()
-        self.stop()
-
     async def sync(self, *, retry: bool, again: frozenset[str] = frozenset()) -> tuple[RunRecord, ...]:
         """Wait until every save before this call is taken in and built; the runs since the last one who asked.
 
@@ -141,7 +140,7 @@ class Daemon:
         """
         await self._watcher.barrier()
         done: asyncio.Future[tuple[RunRecord, ...]] = asyncio.get_running_loop().create_future()
-        self._events.put_nowait(SyncRequested(done, retry, again, time.monotonic()))
+        self._events.put_nowait(SyncRequested(done, retry, again, self._now()))
         return await done
 
     async def collect(self, *, dry: bool) -> Collected:
@@ -173,17 +172,17 @@ class Daemon:
         """Seconds until the hints have settled; `None` when there are none."""
         if self._gathered is None:
             return None
-        world, now_ms = self._workspace.world, time.monotonic() * 1000
-        held = (world.layout.root / ".git" / "index.lock").exists()
+        world, now_ms = self._workspace.world, self._now() * 1000
+        held = self._workspace.files.exists(".git/index.lock")
         return max(0.0, look_at_ms(self._gathered, world.settings.watch, held, now_ms) - now_ms) / 1000
 
     def _take(self, event: Event) -> None:
         if event != Hinted(frozenset()):
-            self._busy_at = time.monotonic()
+            self._busy_at = self._now()
         match event:
             case Hinted(paths):
                 if paths is None or paths:
-                    self._gathered = gather(self._gathered, paths, time.monotonic() * 1000)
+                    self._gathered = gather(self._gathered, paths, self._now() * 1000)
             case SyncRequested():
                 self._waiting.append(event)
                 self._retry |= event.retry
@@ -215,7 +214,7 @@ class Daemon:
         gathered, self._gathered = self._gathered, None
         if gathered is None:
             return
-        found = self._workspace.look(gathered.hints)
+        found = await self._workspace.look(gathered.hints)
         self._watch_held()
         self._watch_scope()
         if found:
@@ -240,6 +239,7 @@ class Daemon:
         await self._supersede()
         world = self._workspace.world
         retry = building.retry | (worth_another_try(world) if self._retry else frozenset())
+        world.look_again |= files_worth_another_try(world) if self._retry else frozenset()
         again = building.again | self._again_wanted
         changes, self._changes = self._changes, _NO_CHANGES
         self._retry, self._again_wanted = False, frozenset()
@@ -262,7 +262,7 @@ class Daemon:
                 continue
             if not request.done.done():
                 request.done.set_result(found)
-        if time.monotonic() - self._busy_at > self._workspace.world.settings.gc.idle_s:
+        if self._now() - self._busy_at > self._workspace.world.settings.gc.idle_s:
             await self._workspace.collect_unasked(runs=1)
 
     async def _supersede(self) -> None:
@@ -287,7 +287,7 @@ class Daemon:
         self._watch_held()
         if self._workspace.scope_moved:
             # Nobody tells of what was written there between the look of the build and the new watch.
-            self._gathered = gather(self._gathered, None, time.monotonic() * 1000)
+            self._gathered = gather(self._gathered, None, self._now() * 1000)
         self._watch_scope()
         # What the first build did is in the daemon's own report, unless somebody waits for it already.
         if self._first_done or self._waiting:
@@ -304,7 +304,7 @@ class Daemon:
     def _answer(self) -> None:
         """Answer those for whom all is taken in, or who have waited long enough for what does not hold still."""
         moves = self._workspace.held or self._workspace.world.look_again
-        since = time.monotonic() - HELD_S if moves else math.inf
+        since = self._now() - HELD_S if moves else math.inf
         waiting, self._waiting = self._waiting, [r for r in self._waiting if r.asked_at > since]
         records = tuple(self._records)
         for request in (r for r in waiting if r.asked_at <= since):
@@ -320,31 +320,62 @@ async def _ended(task: "asyncio.Task[object]") -> None:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _serve(layout: Layout, tell: Callable[[Progress], None]) -> int:
+async def _serve(layout: Layout, told: Told, ending: Ending) -> None:
     async with AsyncExitStack() as stack:
-        workspace = await stack.enter_async_context(open_workspace(layout, tell))
+        workspace = await stack.enter_async_context(open_workspace(layout, told))
+        await stack.enter_async_context(_seen_as_lost(workspace))
+        told.began(layout)
         settings = workspace.world.settings.watch
-        watcher = await stack.enter_async_context(FileWatcher(layout, settings, workspace.files.directories))
-        daemon = Daemon(workspace, watcher, tell)
-        loop = asyncio.get_running_loop()
-        interrupted = asyncio.Event()
-        loop.add_signal_handler(signal.SIGINT, daemon.interrupt, interrupted)
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, daemon.stop)
+        watcher = await stack.enter_async_context(workspace.machine.watcher(settings, workspace.files.directories))
+        daemon = Daemon(workspace, watcher, told)
+        ending.tell(daemon.stop)
         answers = Answers(workspace, pid=os.getpid(), owner=daemon)
-        async with serve(layout, answers.answer):
+        async with serve(layout, answers.answer), told.supervised():
             await daemon.run()
-    return 130 if interrupted.is_set() else 0
+        told.ended("interrupted" if ending.interrupted else "asked to")
 
 
-async def _serve_on(layout: Layout, tell: Callable[[Progress], None]) -> int:
+@contextlib.asynccontextmanager
+async def _seen_as_lost(workspace: Workspace) -> AsyncIterator[None]:
+    """Take any failure for a lost state where it is lost: while it is deleted, its files fail us one by one."""
+    try:
+        yield
+    except Exception:
+        await asyncio.sleep(LOST_S)
+        workspace.check()
+        raise
+
+
+async def _serve_on(layout: Layout, told: Told, let_go: Callable[[], None]) -> int:
+    ending = Ending(let_go)
     while True:
         try:
-            return await _serve(layout, tell)
-        except StateLostError:
+            await _serve(layout, told, ending)
+        except StateLostError as error:
+            await _still_there(layout)
+            told.lost(str(error))
             continue  # Whoever deleted the state wants it made anew.
+        except StateBusyError:
+            raise  # The log is that of the daemon that runs.
+        except BaseException as error:
+            told.ended("failed", error)
+            raise
+        return INTERRUPTED if ending.interrupted else 0
 
 
-def run(layout: Layout, listener: Callable[[Progress], None]) -> int:
-    """Run the daemon in this process until it is stopped; the exit code: 130 after Ctrl-C, else 0."""
-    return asyncio.run(_serve_on(layout, listener))
+async def _still_there(layout: Layout) -> None:
+    """Raise StateError when the project went with its state: a daemon belongs to a path, not to what was moved."""
+    # Whoever deletes a whole project may come by `state` first, and must not find a new one in a folder that is to go.
+    await asyncio.sleep(LOST_S)
+    if not layout.root.is_dir():
+        raise StateError(f"the project {layout.root} was deleted or moved away, so its daemon ends")
+
+
+def run(layout: Layout, listener: Callable[[Progress], None], let_go: Callable[[], None]) -> int:
+    """Run the daemon in this process until it is stopped; the exit code: 130 after Ctrl-C, else 0.
+
+    A second Ctrl-C ends the process at once, after a call of `let_go`.
+    """
+    with Journal(layout) as journal:
+        told = Told(listener, journal, Supervisor.of(os.environ))
+        return asyncio.run(_serve_on(layout, told, let_go))

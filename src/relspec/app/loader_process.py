@@ -8,15 +8,14 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from relspec.core.problem import Problem
 from relspec.core.work import Execute, Executed
-from relspec.edges.loader.child import die_with_parent
-from relspec.edges.loader.parent import Parent
-from relspec.edges.loader.session import Runner
-from relspec.edges.loader.warming import warm_up
+from relspec.edges.parentage import end_with_daemon, outlive_parent
+
+Runner = Callable[[Execute, Mapping[str, Any]], Executed | Problem]
 
 
 def open_engine(memory_mb: int, timezone: str, spill: str, spill_mb: int) -> Runner:
@@ -35,13 +34,19 @@ def open_engine(memory_mb: int, timezone: str, spill: str, spill_mb: int) -> Run
 
 def main(arguments: list[str]) -> None:
     """Fork sessions for whoever holds the other end of the inherited socket."""
+    end_with_daemon(int(arguments[0]))
     # An interrupt at the terminal goes to the whole foreground group; ending us is the daemon's business alone.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    die_with_parent()
+    # Only now: Ibis takes a second on a busy machine, in which the daemon may end.
+    from relspec.edges.loader.parent import Parent  # noqa: PLC0415
+    from relspec.edges.loader.warming import warm_up  # noqa: PLC0415
+
     warm_up()
     # What is there now stays: children need not look at it, and do not copy its pages by looking.
     gc.collect()
     gc.freeze()
+    # From here on the end of the daemon is seen at the socket. A signal would leave behind what task code has started.
+    outlive_parent()
     with socket.socket(fileno=int(arguments[0])) as control:
         Parent(control, open_engine).run()
 

@@ -10,6 +10,14 @@ from relspec.core.layout import Layout
 
 Document = dict[str, Any]
 
+#: The views may have come with a checkout: nothing of Python's is a table, no extension comes, and so it stays.
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "python_enable_replacements": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "lock_configuration": "true",
+}
+
 
 def quoted(name: str) -> str:
     """Quote an identifier for DuckDB."""
@@ -21,7 +29,7 @@ def connect(layout: Layout) -> duckdb.DuckDBPyConnection:
     if not layout.views.exists():
         raise ConfigError(f"nothing is built in {layout.root} yet; run: relspec-watch build")
     try:
-        return duckdb.connect(str(layout.views), read_only=True)
+        return duckdb.connect(str(layout.views), read_only=True, config=_CONFIG)
     except duckdb.Error as error:
         raise _unreadable(layout, error) from error
 

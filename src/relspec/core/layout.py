@@ -3,15 +3,31 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from relspec.core.errors import ConfigError
+
 #: `sun_path` holds 108 bytes on Linux; the rest is room for what is renamed into place. A longer socket lies elsewhere.
 SOCKET_PATH_BYTES_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Paths of one project; `root` is absolute and resolved."""
+    """Paths of one project; `root` is absolute and resolved. Raises ConfigError where it cannot be used.
+
+    DuckDB and the system's watch take paths as text only, and every one of ours begins with this one. What follows a
+    question mark is no part of a path to DuckDB: it would write the log of a database into another folder.
+    """
 
     root: Path
+
+    def __post_init__(self) -> None:
+        """Refuse what could be opened by nobody but us."""
+        try:
+            str(self.root).encode()
+        except UnicodeEncodeError as error:
+            name = bytes(self.root)
+            raise ConfigError(f"the path of the project, {name!r}, is not UTF-8; rename the folder") from error
+        if "?" in str(self.root):
+            raise ConfigError(f"the path of the project, {str(self.root)!r}, has a question mark; rename the folder")
 
     @property
     def config(self) -> Path:
@@ -67,6 +83,11 @@ class Layout:
     def card(self) -> Path:
         """The daemon's pid and socket, for those who ask it."""
         return self.state / "daemon.json"
+
+    @property
+    def log(self) -> Path:
+        """What the daemon did, in lines of JSON."""
+        return self.state / "log"
 
     def object(self, content: str) -> Path:
         """The file of one object."""

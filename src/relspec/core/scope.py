@@ -15,6 +15,8 @@ from relspec.core.globs import is_glob, matches
 from relspec.core.settings import Settings
 from relspec.core.tree import CODE_SUFFIXES, CONFIG_NAME
 
+#: The name of the files with git's patterns.
+GITIGNORE = ".gitignore"
 #: Folders that hold other people's code or caches. A virtual environment of another name is known by `pyvenv.cfg`.
 _FOREIGN = frozenset({"node_modules", "__pycache__", "site-packages"})
 #: What editors and tools write aside before they rename: vim, emacs, JetBrains, DuckDB's COPY, browsers, rsync.
@@ -79,6 +81,15 @@ class Scope:
             return path not in self._exact
         return any(matches(pattern, path if "/" in pattern else name) for pattern in self._ignored)
 
+    def heeds_git(self, path: str) -> bool:
+        """Whether a `.gitignore` may exclude the folder `path`: one of code, with nothing in it that was asked for."""
+        if not self.settings.watch.gitignore or not path.startswith(self._task_prefixes):
+            return False
+        asked = (*self.settings.tasks, *self._named, *self._inputs)
+        return not any(is_below(name, path) or name == path for name in asked) and not any(
+            is_below(path, folder) for folder in self._inputs
+        )
+
     def folder_of(self, path: str) -> Folder | None:
         """The folder whose walk comes by `path`; the innermost, where a folder was named below an ignored one."""
         holding = [folder for folder in self.folders if folder.holds(path)]
@@ -94,6 +105,11 @@ class Scope:
     @cached_property
     def _patterns(self) -> tuple[str, ...]:
         return (*(source.pattern for source in self.settings.sources), *sorted(self.globs))
+
+    @cached_property
+    def _inputs(self) -> frozenset[str]:
+        """The folders in which inputs lie."""
+        return frozenset({*self.settings.data, *(_folder_of(pattern).path for pattern in self._patterns)} - {""})
 
     @cached_property
     def _prefixed(self) -> tuple[tuple[str, str], ...]:

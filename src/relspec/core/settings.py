@@ -37,12 +37,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class WatchSettings:
-    """How changes are taken in: quiet time before a scan, its upper bound, and the idle audit's period."""
+    """How changes are taken in: quiet time before a scan, its upper bound, and the idle audit's period.
+
+    `ignore` are patterns of what is passed by; with `gitignore` folders of code that git passes by are too.
+    """
 
     quiet_ms: int = 10
     settle_max_ms: int = 500
     audit_s: float = 60.0
     ignore: tuple[str, ...] = ()
+    gitignore: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,8 +76,9 @@ class Analyse:
     """Compile one query text: resolve, qualify, infer what it requires, canonicalise, bind. Executes nothing.
 
     `path` and `line` are the place of the definition; in a SQL file (`generated` false) positions within `text` are
-    positions in the file. `schemas` are the stored datasets known so far, `views` the views. `cast` is the schema that
-    the builder promises (Ibis), `None` in SQL. `stored` is false for views.
+    positions in the file. `schemas` are the stored datasets known so far, `views` the views. What `behind` names is
+    there for the views alone: a text that mentions one of these has to ask for it. `cast` is the schema that the
+    builder promises (Ibis), `None` in SQL. `stored` is false for views.
     """
 
     task: str
@@ -90,6 +91,7 @@ class Analyse:
     cast: Schema | None
     udfs: tuple[Udf, ...]
     stored: bool
+    behind: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
     {"command": "status", "arguments": {...}}  ->  {"exit": 0, "document": {...}}
                                                 or  {"exit": 2, "error": "sentence", "code": ..., "hint": ...}
 
-Only processes of the same user get an answer. A client that hangs, lies or leaves costs a bounded amount of memory and
-time, and never disturbs another client or the daemon: the answer to a client that left is dropped. `ping` is answered
-here, everything else by the callback. The caller owns the project's lock, so whatever lies in the socket's place is
-stale.
+Only processes of the same user get an answer. A request may name the `state` that it is meant for, by device and inode:
+one for another state is told that no daemon of it is here, since a link to the socket can be copied with a project.
+A client that hangs, lies or leaves costs a bounded amount of memory and time, and never disturbs another client or the
+daemon: the answer to a client that left is dropped. `ping` is answered here, everything else by the callback. The
+caller owns the project's lock, so whatever lies in the socket's place is stale.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from typing import Any
 
 from relspec import __version__
 from relspec.core.digest import digest_of
-from relspec.core.errors import ConfigError, DaemonLostError, RelspecError, StateError
+from relspec.core.errors import ConfigError, DaemonLostError, NoDaemonError, RelspecError, StateError
 from relspec.core.layout import SOCKET_PATH_BYTES_MAX, Layout
 
 Document = dict[str, Any]
@@ -48,7 +49,7 @@ async def serve(layout: Layout, answer: Answer) -> AsyncIterator[None]:
     reaches the client as an error. Raises StateError when the socket cannot be made.
     """
     with _listening(layout) as (listener, place):
-        door = _Door(answer)
+        door = _Door(answer, layout.state.stat())
         server = await asyncio.start_unix_server(door.converse, sock=listener, limit=REQUEST_BYTES_MAX)
         _write_card(layout, place)
         try:
@@ -62,8 +63,9 @@ async def serve(layout: Layout, answer: Answer) -> AsyncIterator[None]:
 class _Door:
     """The conversations that are going on."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, state: os.stat_result) -> None:
         self._answer = answer
+        self._state = [state.st_dev, state.st_ino]
         self._open: set[asyncio.Task[None]] = set()
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -103,8 +105,10 @@ class _Door:
     async def _reply(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Document:
         try:
             # Read before refusing: closing on unread bytes resets the connection, and the sentence may get lost.
-            command, arguments = await _request(reader)
+            command, arguments, state = await _request(reader)
             _check_peer(writer.get_extra_info("socket"))
+            if state not in (None, self._state):
+                raise NoDaemonError("the daemon here is that of another project")
             if len(self._open) > CLIENTS_MAX:
                 raise StateError(f"the daemon already talks to {CLIENTS_MAX} clients; ask again in a moment")
             exit_code, document = await self._answered(command, arguments)
@@ -133,7 +137,7 @@ def _check_peer(connection: socket.socket) -> None:
         raise ConfigError(f"this daemon answers only user {os.getuid()}, and you are user {uid}")
 
 
-async def _request(reader: asyncio.StreamReader) -> tuple[str, Document]:
+async def _request(reader: asyncio.StreamReader) -> tuple[str, Document, object]:
     try:
         line = await asyncio.wait_for(reader.readline(), CLIENT_S)
         request = json.loads(line)
@@ -145,7 +149,7 @@ async def _request(reader: asyncio.StreamReader) -> tuple[str, Document]:
         ) from error
     if not isinstance(command, str) or not isinstance(arguments, dict):
         raise ConfigError('a request has a text "command" and an object "arguments"')
-    return command, arguments
+    return command, arguments, request.get("state")
 
 
 def _failure(error: RelspecError) -> Document:
@@ -199,10 +203,24 @@ def _bound(place: Path) -> socket.socket:
 
 def _socket_folder(layout: Layout) -> Path:
     """Choose `state/`, or where its path is too long for a socket a private folder named by the project."""
-    if len(os.fsencode(layout.socket)) <= SOCKET_PATH_BYTES_MAX:
+    if _fits(layout.state, layout):
         return layout.state
-    top = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
-    folder = top / f"relspec-{os.getuid()}-{digest_of(str(layout.root))[:12]}"
+    name = f"relspec-{os.getuid()}-{digest_of(str(layout.root))[:12]}"
+    # The first may be another user's, after `su`, and the second as long a path as the project's.
+    tops = (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp")  # noqa: S108 - a private folder in it.
+    for top in (Path(top) for top in tops if top):
+        if _fits(top / name, layout):
+            with contextlib.suppress(OSError):
+                return _private_folder(top, name)
+    raise StateError(f"no folder for a socket can be made below {', '.join(filter(None, tops))}")
+
+
+def _fits(folder: Path, layout: Layout) -> bool:
+    return len(os.fsencode(folder / layout.socket.name)) <= SOCKET_PATH_BYTES_MAX
+
+
+def _private_folder(top: Path, name: str) -> Path:
+    folder = top / name
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     found = folder.lstat()

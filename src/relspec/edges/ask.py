@@ -10,7 +10,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from relspec.core.errors import DaemonLostError, StateError
+from relspec.core.errors import DaemonLostError, NoDaemonError, StateError
 from relspec.core.layout import SOCKET_PATH_BYTES_MAX, Layout
 
 #: An answer comes within microseconds of the connection being taken; a full queue means that nobody takes any.
@@ -35,9 +35,10 @@ def ask(
             return None
         connection.settimeout(timeout)
         try:
-            request = {"command": command, "arguments": dict(arguments)}
+            request = {"command": command, "arguments": dict(arguments), "state": _identity(layout)}
             connection.sendall(json.dumps(request).encode() + b"\n")
-            return _opened(_line(connection))
+            reply = json.loads(_line(connection))
+            return None if reply.get("code") == NoDaemonError.code else _opened(reply)
         except TimeoutError as error:
             raise DaemonLostError(f"the daemon did not answer {command!r} within {timeout:g} s") from error
         except (OSError, ValueError) as error:
@@ -86,8 +87,13 @@ def _line(connection: socket.socket) -> bytes:
     return b"".join(chunks)
 
 
-def _opened(line: bytes) -> tuple[int, Document]:
-    reply = json.loads(line)
+def _identity(layout: Layout) -> list[int]:
+    """Device and inode of the state: a socket may have come with a copy, and lead to the daemon of the original."""
+    found = layout.state.stat()
+    return [found.st_dev, found.st_ino]
+
+
+def _opened(reply: Document) -> tuple[int, Document]:
     if "error" not in reply:
         return int(reply["exit"]), reply["document"]
     error = {"code": reply.get("code", "error"), "message": reply["error"], "hint": reply.get("hint")}

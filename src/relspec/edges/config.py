@@ -29,6 +29,7 @@
     settle_max_ms = 500          # ... or so long after the first event
     audit_s = 60.0               # everything is looked at so often even when nothing seems to happen
     ignore = ["*.log"]           # globs: against the name when without `/`, else against the path from the project
+    gitignore = true             # folders in `tasks` that a `.gitignore` excludes are passed by
 
     [gc]
     auto = true                  # whether old state is dropped without being asked

@@ -3,7 +3,8 @@
 Two locks, because a file can be deleted while it is held, and then a second process locks a new file of that name:
 `daemon.lock`, and the folder itself, which only goes away together with everything that is worth owning. Both are
 released by the kernel when the process dies, so a stale lock cannot exist. Neither reaches a child that is executed
-(close-on-exec). The lock file is never removed.
+(close-on-exec). The lock file is never removed. Who holds the folder is asked of the kernel: a file that says so can be
+of the owner before.
 """
 
 import contextlib
@@ -22,6 +23,9 @@ import filelock
 
 from relspec.core.errors import StateBusyError, StateError
 from relspec.core.layout import Layout
+
+#: The kernel's list of file locks, a line each: `1: FLOCK ADVISORY WRITE 4711 08:01:131 0 EOF`.
+_LOCKS = Path("/proc/locks")
 
 
 class StateLock:
@@ -57,13 +61,18 @@ class StateLock:
         self._folder = None
 
     def intact(self) -> bool:
-        """Whether the folder that is locked is still the one at `state/`; else the owner has lost its state."""
+        """Whether the folder that is locked is still the one at `state/`; else the owner has lost its state.
+
+        Raises StateError when that cannot be seen.
+        """
         if self._folder is None:
             return False
         try:
             return os.path.samestat(os.fstat(self._folder), self._layout.state.stat())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
+        except OSError as error:
+            raise StateError(f"{self._layout.state} cannot be reached any more: {error.strerror}") from error
 
     def __enter__(self) -> Self:
         self.acquire()
@@ -77,7 +86,7 @@ class StateLock:
 
 def prepare_state(layout: Layout) -> None:
     """Make the folders of `state/` and empty the temporary one; call it under the lock only."""
-    for folder in (layout.state, layout.objects, layout.temporary, layout.tables, layout.held):
+    for folder in (layout.state, layout.objects, layout.temporary, layout.tables, layout.held, layout.log):
         _private_folder(folder)
     with _unfit(layout.temporary):
         for left in os.scandir(layout.temporary):
@@ -117,10 +126,27 @@ def _busy(layout: Layout) -> StateBusyError:
 
 
 def _owner(layout: Layout) -> int | None:
+    """The process that has the folder: by the kernel's word, else by what owners leave in files."""
+    with contextlib.suppress(OSError, ValueError):
+        holder = _holder(os.stat(layout.state).st_ino, _LOCKS.read_text("ascii"))
+        if holder is not None:
+            return holder
     with contextlib.suppress(OSError, ValueError):
         return int(layout.lock.read_bytes()[:32])
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         return int(json.loads(layout.card.read_bytes())["pid"])
+    return None
+
+
+def _holder(inode: int, locks: str) -> int | None:
+    """Find who holds the folder with this inode; `None` where that is not told, as in another namespace of processes.
+
+    Devices are not compared: some file systems name another one here than in `stat`.
+    """
+    for line in locks.splitlines():
+        match line.split():
+            case [_, "FLOCK", _, "WRITE", pid, place, *_] if place.endswith(f":{inode}") and int(pid) > 0:
+                return int(pid)
     return None
 
 

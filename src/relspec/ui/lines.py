@@ -23,6 +23,7 @@ from relspec.core.progress import (
     WarningsFound,
 )
 from relspec.core.warning import TaskWarning
+from relspec.ui.outlet import Outlet
 from relspec.ui.render.page import Page
 from relspec.ui.render.problems import document_of, problem_lines, warning_lines
 from relspec.ui.render.text import counted, duration, escape, size
@@ -31,26 +32,23 @@ NAMES_MAX = 5
 
 
 class Lines:
-    """Writes each event to `stream`, whole lines at a time, until nobody reads them any more."""
+    """Writes each event to `stream`, whole lines at a time, as long as that can be done."""
 
     def __init__(self, stream: TextIO, page: Page) -> None:
-        self._stream = stream
+        self._outlet = Outlet(stream)
         self._page = page
         self._told: set[Problem] = set()
         self._warned: frozenset[TaskWarning] = frozenset()
-        self._deaf = False
 
     def __call__(self, event: Progress) -> None:
         """Tell one event."""
         lines = self._lines(event)
-        if not lines or self._deaf:
-            return
-        try:
-            self._stream.write("".join(f"{line}\n" for line in lines))
-            self._stream.flush()
-        except BrokenPipeError:
-            # `daemon | head`: whoever read the log left, and the tables stay fresh without a log.
-            self._deaf = True
+        if lines:
+            self._outlet.write("".join(f"{line}\n" for line in lines))
+            self._outlet.flush()
+
+    def let_go(self) -> None:
+        """Leave the stream as it is: every line is whole."""
 
     def _lines(self, event: Progress) -> list[str]:  # noqa: PLR0911 one line an event
         match event:

@@ -1,10 +1,11 @@
 """The daemon on a terminal: what runs and for how long, what ended last, the problems that hold, the last `ready`.
 
 `Screen` is a value and `advance` is pure: an event makes the next screen. `LiveView` draws the newest one some times a
-second from a thread of rich's own; because a screen is replaced whole and never changed, that thread needs no lock.
+second from a thread of its own; because a screen is replaced whole and never changed, that thread needs no lock.
 The terminal's width and height are asked for at each drawing, so a resize is simply the next drawing.
 """
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -35,6 +36,8 @@ from relspec.ui.render.text import clip, counted, duration, escape, pad
 ENDED_MAX = 8
 RUNNING_MAX = 6
 DRAWS_PER_S = 8
+#: While nothing runs, so often the terminal's size is looked at.
+LOOK_S = 1.0
 
 _STYLES = {
     Action.EXECUTED: "green",
@@ -132,27 +135,54 @@ def _tail(screen: Screen) -> Text:
 
 
 class LiveView:
-    """A listener that keeps the lower part of a terminal current; a context that leaves the terminal as it was."""
+    """A listener that keeps the lower part of a terminal current; a context that leaves the terminal as it was.
+
+    While nothing runs it is drawn after an event and after a resize alone, so that an idle daemon stays idle.
+    """
 
     def __init__(self, console: Console, source: SourceLine, clock: Clock = time.monotonic) -> None:
         self._source = source
         self._clock = clock
         self._screen = Screen()
-        self._live = Live(self, console=console, refresh_per_second=DRAWS_PER_S, redirect_stderr=True)
+        self._console = console
+        self._live = Live(self, console=console, auto_refresh=False, redirect_stderr=True)
+        self._moved = threading.Event()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._draw_on, name="live view", daemon=True)
 
     def __enter__(self) -> Self:
         self._live.start()
+        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._over.set()
+        self._moved.set()
+        self._thread.join()
         self._live.stop()
 
     def __call__(self, event: Progress) -> None:
         """Take in one event; what it changed is seen at the next drawing."""
         self._screen = advance(self._screen, event, self._clock())
+        self._moved.set()
+
+    def let_go(self) -> None:
+        """Give the cursor back at once."""
+        self._console.file.write("\x1b[?25h\n")
+        self._console.file.flush()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw for rich, in the size that the terminal has now."""
         yield draw(self._screen, self._clock(), (options.max_width, console.size.height), self._source)
+
+    def _draw_on(self) -> None:
+        size = self._console.size
+        while not self._over.is_set():
+            moved = self._moved.wait(0 if self._screen.running else LOOK_S)
+            self._moved.clear()
+            if moved or self._screen.running or self._console.size != size:
+                size = self._console.size
+                self._live.refresh()
+                self._over.wait(1 / DRAWS_PER_S)

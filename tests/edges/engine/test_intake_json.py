@@ -70,3 +70,44 @@ def test_a_value_that_its_fixed_type_would_round_is_drift(
     problem = place.refused("a.jsonl", after, Format.JSONL, reader=reader)
     assert (problem.code, problem.line) == (Code.SCHEMA_DRIFT, line)
     assert f"the value {value!r} does not fit the column" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("1", '"2"'),
+        ("1", "true"),
+        ("1.5", '"2.5"'),
+        ("1.5", "9007199254740993"),
+        ("true", "1"),
+        ('"10:00:00"', '"10:00:00+05"'),
+        ('"2013-01-31 10:00:00"', '"2013-01-31T10:00:00+05"'),
+        ('{"x": [1]}', '{"x": [1, 2.5]}'),
+        ('{"x": 1}', '{"x": 1, "y": 2}'),
+        ('[{"d": "2013-01-31"}]', '[{"d": "2013-01-31 23:00:00"}]'),
+    ],
+)
+def test_a_value_that_its_fixed_type_would_change_is_drift_at_any_depth(place, before: str, after: str) -> None:
+    reader = taken(place, f'{{"v": {before}}}\n').reader
+    problem = place.refused("a.jsonl", f'{{"v": {before}}}\n{{"v": {after}}}\n', Format.JSONL, reader=reader)
+    assert (problem.code, problem.line) == (Code.SCHEMA_DRIFT, 2)
+    assert "does not fit the column 'v'" in problem.message
+
+
+@pytest.mark.parametrize("number", ["9007199254740993.0", "1.0000000000000000001", "12345678901234567.89", "1e-400"])
+def test_a_number_that_is_rounded_on_the_way_is_drift_from_the_first_sight_on(place, number: str) -> None:
+    """Caught: DuckDB reads it as DOUBLE whatever the column is, so the column's JSON is rounded already."""
+    text = f'{{"s": ":{number}", "v": 1.5}}\n{{"v": {{"x": [{number}]}}}}\n'
+    problem = place.refused("a.jsonl", text, Format.JSONL, types=(("v", "JSON"),))
+    assert (problem.code, problem.line) == (Code.SCHEMA_DRIFT, 2)
+    assert problem.message == f"the number {number} in the column 'v' has more digits than a DOUBLE keeps"
+
+
+def test_a_type_of_the_users_reads_numbers_in_strings(place) -> None:
+    answer = taken(place, '{"v": "2"}\n{"v": 3}\n{"v": null}\n', types=(("v", "BIGINT"),))
+    assert place.rows(answer.part.path) == [("2",), ("3",), (None,)]
+
+
+def test_a_guess_that_would_drop_an_offset_gives_way_to_text(place) -> None:
+    answer = taken(place, '{"v": "2013-01-31T10:00:00+05"}\n')
+    assert place.rows(answer.part.path) == [("2013-01-31T10:00:00+05",)]

@@ -54,3 +54,19 @@ def test_what_fits_exactly_has_no_note(tmp_path: Path) -> None:
 
 def test_a_full_disk_costs_lines_and_nothing_else() -> None:
     assert printed(Path("/dev/full"), [b"lost\n", b"lost as well\n"]) == ""
+
+
+@pytest.mark.parametrize("kind", ["pipe", "terminal"])
+def test_a_log_that_is_gone_costs_the_lines_alone(kind: str) -> None:
+    reading, writing = os.pipe()
+    ours, theirs = os.pipe() if kind == "pipe" else os.openpty()
+    output = Output(reading, theirs, 1 << 20)
+    os.write(writing, b"one\n")
+    assert output.pump()
+    assert os.read(ours, 100).strip() == b"[task code] one"
+    os.close(ours)
+    os.write(writing, b"two\n" * 3000)
+    assert output.pump(), "the loader reads on"
+    for descriptor in (writing, theirs):
+        os.close(descriptor)
+    output.close()

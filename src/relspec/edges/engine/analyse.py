@@ -127,7 +127,8 @@ def _check_single(connection: duckdb.DuckDBPyConnection, request: Analyse) -> No
 
 
 def _check_known(request: Analyse, known: _Known, named: Iterable[Named]) -> None:
-    missing = {n.name.lower(): n for n in named if known.schema(n.name) is None}
+    behind = {name.lower() for name in request.behind}
+    missing = {n.name.lower(): n for n in named if known.schema(n.name) is None or n.name.lower() in behind}
     for mention in named:
         view = known.views.get(mention.name.lower())
         below = references(view.sql) if view is not None else ()

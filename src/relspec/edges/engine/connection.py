@@ -29,7 +29,7 @@ def open_connection(
     It takes up to `spill_mb` megabytes; left alone, DuckDB would fill the disk to nine tenths.
 
     Without `files` the connection is for binding and planning alone: it reaches no file, since binding `read_csv` would
-    read, and plans plainly, as `reads` wants it.
+    read, plans plainly, as `reads` wants it, and nothing that it binds can change that.
     """
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": "1",
@@ -52,6 +52,7 @@ def open_connection(
     connection.execute("SELECT count(*) FROM range(2)").fetchall()
     if not files:
         plan_plainly(connection)
+        connection.execute("SET lock_configuration = true")
     return connection
 
 

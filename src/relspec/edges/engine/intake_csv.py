@@ -20,7 +20,7 @@ from relspec.core.schema import Column
 from relspec.core.suggest import closest
 from relspec.core.work import Intake
 from relspec.edges.engine.complaint import complaint_of
-from relspec.edges.engine.lossless import first_loss
+from relspec.edges.engine.lossless import Value, first_loss, losing
 from relspec.edges.engine.refusal import RefusedError, drifted, misfit, unreadable
 from relspec.edges.engine.sql import file_literal, identifier, literal, struct_literal
 from relspec.edges.engine.tabular import Tabular
@@ -34,6 +34,8 @@ _VALUE = re.compile(
 _WIDTH = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
 _ISO = "%Y-%m-%d"
 _DIGITS_MAX = 38
+#: How the types begin that the sniffer finds for more than they hold.
+_WIDE = ("DOUBLE", "TIME")
 
 
 def open_csv(connection: duckdb.DuckDBPyConnection, request: Intake) -> Tabular:
@@ -93,7 +95,21 @@ def _sniffed(connection: duckdb.DuckDBPyConnection, request: Intake, first: str)
     columns = tuple(Column(name, _chosen(request, name, type_)) for name, type_ in zip(names, types, strict=True))
     _check_overrides(request, names)
     reader = Reader(Format.CSV, columns, delimiter, _QUOTE, escape, header)
-    return replace(reader, columns=tuple(_exact(connection, request, reader, column) for column in columns))
+    exact = replace(reader, columns=tuple(_exact(connection, request, reader, column) for column in columns))
+    return _yielding(connection, request, exact)
+
+
+def _yielding(connection: duckdb.DuckDBPyConnection, request: Intake, reader: Reader) -> Reader:
+    """Make those columns text whose guessed types would change a value; of others the sniffer tells such values."""
+    guessed = [v for v in _values(request, reader) if not v.chosen and v.column.type.startswith(_WIDE)]
+    try:
+        lost = losing(connection, _as_text(request, reader), guessed)
+    except duckdb.Error:
+        # The strict reader will say where and why, with a line.
+        connection.execute("ROLLBACK")
+        connection.execute("BEGIN")
+        return reader
+    return replace(reader, columns=tuple(Column(c.name, "VARCHAR") if c.name in lost else c for c in reader.columns))
 
 
 def _proposal(connection: duckdb.DuckDBPyConnection, request: Intake, delimiter: str) -> tuple[str, bool, list[str]]:
@@ -129,8 +145,7 @@ def _exact(connection: duckdb.DuckDBPyConnection, request: Intake, reader: Reade
     """Find another type for whole numbers that are too long for BIGINT: the sniffer rounds them to DOUBLE."""
     if column.type != "DOUBLE" or column.name.lower() in {name.lower() for name, _ in request.types}:
         return column
-    text = replace(reader, columns=tuple(Column(c.name, "VARCHAR") for c in reader.columns))
-    name, source = identifier(column.name), _source(request, text)
+    name, source = identifier(column.name), _as_text(request, reader)
     fraction = f"SELECT 1 FROM {source} WHERE regexp_matches({name}, '[^0-9+-]') LIMIT 1"
     if connection.execute(fraction).fetchall():
         return column
@@ -173,14 +188,22 @@ def _kept(connection: duckdb.DuckDBPyConnection, request: Intake, first: str) ->
 
 def _check_lossless(connection: duckdb.DuckDBPyConnection, request: Intake, reader: Reader) -> None:
     """Refuse a value that would be rounded or cut to the type of its column."""
-    text = replace(reader, columns=tuple(Column(c.name, "VARCHAR") for c in reader.columns))
     try:
-        loss = first_loss(connection, _source(request, text), [(c, identifier(c.name)) for c in reader.columns])
+        loss = first_loss(connection, _as_text(request, reader), _values(request, reader))
     except duckdb.Error as error:
         raise _refusal(request, reader, error) from error
     if loss is not None:
         line = _line_of(request, reader, loss.row + int(reader.header))
         raise misfit(request, loss.column, loss.text, line)
+
+
+def _values(request: Intake, reader: Reader) -> list[Value]:
+    chosen = {name.lower() for name, _ in request.types}
+    return [Value(c, identifier(c.name), c.name.lower() in chosen, json=False) for c in reader.columns]
+
+
+def _as_text(request: Intake, reader: Reader) -> str:
+    return _source(request, replace(reader, columns=tuple(Column(c.name, "VARCHAR") for c in reader.columns)))
 
 
 def _source(request: Intake, reader: Reader) -> str:

@@ -7,6 +7,7 @@ first needed. Nothing here retries: whoever asked decides what a lost process me
 """
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from pathlib import Path
 from types import TracebackType
@@ -47,6 +48,10 @@ from relspec.edges.engine.protocol import (
     Question,
 )
 from relspec.edges.engine.worker import Launch, Worker
+
+_LOG = logging.getLogger("relspec.worker")
+#: Only a daemon writes these down; without it nothing is to be printed.
+_LOG.addHandler(logging.NullHandler())
 
 
 class EnginePool:
@@ -171,6 +176,7 @@ class EnginePool:
             if found.alive():
                 return found
             # It died while nobody asked it anything, so nobody is to blame.
+            _LOG.warning("engine process %d ended while it had nothing to do", found.pid)
             self._discard(found)
             self._replace()
 
@@ -210,6 +216,14 @@ class EnginePool:
 
 
 async def _ask(worker: Worker, question: Question, limit_s: float) -> Answer:
+    try:
+        return await _answer(worker, question, limit_s)
+    except WorkerError as error:
+        _LOG.warning("engine process %d is lost (%s): %s", worker.pid, error.cause, error)
+        raise
+
+
+async def _answer(worker: Worker, question: Question, limit_s: float) -> Answer:
     try:
         async with asyncio.timeout(limit_s):
             answer = await worker.ask(question)

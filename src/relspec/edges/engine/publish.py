@@ -22,6 +22,15 @@ from relspec.edges.engine.sql import identifier, read_parquet
 
 #: The name under which the revision is published; no output can have it.
 REVISION_VIEW = "relspec_revision"
+#: Nothing of Python's is a table, no extension comes, and no statement changes that.
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "threads": "1",
+    "errors_as_json": "true",
+    "python_enable_replacements": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "lock_configuration": "true",
+}
 
 
 class PublishError(Exception):
@@ -66,12 +75,7 @@ class Publisher:
         self._target = request.path
         if not request.whole:
             shutil.copyfile(request.path, self._build)
-        config: dict[str, str | bool | int | float | list[str]] = {
-            "threads": "1",
-            "errors_as_json": "true",
-            "autoinstall_known_extensions": "false",
-        }
-        self._connection = duckdb.connect(str(self._build), config=config)
+        self._connection = duckdb.connect(str(self._build), config=_CONFIG)
         return self._connection
 
 

@@ -18,12 +18,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from relspec.core.digest import content_of, digest_of
+from relspec.core.errors import InputMovedError
 from relspec.core.layout import Layout
 from relspec.core.problem import Code, Problem
 from relspec.core.scope import Scope, is_below, parent
 from relspec.core.settings import Settings
 from relspec.core.settle import HINTS_MAX
 from relspec.core.tree import FileEntry, Scan, Tree, is_code
+from relspec.edges.files.gitignore import GitIgnored
 from relspec.edges.files.reading import MovingError, being_written, is_same, read_whole, stamp_of
 from relspec.edges.files.walk import Identity, Paths, Place, Walk, identity_of, is_text
 
@@ -63,6 +65,7 @@ class Files:
         self._layout = layout
         self._paths = Paths(layout)
         self._scope = Scope(settings)
+        self._excluded = GitIgnored(self._paths)
         self._wanted: dict[str, bool] = {}
         self._walked: set[str] = set()
         self._trusted: set[str] = set()
@@ -92,7 +95,8 @@ class Files:
 
     def directories(self) -> tuple[str, ...]:
         """The folders to watch, absolute: all that a scan walks, and for a missing one the nearest that is there."""
-        walk = Walk(self._layout, self._scope, lambda _path, _error: None)
+        # On a thread of the watch: what the scan remembers is not for it.
+        walk = Walk(self._layout, self._scope, GitIgnored(self._paths).has, lambda _path, _error: None)
         found: dict[str, None] = {}
         for folder in self._scope.folders:
             place = walk.approach(folder.path, folder)
@@ -105,15 +109,23 @@ class Files:
         return tuple(found)
 
     def read_code(self, path: str) -> tuple[str, bytes] | Problem:
-        """Read one code file, as shown: the hash of its bytes and these bytes."""
+        """Read one code file, as shown: the hash of its bytes and these bytes.
+
+        Raises InputMovedError where another try may end otherwise: it is being written, gone, or the machine is short.
+        """
         try:
             data, _ = read_whole(self._paths.absolute(path))
-        except MovingError:
-            message = f"{path} is being written"
-            return Problem(Code.UNREADABLE, None, path, None, None, message, "it is read when that is done")
+        except MovingError as error:
+            raise InputMovedError(path) from error
         except OSError as error:
+            if error.errno in _GONE | _PASSING:
+                raise InputMovedError(path) from error
             return _unreadable(path, error)
         return content_of(data), data
+
+    def exists(self, path: str) -> bool:
+        """Whether something is at `path`, as shown."""
+        return os.path.exists(self._paths.absolute(path))
 
     def _rescope(self, scope: Scope) -> bool:
         moved = scope != self._scope
@@ -132,7 +144,7 @@ class Files:
         def fail(path: str, error: OSError | None) -> None:
             self._fail(look, path, error)
 
-        look = _Look(previous, Walk(self._layout, self._scope, fail), private)
+        look = _Look(previous, Walk(self._layout, self._scope, self._excluded.has, fail), private)
         return look
 
     def _scan_all(self, look: _Look) -> None:
@@ -268,7 +280,7 @@ class Files:
                 return
             written = False  # The engine that takes it in meets the same error, and says so.
         if written is not False:
-            still_ns = STILL_UNKNOWN_NS if written is None else STILL_DATA_NS
+            still_ns = max(still_ns, STILL_UNKNOWN_NS if written is None else STILL_DATA_NS)
         if 0 <= age_ns < still_ns:
             self._hold(look, path)
         else:

@@ -1,5 +1,7 @@
 """Goes through folders: everything in the scope, nothing that is ignored, never into `state/`, never in circles.
 
+A folder of code that a `.gitignore` excludes is ignored too, except where something in it was asked for.
+
 `state/` is known by device and inode, and behind links by its real path: opening and closing a file of our own
 database would drop the process's locks on it. A folder behind a link is walked unless it leads back to where the walk
 came from. What cannot be listed is told to `fail`, and the walk goes on.
@@ -49,11 +51,17 @@ class Paths:
 
 
 class Walk:
-    """Walks of one look. `fail` hears of a folder that cannot be listed, and of a name that is no text."""
+    """Walks of one look. `fail` hears of a folder that cannot be listed, and of a name that is no text.
 
-    def __init__(self, layout: Layout, scope: Scope, fail: Callable[[str, OSError | None], None]) -> None:
+    A folder of code is passed by where `excluded` says so, and nothing in it was asked for.
+    """
+
+    def __init__(
+        self, layout: Layout, scope: Scope, excluded: Callable[[str], bool], fail: Callable[[str, OSError | None], None]
+    ) -> None:
         self._paths = Paths(layout)
         self._scope = scope
+        self._excluded = excluded
         self._fail = fail
         self._state = identity_of(layout.state)
         self._real_state = os.path.realpath(layout.state)
@@ -121,6 +129,8 @@ class Walk:
         """Step into a folder, unless it is `state/` or leads back to where we came from."""
         if not is_text(path):
             self._fail(path, None)
+            return None
+        if self._scope.heeds_git(path) and self._excluded(path):
             return None
         identity = identity_of(self._paths.absolute(path))
         if identity is None or identity == self._state or identity in here.chain:

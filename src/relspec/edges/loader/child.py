@@ -5,11 +5,9 @@ the parent dies, and always without running what user code may have left for the
 """
 
 import contextlib
-import ctypes
 import io
 import os
 import resource
-import signal
 import socket
 import sys
 import traceback
@@ -19,20 +17,14 @@ from relspec.edges.loader.family import adopt_orphans, n_tasks
 from relspec.edges.loader.messages import CONNECTION_LOST, Answer, Configure, Fault, Reply, Request
 from relspec.edges.loader.session import OpenEngine, Runner, Session
 from relspec.edges.loader.surroundings import Surroundings
+from relspec.edges.parentage import die_with_parent
 from relspec.edges.wire import Channel, WireError
 
-_PR_SET_PDEATHSIG = 1
 _MEGABYTE = 1 << 20
 #: What the interpreter and the libraries of ours hold themselves.
 _OWN_MB = 256
 #: Threads count as processes to the system, and others of the same user may start some meanwhile.
 _THREADS_EACH = 8
-
-
-def die_with_parent() -> None:
-    """Let the kernel end this process when the thread that started it ends."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def run_child(connection: socket.socket, parent: int, open_engine: OpenEngine) -> NoReturn:

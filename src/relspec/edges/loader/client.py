@@ -5,6 +5,7 @@ the session gets a fresh child, which loads again what it needs. Nothing here re
 """
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -58,6 +59,9 @@ from relspec.edges.loader.warm import PARENT_GONE, WarmParent
 from relspec.edges.signals import signal_name
 from relspec.edges.wire import AsyncChannel, GarbledError, WireError
 
+_LOG = logging.getLogger("relspec.worker")
+#: Only a daemon writes these down; without it nothing is to be printed.
+_LOG.addHandler(logging.NullHandler())
 #: What the interpreter and the libraries of ours hold themselves.
 OWN_MB = 256
 #: How long the news of a child's end may take after its connection closed, or after it was killed.
@@ -145,9 +149,14 @@ class ForkingLoader:
         child = _Child(self._parent, ticket, exited, channel)
         self._children.add(child)
         exited.add_done_callback(lambda _: self._children.discard(child))
-        # Should it be dead already, the first request finds out.
-        with suppress(WireError):
-            await channel.send(self.project)
+        try:
+            # Should it be dead already, the first request finds out.
+            with suppress(WireError):
+                await channel.send(self.project)
+        except BaseException:
+            # Nobody else knows of it yet.
+            await child.end()
+            raise
         return child
 
     def limit_of(self, request: Request) -> float:
@@ -249,8 +258,13 @@ class Session:
                 async with asyncio.timeout(limit):
                     reply = await self._child.ask(request)
             except TimeoutError as error:
+                _LOG.warning("a session of the loader is lost: %s did not end within %g s", _named(request), limit)
                 await self.end()
                 raise WorkerError("timeout", f"it did not end within {limit:g} s") from error
+            except WorkerError as error:
+                _LOG.warning("a session of the loader is lost at %s: %s", _named(request), error)
+                await self.end()
+                raise
             except BaseException:
                 await self.end()
                 raise
@@ -270,6 +284,10 @@ class Session:
             await self.end()
             raise WorkerError("memory" if answer.memory else "crash", answer.message)
         return answer
+
+
+def _named(request: Request) -> str:
+    return type(request).__name__.removeprefix("Do").lower()
 
 
 def death_of(exited: Exited | None) -> WorkerError:

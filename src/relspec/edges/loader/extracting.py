@@ -4,6 +4,7 @@ The file's bytes are read once, and the extractor sees these bytes: the content 
 was extracted. The same tables give the same Parquet bytes. Types are those that DuckDB finds in the written file.
 """
 
+import glob
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,14 @@ from relspec.edges.loader.snapshot import Snapshot
 
 #: Metadata that writers leave for their own use.
 _MACHINE_KEYS = frozenset({b"pandas", b"ARROW:schema"})
+#: For a database that looks at one file of ours: nothing of Python's is a table, no extension comes, and so it stays.
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "threads": "1",
+    "python_enable_replacements": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "lock_configuration": "true",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +106,8 @@ def _stored(table: Any, request: Extract) -> tuple[Schema, Part]:
 def _columns(path: str) -> tuple[Column, ...]:
     import duckdb  # noqa: PLC0415 - as above; the connection has threads.
 
-    with duckdb.connect(":memory:", config={"threads": "1"}) as connection:
-        rows = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [path]).fetchall()
+    with duckdb.connect(":memory:", config=_CONFIG) as connection:
+        rows = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [glob.escape(path)]).fetchall()
     return tuple(Column(row[0], row[1]) for row in rows)
 
 

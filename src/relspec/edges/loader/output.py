@@ -65,4 +65,4 @@ class Output:
             try:
                 os.write(self._log, lines[start : start + select.PIPE_BUF])
             except OSError:
-                return  # A full disk, or a terminal that is gone, costs lines and not the loader.
+                return  # The terminal was closed, the pipe broken, the disk full: task code goes on without a log.

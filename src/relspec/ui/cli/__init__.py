@@ -5,13 +5,13 @@ needed, 130 interrupted. With `--json` stdout gets exactly one JSON document, al
 that are imported when they are called: a process that asks the daemon is back within some tens of milliseconds.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 
 from relspec.core.errors import RelspecError
 from relspec.ui.cli.arguments import UsageError, parse
 from relspec.ui.cli.output import error_of, print_outcome
+from relspec.ui.outlet import GONE, Outlet, silence
 
 INTERRUPTED = 130
 
@@ -24,7 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(words, as_json)
     except BrokenPipeError:
-        return _quietly(0)
+        silence(sys.stdout)
+        return 0
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -43,12 +44,16 @@ def _run(words: list[str], as_json: bool) -> int:
         outcome = error_of(INTERRUPTED, "interrupted", "interrupted", None)
     try:
         print_outcome(outcome, as_json)
-    except BrokenPipeError:
-        return _quietly(outcome.exit_code)
+    except OSError as error:
+        return _unprinted(error, outcome.exit_code)
     return outcome.exit_code
 
 
-def _quietly(exit_code: int) -> int:
-    """The reader of our output left. What is still buffered must not complain of it when Python ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return exit_code
+def _unprinted(error: OSError, exit_code: int) -> int:
+    """The output cannot be written. Where only its reader left, what was done counts; a full disk is an error."""
+    if error.errno in GONE:
+        silence(sys.stdout)
+        return exit_code
+    Outlet(sys.stderr).write(f"relspec-watch: error: the output cannot be written: {error.strerror}\n")
+    silence(sys.stdout)
+    return exit_code or 1

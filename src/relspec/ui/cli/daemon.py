@@ -1,14 +1,15 @@
 """`daemon`: watch and rebuild until stopped, here or in the background."""
 
+import json
 import os
 import subprocess
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, Protocol, TextIO, cast
 
 from relspec.core.errors import DaemonLostError, StateBusyError, StateError
 from relspec.core.layout import Layout
@@ -17,6 +18,7 @@ from relspec.edges.ask import ask
 from relspec.ui.cli.call import Call, Outcome, outcome_of
 from relspec.ui.cli.output import error_of, page_for
 from relspec.ui.lines import Lines
+from relspec.ui.outlet import Outlet
 from relspec.ui.render.page import Page
 from relspec.ui.render.text import escape
 
@@ -29,25 +31,58 @@ _TAIL_BYTES = 4000
 
 def arguments(parser: ArgumentParser) -> None:
     """Declare where the daemon lives."""
-    parser.add_argument("--detach", action="store_true", help="in the background, with its log in state/daemon.log")
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--detach", action="store_true", help="in the background, with its log in state/daemon.log")
+    place.add_argument("--systemd-unit", action="store_true", help="only print a unit for your systemd that runs it")
 
 
 def run(call: Call) -> Outcome:
     """Run until stopped, or start a background process and return once it answers."""
     layout = call.layout()
+    if hasattr(call.options, "systemd_unit"):
+        return _unit(layout)
     return _detached(layout) if hasattr(call.options, "detach") else _attached(call, layout)
 
 
+def _unit(layout: Layout) -> Outcome:
+    # Start-up time: no other command needs it.
+    from relspec.ui.unit import unit, unit_name  # noqa: PLC0415
+
+    document = {"name": unit_name(layout.root), "unit": unit(layout.root, _command(layout))}
+    return outcome_of(layout, (0, document), lambda document, _: document["unit"].splitlines())
+
+
+def _command(layout: Layout, *options: str) -> list[str]:
+    # -P keeps the project's folder off the path: a user's `json.py` must not become the daemon's.
+    return [sys.executable, "-P", "-m", "relspec.ui.cli", "daemon", *options, "--project", str(layout.root)]
+
+
+def _refuse_second(layout: Layout) -> None:
+    """Raise StateBusyError where a daemon answers, a cheap question; between two that start the lock decides."""
+    running = ask(layout, "ping", {}, START_S)
+    if running is not None:
+        raise StateBusyError(f"a daemon runs already (pid {running[1]['pid']})")
+
+
 def _attached(call: Call, layout: Layout) -> Outcome:
+    _refuse_second(layout)
     # Start-up time: this imports asyncio, which no other command needs.
     from relspec.app.daemon import run as watch  # noqa: PLC0415
 
     with _listener(sys.stderr if call.json else sys.stdout, layout) as listener:
-        exit_code = watch(layout, listener)
+        exit_code = watch(layout, listener, listener.let_go)
     return outcome_of(layout, (exit_code, {"ok": exit_code == 0}), lambda *_: [])
 
 
-def _listener(stream: TextIO, layout: Layout) -> AbstractContextManager[Callable[[Progress], None]]:
+class _Listener(Protocol):
+    def __call__(self, event: Progress) -> None:
+        """Tell one event."""
+
+    def let_go(self) -> None:
+        """Leave the stream fit for others, at once."""
+
+
+def _listener(stream: TextIO, layout: Layout) -> AbstractContextManager[_Listener]:
     page = page_for(stream, layout.root)
     if not stream.isatty():
         return nullcontext(Lines(stream, page))
@@ -56,33 +91,43 @@ def _listener(stream: TextIO, layout: Layout) -> AbstractContextManager[Callable
 
     from relspec.ui.live import LiveView  # noqa: PLC0415
 
-    return LiveView(Console(file=stream), page.source)
+    return LiveView(Console(file=cast("TextIO", Outlet(stream))), page.source)
 
 
 def _detached(layout: Layout) -> Outcome:
-    running = ask(layout, "ping", {}, START_S)
-    if running is not None:
-        raise StateBusyError(f"a daemon runs already (pid {running[1]['pid']})")
+    _refuse_second(layout)
     try:
         layout.state.mkdir(mode=0o700, exist_ok=True)
         log = _log(layout)
     except OSError as error:
         raise StateError(f"cannot write {layout.state}: {error.strerror}") from error
     start = log.stat().st_size
-    process = _started(layout, log)
-    try:
-        pid = _answering(layout, process)
-    except KeyboardInterrupt:
-        process.terminate()
-        raise
-    if pid is None:
-        if process.poll() is None:
-            process.kill()
-        tail = _tail(log, start) or "it said nothing"
-        code = process.wait()
-        return error_of(code if code in {1, 2} else 1, "no-start", f"the daemon did not start:\n{tail}", f"see {log}")
+    process, answer = _started(layout, log)
+    with answer:
+        try:
+            pid = _answering(layout, process)
+        except KeyboardInterrupt:
+            process.terminate()
+            raise
+        if pid is None:
+            return _failed(process, answer, (log, start))
     document = {"pid": pid, "log": str(log)}
     return outcome_of(layout, (0, document), _started_lines)
+
+
+def _failed(process: "subprocess.Popen[bytes]", answer: IO[bytes], log: tuple[Path, int]) -> Outcome:
+    """Say why it did not start: with its own error, or where it could not tell one with the end of its log."""
+    if process.poll() is None:
+        process.kill()
+    code = process.wait()
+    answer.seek(0)
+    try:
+        error = json.loads(answer.read())["error"]
+    except (ValueError, KeyError):
+        place, start = log
+        tail = _tail(place, start) or "it said nothing"
+        return error_of(code if code in {1, 2} else 1, "no-start", f"the daemon did not start:\n{tail}", f"see {place}")
+    return error_of(code, error["code"], error["message"], error["hint"])
 
 
 def _started_lines(document: Mapping[str, Any], _page: Page) -> list[str]:
@@ -99,13 +144,18 @@ def _log(layout: Layout) -> Path:
     return log
 
 
-def _started(layout: Layout, log: Path) -> subprocess.Popen[bytes]:
-    # -P keeps the project's folder off the path: a user's `json.py` must not become the daemon's.
-    command = [sys.executable, "-P", "-m", "relspec.ui.cli", "daemon", "--project", str(layout.root)]
+def _started(layout: Layout, log: Path) -> tuple["subprocess.Popen[bytes]", IO[bytes]]:
+    """Start the process: it, and a file in memory in which its document is when it ends. Its log may be others' too."""
+    answer = open(os.memfd_create("answer"), "w+b", buffering=0)  # noqa: SIM115 - the caller closes it.
     with log.open("ab") as file:
         return subprocess.Popen(
-            command, cwd=layout.root, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
-        )
+            _command(layout, "--json"),
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=answer,
+            stderr=file,
+            start_new_session=True,
+        ), answer
 
 
 def _answering(layout: Layout, process: subprocess.Popen[bytes]) -> int | None:

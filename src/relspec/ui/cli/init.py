@@ -22,6 +22,7 @@ def run(call: Call) -> Outcome:
 
     place = getattr(call.options, "directory", None) or call.project or "."
     directory = Path(place).resolve()
+    layout = Layout(directory)
     document = {"directory": str(directory), "files": list(create(directory))}
 
     def text(_document: object, _page: Page) -> list[str]:
@@ -29,4 +30,4 @@ def run(call: Call) -> Outcome:
         go = "" if place == "." else f"cd {escape(shlex.quote(place))} && "
         return [f"wrote {escape(str(directory))}:", *written, f"next: {go}relspec-watch build"]
 
-    return outcome_of(Layout(directory), (0, document), text)
+    return outcome_of(layout, (0, document), text)

@@ -1,0 +1,193 @@
+"""Breaks in the daemon's life: who owns a project, how it ends, what it leaves behind, and who may drive it."""
+
+from tests.mutants.planted import Break
+
+_LOCK = "tests/edges/test_lock.py"
+_LIFE = "tests/life/test_life.py"
+_API = "tests/edges/test_api.py"
+_JOURNAL = "tests/edges/test_journal.py"
+
+BREAKS: tuple[Break, ...] = (
+    Break(
+        "life: a manager is told of an end where the daemon goes on",
+        "app/told.py",
+        "            signs.cancel()\n        self._supervisor.stopping()\n",
+        "            signs.cancel()\n            self._supervisor.stopping()\n",
+        ("tests/app/test_told.py::test_a_manager_is_not_told_of_an_end_where_we_go_on",),
+    ),
+    Break(
+        "life: the folder of the state is not locked",
+        "edges/lock.py",
+        "        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
+        "        pass\n",
+        (f"{_LOCK}::test_a_deleted_lock_file_lets_no_second_owner_in",),
+    ),
+    Break(
+        "life: the owner is read from the file of the owner before",
+        "edges/lock.py",
+        "        if holder is not None:\n",
+        "        if holder is None:\n",
+        (f"{_LOCK}::test_the_owner_that_is_named_holds_the_lock_now_and_not_the_one_before",),
+    ),
+    Break(
+        "life: a project that became a file is an error of the system's",
+        "edges/lock.py",
+        "except (FileNotFoundError, NotADirectoryError):\n",
+        "except FileNotFoundError:\n",
+        (f"{_LOCK}::test_a_state_without_its_project_is_lost_as_well",),
+    ),
+    Break(
+        "life: whoever connects is answered, whatever state is meant",
+        "edges/api.py",
+        "            if state not in (None, self._state):\n",
+        "            if state == 0:\n",
+        (f"{_API}::test_a_copied_link_to_the_socket_leads_nobody_to_the_daemon_of_the_original",),
+    ),
+    Break(
+        "life: every user is answered",
+        "edges/api.py",
+        "    if uid != os.getuid():\n",
+        "    if uid < 0:\n",
+        (f"{_API}::test_another_user_is_refused_even_where_modes_would_let_them_in",),
+    ),
+    Break(
+        "life: the loader's parent dies before it ends what task code has started",
+        "app/loader_process.py",
+        "    outlive_parent()\n",
+        "",
+        (f"{_LIFE}::test_a_daemon_that_was_stopped_catches_up_and_when_it_is_killed_nothing_is_left",),
+    ),
+    Break(
+        "life: a second interrupt is one more wish",
+        "app/signals.py",
+        "        if self.interrupted:\n",
+        "        if False:\n",
+        ("tests/app/test_signals.py::test_a_second_interrupt_ends_it_at_once_whatever_the_loop_does",),
+    ),
+    Break(
+        "life: nohup is overruled",
+        "app/signals.py",
+        "            if signal.getsignal(number) is not signal.SIG_IGN:\n",
+        "            if True:\n",
+        ("tests/app/test_signals.py::test_what_was_ignored_at_the_start_stays_ignored",),
+    ),
+    Break(
+        "life: a signal that comes early is forgotten",
+        "app/signals.py",
+        "        if self._is_asked:\n            stop()\n",
+        "",
+        ("tests/app/test_signals.py::test_one_signal_ends_it_in_good_order",),
+    ),
+    Break(
+        "life: a closed terminal ends the daemon",
+        "ui/outlet.py",
+        "GONE = frozenset({errno.EPIPE, errno.EIO, errno.EBADF, errno.ENXIO})",
+        "GONE = frozenset({errno.EPIPE})",
+        ("tests/ui/test_outlet.py::test_when_the_reader_is_gone_the_descriptor_leads_nowhere_and_nothing_is_raised",),
+    ),
+    Break(
+        "life: the loader dies of a log that is gone",
+        "edges/loader/output.py",
+        "            except OSError:\n                return",
+        "            except TimeoutError:\n                return",
+        ("tests/edges/loader/test_output.py::test_a_log_that_is_gone_costs_the_lines_alone",),
+    ),
+    Break(
+        "life: an idle view is drawn all the same",
+        "ui/live.py",
+        "            if moved or self._screen.running or self._console.size != size:\n",
+        "            if True:\n",
+        ("tests/ui/test_live.py::test_while_nothing_runs_nothing_is_drawn",),
+    ),
+    Break(
+        "life: a deleted project is brought back",
+        "app/daemon.py",
+        "    if not layout.root.is_dir():\n",
+        "    layout.root.mkdir(exist_ok=True)\n    if not layout.root.is_dir():\n",
+        (f"{_LIFE}::test_a_daemon_ends_with_its_project_and_nothing_comes_back",),
+    ),
+    Break(
+        "life: the log is not rotated",
+        "edges/journal.py",
+        "        if size and size + len(line) > FILE_BYTES_MAX:\n",
+        "        if False:\n",
+        (f"{_JOURNAL}::test_files_are_bounded_in_size_and_number",),
+    ),
+    Break(
+        "life: half a line stays where the disk was full",
+        "edges/journal.py",
+        "    if n_written < len(line):\n        os.ftruncate(descriptor, size)\n",
+        "    if n_written < len(line):\n",
+        (f"{_JOURNAL}::test_where_there_is_no_room_whole_lines_are_missing_and_counted",),
+    ),
+    Break(
+        "life: the log follows a link",
+        "edges/journal.py",
+        " | os.O_NOFOLLOW\n",
+        "\n",
+        (f"{_JOURNAL}::test_a_link_in_its_place_is_not_followed",),
+    ),
+    Break(
+        "life: children take the words of the service manager for theirs",
+        "edges/supervisor.py",
+        'environment.pop("NOTIFY_SOCKET", None)',
+        'environment.get("NOTIFY_SOCKET")',
+        ("tests/edges/test_supervisor.py::test_the_watchdog_is_fed_where_it_is_ours",),
+    ),
+    Break(
+        "life: an abstract socket is looked for in the file system",
+        "edges/supervisor.py",
+        '    return f"\\0{address[1:]}" if address[0] == "@" else address\n',
+        "    return address\n",
+        ("tests/edges/test_supervisor.py::test_each_word_is_a_datagram",),
+    ),
+    Break(
+        "life: a percent sign in a unit is a specifier",
+        "ui/unit.py",
+        '            return "%%"\n',
+        '            return "%"\n',
+        ("tests/ui/test_unit.py::test_the_command_survives_the_quoting",),
+    ),
+    Break(
+        "life: a calm watch looks as often as ever",
+        "edges/watch.py",
+        "        self.step_ms = CALM_STEP_MS if calm and not paths else STEP_MS\n",
+        "        self.step_ms = STEP_MS\n",
+        ("tests/edges/test_watch.py::test_a_watch_that_is_calm_looks_less_often_until_something_happens",),
+    ),
+    Break(
+        "life: a watch that was calm stays so",
+        "edges/watch.py",
+        "        self.step_ms = CALM_STEP_MS if calm and not paths else STEP_MS\n",
+        "        self.step_ms = CALM_STEP_MS if calm else STEP_MS\n",
+        ("tests/edges/test_watch.py::test_a_watch_that_is_calm_looks_less_often_until_something_happens",),
+    ),
+    Break(
+        "life: marks that reorder text are shown",
+        "ui/render/text.py",
+        '    return "".join(c if c.isprintable() else c.encode',
+        '    return "".join(c if c.isprintable() or ord(c) == 0x202E else c.encode',
+        ("tests/life/test_hostile.py::test_no_name_and_no_text_drives_a_terminal",),
+    ),
+    Break(
+        "life: the views that are read may change the settings",
+        "app/reading.py",
+        '    "lock_configuration": "true",\n',
+        "",
+        ("tests/test_security.py::test_no_database_takes_python_names_for_tables_or_fetches_extensions",),
+    ),
+    Break(
+        "life: Python's names are tables where views are published",
+        "edges/engine/publish.py",
+        '    "python_enable_replacements": "false",\n',
+        "",
+        ("tests/test_security.py::test_no_database_takes_python_names_for_tables_or_fetches_extensions",),
+    ),
+    Break(
+        "life: a request names any path",
+        "app/answers.py",
+        """            return not value.startswith("/") and ".." not in value.split("/")\n""",
+        "            return True\n",
+        ("tests/app/test_answers.py::test_what_is_not_of_its_kind_is_refused_with_a_sentence",),
+    ),
+)
