@@ -108,8 +108,7 @@ import os, time
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        while True:
-            time.sleep(600)
+        time.sleep(60)
     os._exit(0)
 """
 
@@ -129,7 +128,7 @@ ROGUES: tuple[Rogue, ...] = (
         "memory",
         "python_mb",
         "import os, time\nfor _ in range(8):\n    if os.fork() == 0:\n        hoard = bytearray(100 << 20)\n"
-        "        time.sleep(600)\ntime.sleep(600)",
+        "        time.sleep(60)\ntime.sleep(60)",
     ),
     in_sql(
         "memory_in_sort",
@@ -160,13 +159,13 @@ ROGUES: tuple[Rogue, ...] = (
         "kill_parent",
         "crash",
         "forked",
-        "import os, signal, time\nassert os.getppid() > 1\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(600)",
+        "import os, signal, time\nassert os.getppid() > 1\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(60)",
     ),
     at_import(
         "stop_parent",
         "timeout",
         " s",
-        "import os, signal, time\nassert os.getppid() > 1\nos.kill(os.getppid(), signal.SIGSTOP)\ntime.sleep(600)",
+        "import os, signal, time\nassert os.getppid() > 1\nos.kill(os.getppid(), signal.SIGSTOP)\ntime.sleep(60)",
     ),
     at_import("odd_signal", "crash", "signal 40", "import os\nos.kill(os.getpid(), 40)"),
     at_import("kill_group", "memory", "killed", "import os, signal\nos.killpg(0, signal.SIGKILL)"),
@@ -197,11 +196,11 @@ ROGUES: tuple[Rogue, ...] = (
         "fork_bomb",
         "crash",
         "processes",
-        "import os, time\nfor _ in range(7):\n    os.fork()\ntime.sleep(600)",
+        "import os, time\nfor _ in range(7):\n    os.fork()\ntime.sleep(60)",
     ),
     at_import("daemonized", None, "", _DAEMON),
     in_udf("daemonized_in_udf", None, "", _DAEMON + "return 1"),
-    at_import("child_left", None, "", "import subprocess\nsubprocess.Popen(['sleep', '600'], start_new_session=True)"),
+    at_import("child_left", None, "", "import subprocess\nsubprocess.Popen(['sleep', '60'], start_new_session=True)"),
     at_import("fork_and_go_on", None, "", "import os\nos.fork()"),
     # Descriptors.
     at_import("closes_all", "crash", "connection", "import os\nos.closerange(0, 4096)"),
