@@ -207,3 +207,17 @@ def cared(ctx):
     assert (problem["code"], problem["path"], problem["line"]) == ("execution", "tasks/cared.py", 6)
     assert "AssertionError: too large" in problem["message"]
     assert "At:" not in problem["message"]
+
+
+def test_a_file_that_vanishes_before_its_extractor_reads_it_ends_no_build(project: Project) -> None:
+    """Caught: the error that it moved went through the build, and ended the daemon."""
+    project.save("notes/a.txt", "a")
+    project.save("notes/b.txt", "b")
+    project.save(
+        "tasks/notes.py",
+        "import os, pyarrow\nfrom relspec import extract\n\n@extract(files='notes/*.txt')\ndef notes(file):\n"
+        "    if os.path.exists('notes/b.txt'):\n        os.unlink('notes/b.txt')\n"
+        "    return {'notes': pyarrow.table({'text': [file.text()]})}\n",
+    )
+    assert project.run("build")[0] == 0
+    assert project.table("notes") == [("a",)]

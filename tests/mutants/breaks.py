@@ -1,6 +1,15 @@
 """All planted breaks."""
 
-from tests.mutants import of_digests, of_keeping, of_life, of_rebuilding, of_repeatability, of_the_form, of_waiting
+from tests.mutants import (
+    of_digests,
+    of_isolation,
+    of_keeping,
+    of_life,
+    of_rebuilding,
+    of_repeatability,
+    of_the_form,
+    of_waiting,
+)
 from tests.mutants.planted import Break
 
 BREAKS: tuple[Break, ...] = (
@@ -10,5 +19,6 @@ BREAKS: tuple[Break, ...] = (
     *of_repeatability.BREAKS,
     *of_keeping.BREAKS,
     *of_waiting.BREAKS,
+    *of_isolation.BREAKS,
     *of_life.BREAKS,
 )

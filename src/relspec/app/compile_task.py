@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from relspec.app.ports import CodeReader, Engines, LoaderSession
-from relspec.app.trouble import code_of, is_misfit
+from relspec.app.trouble import code_of, is_misfit, next_step
 from relspec.app.world import World
 from relspec.core.errors import InputMovedError, WorkerError
 from relspec.core.plan import (
@@ -241,7 +241,7 @@ class TaskCompiler:
     def _died(self, spec: TaskSpec, error: WorkerError) -> Problem:
         code = code_of(error)
         message = f"compiling {spec.name} ended its process: {error}"
-        return Problem(code, spec.name, spec.builder.path, spec.line, 1, message, None)
+        return Problem(code, spec.name, spec.builder.path, spec.line, 1, message, next_step(code, "build"))
 
 
 def upstream_problem(spec: TaskSpec, upstream: str) -> Problem:

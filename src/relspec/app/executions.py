@@ -1,5 +1,6 @@
 """Executions in flight, by key. A run that is superseded leaves its queries running; the next run takes those over
 whose key it needs, and ends the others. So an edit elsewhere does not restart a long query, and obsolete work dies.
+Queries that call Python functions are not among them: they end with the session that runs them.
 """
 
 import asyncio

@@ -4,9 +4,12 @@ An extractor's tables are sources whose parts are objects. A file that fails giv
 rows; a deleted file loses its rows.
 """
 
+from collections.abc import Iterator
+
 from relspec.app.ports import LoaderSession, Memory, ObjectStore
+from relspec.app.trouble import code_of, next_step
 from relspec.app.world import World
-from relspec.core.errors import WorkerError
+from relspec.core.errors import InputMovedError, WorkerError
 from relspec.core.globs import matches
 from relspec.core.problem import Code, Problem
 from relspec.core.state import ExtractionRow, SourceFile, SourceState
@@ -21,7 +24,14 @@ async def extract(world: World, session: LoaderSession, memory: Memory, objects:
     makers: dict[str, ExtractorSpec] = {}
     for spec in world.extractors():
         for path in sorted(p for p in world.tree if matches(spec.files, p)):
-            answer = await _extract_one(world, session, (memory, objects), spec, path)
+            try:
+                answer = await _extract_one(world, session, (memory, objects), spec, path)
+            except InputMovedError:
+                # The next build looks at it again; until then its rows stay as they were.
+                world.look_again.add(path)
+                for name, file in _before(world, path):
+                    tables.setdefault(name, []).append(file)
+                continue
             if isinstance(answer, Problem):
                 problems.append(answer)
                 continue
@@ -56,12 +66,18 @@ async def _extract_one(
     try:
         answer = await session.extract(request)
     except WorkerError as error:
-        code = Code.TIMEOUT if error.cause == "timeout" else Code.CRASH
-        return Problem(code, None, path, None, None, f"extractor {spec.name} on {path}: {error}", None)
+        code = code_of(error)
+        message = f"extractor {spec.name} on {path}: {error}"
+        return Problem(code, None, path, None, None, message, next_step(code, "query"))
     world.extractions[key] = answer
     if isinstance(answer, Extracted):
         world.carried.extractions.append(ExtractionRow(spec.digest, path, version, answer))
     return answer
+
+
+def _before(world: World, path: str) -> Iterator[tuple[str, SourceFile]]:
+    for name, state in world.sources.items():
+        yield from ((name, file) for file in state.files if state.extracted and file.path == path)
 
 
 def version_of(entry: FileEntry) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from relspec.app.ports import CodeReader, LoaderSession
-from relspec.app.trouble import code_of
+from relspec.app.trouble import code_of, next_step
 from relspec.app.world import World
 from relspec.core.errors import InputMovedError, WorkerError
 from relspec.core.plan import FileUse
@@ -93,8 +93,8 @@ async def _load_one(path: str, session: LoaderSession, code: CodeReader) -> Load
         return await session.load(path)
     except WorkerError as error:
         kind = code_of(error)
-        hint = "look for an endless loop or heavy work at the top level of the file" if kind is Code.TIMEOUT else None
-        problem = Problem(kind, None, path, 1, 1, f"loading {path} ended its process: {error}", hint)
+        message = f"loading {path} ended its process: {error}"
+        problem = Problem(kind, None, path, 1, 1, message, next_step(kind, "load"))
         return LoadFailed(problem, (), ())
 
 

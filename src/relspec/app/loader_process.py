@@ -18,13 +18,13 @@ from relspec.edges.parentage import end_with_daemon, outlive_parent
 Runner = Callable[[Execute, Mapping[str, Any]], Executed | Problem]
 
 
-def open_engine(memory_mb: int, timezone: str, spill: str) -> Runner:
+def open_engine(memory_mb: int, timezone: str, spill: str, spill_mb: int) -> Runner:
     """Open DuckDB in this process."""
     # The warm parent must not load DuckDB: a child that closes what it inherited would die.
     from relspec.edges.engine.connection import open_connection  # noqa: PLC0415
     from relspec.edges.engine.execute import execute  # noqa: PLC0415
 
-    connection = open_connection(memory_mb, timezone, spill)
+    connection = open_connection(memory_mb, timezone, spill, spill_mb=spill_mb)
 
     def run(request: Execute, functions: Mapping[str, Any]) -> Executed | Problem:
         return execute(connection, request, functions)

@@ -6,6 +6,7 @@ decides and executes; it commits nothing.
 """
 
 import asyncio
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -13,7 +14,7 @@ from relspec.app.digests import Digests
 from relspec.app.executions import Executions
 from relspec.app.lost import note_moved
 from relspec.app.ports import Clock, Engines, LoaderSession, Memory, ObjectStore
-from relspec.app.trouble import code_of
+from relspec.app.trouble import code_of, next_step
 from relspec.app.world import World
 from relspec.core.dataset import Dataset
 from relspec.core.decision import Basis, Decision, Past, decide
@@ -167,12 +168,16 @@ class Run:
         if self.dry:
             return self._rest(spec, Action.EXECUTED, decision.reasons)
         request = self._request(spec, plan, inputs, now.key)
-        runner = self.workshop.session if plan.udfs else self.workshop.engines
         self.workshop.tell(TaskStarted(spec.name))
         self.world.running[spec.name] = self.workshop.clock.time()
         started = self.workshop.clock.monotonic()
         try:
-            answer = await self.workshop.executions.run(now.key, spec.name, lambda: runner.execute(request))
+            if plan.udfs:
+                # It ends with the session, and that with its build: nobody could take it over.
+                answer = await self.workshop.session.execute(request)
+            else:
+                start = functools.partial(self.workshop.engines.execute, request)
+                answer = await self.workshop.executions.run(now.key, spec.name, start)
         except InputMovedError as error:
             return self._not_now(spec, error)
         except WorkerError as error:
@@ -341,8 +346,5 @@ def _edge_broken(failure: EdgeFailure) -> Reason:
 
 def _died(spec: TaskSpec, error: WorkerError) -> Problem:
     code = code_of(error)
-    hint = {
-        Code.TIMEOUT: "make the query cheaper, or raise query_s under [limits] in watch.toml",
-        Code.MEMORY: "make the query smaller, or raise memory_mb under [limits] in watch.toml",
-    }.get(code)
-    return Problem(code, spec.name, spec.builder.path, spec.line, 1, f"{spec.name}: {error}", hint)
+    message = f"{spec.name}: {error}"
+    return Problem(code, spec.name, spec.builder.path, spec.line, 1, message, next_step(code, "query"))

@@ -1,5 +1,7 @@
 """Everything that is wrong in the user's files now: gathered from where it was found, each once, ordered by place."""
 
+from collections.abc import Mapping
+
 from relspec.app.world import World
 from relspec.core.errors import WorkerError
 from relspec.core.problem import Code, Problem
@@ -12,6 +14,32 @@ _RETRIED = frozenset({Code.TIMEOUT, Code.CRASH, Code.MEMORY})
 def code_of(error: WorkerError) -> Code:
     """The problem that a task has whose process ended."""
     return {"timeout": Code.TIMEOUT, "memory": Code.MEMORY}.get(error.cause, Code.CRASH)
+
+
+#: What to do next about work that ended its process, by the stage that it was at.
+_NEXT: Mapping[Code, Mapping[str, str]] = {
+    Code.TIMEOUT: {
+        "load": "look for an endless loop or heavy work at the top level of the file, or raise load_s",
+        "build": "make the builder or the query simpler, or raise build_s",
+        "query": "make the query cheaper, or raise query_s",
+    },
+    Code.MEMORY: {
+        "load": "use less memory at the top level of the file, or raise python_mb",
+        "build": "use less memory in the builder, or raise python_mb",
+        "query": "make the query smaller, or raise memory_mb, for its Python functions python_mb",
+    },
+    Code.CRASH: {
+        "load": "look at the top level of the file for native code, exits, and processes that it starts",
+        "build": "look in the builder for native code, exits, and processes that it starts",
+        "query": "look in the Python functions for native code, exits, and processes that they start",
+    },
+}
+
+
+def next_step(code: Code, stage: str) -> str:
+    """Say what to do about a problem of `code_of`; `stage` is `load`, `build` or `query`."""
+    step = _NEXT[code][stage]
+    return step if code is Code.CRASH else f"{step}, under [limits] in watch.toml"
 
 
 def worth_another_try(world: World) -> frozenset[str]:

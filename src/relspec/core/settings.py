@@ -29,6 +29,10 @@ class Limits:
     query_s: float = 600.0
     memory_mb: int = 2048
     workers: int = 2
+    python_mb: int = 2048
+    spill_mb: int = 16384
+    processes: int = 64
+    output_kb: int = 64
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,10 @@
     query_s = 600.0
     memory_mb = 2048
     workers = 2
+    python_mb = 2048             # of task code, besides what a query uses
+    spill_mb = 16384             # of a query on disk
+    processes = 64               # of task code at once
+    output_kb = 64               # of what one build prints into the log
 
     [watch]
     quiet_ms = 10                # a look starts after so much quiet ...
@@ -66,6 +70,10 @@ BOUNDS: Mapping[tuple[str, str], tuple[float, float]] = {
     ("limits", "query_s"): (0.1, 86_400),
     ("limits", "memory_mb"): (64, 1_048_576),
     ("limits", "workers"): (1, 64),
+    ("limits", "python_mb"): (64, 1_048_576),
+    ("limits", "spill_mb"): (0, 1_073_741_824),
+    ("limits", "processes"): (1, 32_768),
+    ("limits", "output_kb"): (0, 1_048_576),
     ("watch", "quiet_ms"): (0, 10_000),
     ("watch", "settle_max_ms"): (1, 60_000),
     ("watch", "audit_s"): (1, 86_400),

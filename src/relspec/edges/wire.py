@@ -1,7 +1,7 @@
-"""Messages between our own processes: a four-byte length and a JSON document, decoded into a typed value.
+"""Messages between our own processes: a mark, a four-byte length and a JSON document, decoded into a typed value.
 
 No pickle. A closed union of message types goes in each direction; the tag is the type's name. What does not decode is
-a broken peer, and the caller ends it.
+a broken peer, and the caller ends it. The mark tells at once what user code has written onto the connection.
 """
 
 import asyncio
@@ -11,7 +11,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-_LENGTH = struct.Struct("<I")
+_HEAD = struct.Struct("<4sI")
+_MARK = b"\x00rsw"
 #: A message longer than this is a defect or an attack, not work.
 MESSAGE_BYTES_MAX = 512 * 1024 * 1024
 
@@ -23,10 +24,21 @@ class WireError(Exception):
     """The peer closed the connection or sent what is no message of the protocol."""
 
 
+class GarbledError(WireError):
+    """The peer sent what is no message of the protocol."""
+
+
 def encode(message: Any) -> bytes:
     """Frame one message."""
     body = msgspec.json.encode(message)
-    return _LENGTH.pack(len(body)) + body
+    return _HEAD.pack(_MARK, len(body)) + body
+
+
+def _length(head: bytes) -> int:
+    mark, length = _HEAD.unpack(head)
+    if mark != _MARK or length > MESSAGE_BYTES_MAX:
+        raise GarbledError(f"the peer sent no message of the protocol, or one of more than {MESSAGE_BYTES_MAX} bytes")
+    return int(length)
 
 
 class Channel(Generic[In, Out]):
@@ -42,12 +54,9 @@ class Channel(Generic[In, Out]):
 
     def receive(self) -> In:
         """Wait for one message; raises WireError when the peer is gone."""
-        (length,) = _LENGTH.unpack(self._read(_LENGTH.size))
-        return self._decoder.decode(self._read(length))
+        return self._decoder.decode(self._read(_length(self._read(_HEAD.size))))
 
     def _read(self, size: int) -> bytes:
-        if size > MESSAGE_BYTES_MAX:
-            raise WireError(f"a message of {size} bytes is longer than {MESSAGE_BYTES_MAX}")
         chunks = bytearray()
         while len(chunks) < size:
             chunk = self._connection.recv(min(size - len(chunks), 1 << 20))
@@ -82,14 +91,12 @@ class AsyncChannel(Generic[In, Out]):
     async def receive(self) -> In:
         """Wait for one message; raises WireError when the peer is gone or speaks another protocol."""
         try:
-            (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
-            if length > MESSAGE_BYTES_MAX:
-                raise WireError(f"a message of {length} bytes is longer than {MESSAGE_BYTES_MAX}")
+            length = _length(await self._reader.readexactly(_HEAD.size))
             return self._decoder.decode(await self._reader.readexactly(length))
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise WireError("the peer closed the connection") from error
         except msgspec.DecodeError as error:
-            raise WireError(f"the peer sent no message of the protocol: {error}") from error
+            raise GarbledError(f"the peer sent no message of the protocol: {error}") from error
 
     def close(self) -> None:
         """Close the connection; what is in flight is dropped."""

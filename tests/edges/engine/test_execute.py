@@ -14,6 +14,7 @@ from relspec.core.plan import Udf
 from relspec.core.problem import Code, Problem
 from relspec.core.schema import Column, Schema
 from relspec.core.work import Measure
+from relspec.edges.engine.connection import open_connection
 from relspec.edges.engine.measure import measure
 from relspec.edges.engine.objects import stamp_of
 
@@ -239,3 +240,14 @@ def test_chance_is_drawn_from_the_key_and_leaks_into_no_other_request(place) -> 
     first, second = place.execute(request), place.execute(other)
     assert first != second
     assert (place.execute(other), place.execute(request)) == (second, first)
+
+
+def test_a_query_spills_no_more_than_it_may(place) -> None:
+    """Caught: DuckDB takes the bound when it opens, shows it, and does not keep to it."""
+    narrow = replace(place, connection=open_connection(128, "UTC", str(place.temporary / "narrow"), spill_mb=32))
+    text = "SELECT repeat(md5(range::VARCHAR), 40) AS c FROM range(1000000) ORDER BY c"
+    problem = narrow.execute(narrow.ask(text, {"c": "VARCHAR"}))
+    narrow.connection.close()
+    assert isinstance(problem, Problem)
+    assert problem.code is Code.MEMORY
+    assert "spill_mb" in (problem.hint or "")

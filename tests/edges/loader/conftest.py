@@ -77,6 +77,15 @@ async def strict(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fork
         yield loader
 
 
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def mean(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ForkingLoader]:
+    """A loader that grants next to nothing, but time."""
+    root = tmp_path_factory.mktemp("mean").resolve()
+    limits = Limits(load_s=20, build_s=20, python_mb=64, memory_mb=64, processes=8, output_kb=1)
+    async with ForkingLoader(Layout(root), Settings(limits=limits)) as loader:
+        yield loader
+
+
 @pytest.fixture
 def project(loader: ForkingLoader) -> Iterator[Project]:
     yield from _fresh(loader)
@@ -85,6 +94,11 @@ def project(loader: ForkingLoader) -> Iterator[Project]:
 @pytest.fixture
 def impatient(strict: ForkingLoader) -> Iterator[Project]:
     yield from _fresh(strict)
+
+
+@pytest.fixture
+def stingy(mean: ForkingLoader) -> Iterator[Project]:
+    yield from _fresh(mean)
 
 
 def _fresh(loader: ForkingLoader) -> Iterator[Project]:

@@ -10,7 +10,7 @@ import pytest
 from relspec.core.errors import WorkerError
 from relspec.core.layout import Layout
 from relspec.core.problem import Code
-from relspec.core.settings import Limits, Settings
+from relspec.core.settings import Settings
 from relspec.core.work import Loaded
 from relspec.edges.loader.client import ForkingLoader
 
@@ -34,7 +34,8 @@ GOOD = """
         ("import os; os.abort()", "crash", "SIGABRT"),
         ("import os; os.kill(os.getpid(), 9)", "memory", "killed from outside"),
         ("import os; os.kill(os.getpid(), 15)", "crash", "SIGTERM"),
-        ("import os; os.closerange(3, 100)", "crash", "ended"),
+        ("import os; os.closerange(3, 100)", "crash", "closed or replaced its process's connection"),
+        ("import os; os.kill(os.getpid(), 40)", "crash", "signal 40"),
     ],
 )
 async def test_a_child_that_dies_is_an_error_that_says_how(project, code, cause, words) -> None:
@@ -119,7 +120,7 @@ async def test_a_cancelled_call_kills_its_child_at_once(project) -> None:
 
 async def test_processes_that_user_code_started_die_with_the_session(project) -> None:
     number = project.root / "number"
-    code = f"import subprocess\np = subprocess.Popen(['sleep', '600'])\nopen({str(number)!r}, 'w').write(str(p.pid))"
+    code = f"import subprocess\np = subprocess.Popen(['sleep', '60'])\nopen({str(number)!r}, 'w').write(str(p.pid))"
     project.write("tasks/rogue.py", code)
     await project.loaded("tasks/rogue.py")
     await _until(lambda: not _runs(int(number.read_text())))
@@ -134,13 +135,176 @@ async def test_a_copy_that_user_code_forks_does_not_answer(project) -> None:
         assert [t.name for t in (await session.load("tasks/good.py")).tasks] == ["good"]
 
 
-async def test_a_memory_bomb_is_a_problem_and_not_the_end_of_the_machine(tmp_path) -> None:
-    (tmp_path / "tasks").mkdir()
-    (tmp_path / "tasks/rogue.py").write_text("hoard = [bytearray(1 << 28) for _ in range(256)]")
-    settings = Settings(limits=Limits(memory_mb=16))
-    async with ForkingLoader(Layout(tmp_path), settings) as loader, loader.session() as session:
-        failed = await session.load("tasks/rogue.py")
+async def test_a_memory_bomb_is_a_problem_and_not_the_end_of_the_machine(stingy) -> None:
+    stingy.write("tasks/rogue.py", "hoard = [bytearray(1 << 24) for _ in range(256)]")
+    failed = await stingy.failed("tasks/rogue.py")
     assert failed.problem.code is Code.MEMORY
+    assert "python_mb" in failed.problem.hint
+
+
+#: Touches memory that no limit of a single process counts.
+SHARED = """
+import mmap
+hoard = mmap.mmap(-1, 1 << 32)
+while True:
+    hoard.write(bytes(1 << 24))
+"""
+#: Holds little in each of several processes.
+IN_FORKS = """
+import os, time
+for _ in range(6):
+    if os.fork() == 0:
+        hoard = bytearray(b"x") * (100 << 20)
+        time.sleep(60)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("code", [SHARED, IN_FORKS], ids=["shared", "in forks"])
+async def test_memory_counts_with_all_that_the_code_started(stingy, code) -> None:
+    stingy.write("tasks/rogue.py", code)
+    with pytest.raises(WorkerError, match="more than python_mb and memory_mb") as caught:
+        await stingy.outcome("tasks/rogue.py")
+    assert caught.value.cause == "memory"
+    await _until(lambda: _children(stingy.loader) == [])
+
+
+async def test_more_processes_than_it_may_have_end_a_child(stingy) -> None:
+    stingy.write("tasks/rogue.py", "import os, time\nfor _ in range(5):\n    os.fork()\ntime.sleep(60)")
+    with pytest.raises(WorkerError, match="processes = 8 under") as caught:
+        await stingy.outcome("tasks/rogue.py")
+    assert caught.value.cause == "crash"
+    await _until(lambda: _children(stingy.loader) == [])
+
+
+#: A process that belongs to nobody: of another session, its parent gone. It ends at last where nobody ends it.
+DAEMON = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        with open("number.new", "w") as file:
+            file.write(str(os.getpid()))
+        os.rename("number.new", "number")
+        time.sleep(60)
+    os._exit(0)
+while not os.path.exists("number"):
+    time.sleep(0.01)
+"""
+
+
+async def test_a_process_that_made_itself_a_daemon_dies_with_its_session(project) -> None:
+    """Caught: killing by process group alone left it behind for good."""
+    project.write("tasks/rogue.py", DAEMON)
+    await project.loaded("tasks/rogue.py")
+    number = int((project.root / "number").read_text())
+    await _until(lambda: not _runs(number))
+    assert _children(project.loader) == []
+
+
+async def test_a_daemon_of_task_code_dies_also_when_the_parent_was_killed(tmp_path) -> None:
+    (tmp_path / "tasks").mkdir()
+    end = "assert os.getppid() > 1\nos.kill(os.getppid(), 9)\ntime.sleep(60)\n"
+    (tmp_path / "tasks/rogue.py").write_text(DAEMON + end)
+    (tmp_path / "tasks/empty.py").write_text("")
+    async with ForkingLoader(Layout(tmp_path), Settings()) as loader, loader.session() as session:
+        with pytest.raises(WorkerError):
+            await session.load("tasks/rogue.py")
+        await session.load("tasks/empty.py")
+        number = int((tmp_path / "number").read_text())
+        await _until(lambda: not _runs(number))
+
+
+async def test_a_parent_that_was_stopped_is_replaced(impatient) -> None:
+    impatient.write("tasks/rogue.py", "import os\nassert os.getppid() > 1\nos.kill(os.getppid(), 19)\nwhile True: pass")
+    impatient.write("tasks/good.py", GOOD)
+    stopped = impatient.loader.pid
+    with pytest.raises(WorkerError, match=r"0\.5 s"):
+        await impatient.outcome("tasks/rogue.py")
+    await impatient.loaded("tasks/good.py")
+    assert impatient.loader.pid != stopped
+    assert not _runs(stopped)
+
+
+PROTOCOL = """
+import os, stat
+talk = next(d for d in range(3, 64) if os.path.exists(f"/proc/self/fd/{d}") and stat.S_ISSOCK(os.fstat(d).st_mode))
+"""
+FORGED = """
+from relspec.edges.loader.messages import InputMoved, Reply
+from relspec.edges.wire import encode
+os.write(talk, encode(Reply(InputMoved("x"), None)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("os.write(talk, b'\\x00\\x01\\x02')\nos.write(talk, b'x' * 99)", "wrote into its process's connection"),
+        ("os.write(talk, b'abcd\\x00\\x00\\x01\\x00{}')", "wrote into its process's connection"),
+        ("os.dup2(os.open('/dev/null', os.O_RDWR), talk)", "closed or replaced"),
+        (FORGED, "InputMoved, which is no answer"),
+    ],
+    ids=["bytes", "a length", "replaced", "forged"],
+)
+async def test_what_code_does_to_its_connection_is_found_at_once(project, code, words) -> None:
+    project.write("tasks/rogue.py", PROTOCOL + code)
+    started = time.monotonic()
+    with pytest.raises(WorkerError, match=words):
+        await project.outcome("tasks/rogue.py")
+    assert time.monotonic() - started < 5
+
+
+async def test_an_error_text_that_is_no_text_is_still_that_problem(project) -> None:
+    """Caught: it could not be sent, and the process ended with exit status 0."""
+    project.write("tasks/rogue.py", "raise ValueError('half a pair: \\ud800')")
+    assert (await project.failed("tasks/rogue.py")).problem.message == "ValueError: half a pair: \\ud800"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "os.chdir('/')",
+        "os.umask(0o777)",
+        "os.environ.pop('PATH')",
+        "os.environ['PATH'] = ''",
+        "sys.path.clear()",
+        "sys.meta_path.clear()",
+        "signal.signal(signal.SIGUSR1, signal.SIG_IGN)",
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})",
+        "signal.setitimer(signal.ITIMER_REAL, 600)",
+        "threading.Thread(target=time.sleep, args=(600,)).start()",
+        "subprocess.Popen(['sleep', '60'])",
+        "builtins.oct = None",
+        "sys.settrace(lambda *_: None)",
+        "sys.stdout = None",
+        "os.close(2)",
+        "del sys.modules['sqlglot']",
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))",
+    ],
+)
+async def test_a_process_that_a_file_spoilt_serves_no_other(project, code) -> None:
+    modules = "builtins, os, resource, signal, subprocess, sys, threading, time"
+    project.write("tasks/rogue.py", f"import {modules}\n{code}")
+    project.write("tasks/other.py", f"import {modules}\nopen('spoilt', 'w').write(str(os.getpid()))")
+    project.write("tasks/more.py", f"import {modules}\nopen('other', 'w').write(str(os.getpid()))")
+    async with project.loader.session() as session:
+        assert isinstance(await session.load("tasks/other.py"), Loaded)
+        assert isinstance(await session.load("tasks/rogue.py"), Loaded)
+        assert isinstance(await session.load("tasks/more.py"), Loaded)
+    assert (project.root / "spoilt").read_text() != (project.root / "other").read_text()
+
+
+@pytest.mark.parametrize(
+    "code", ["os.environ['MINE'] = '1'", "sys.path.append('/')", "builtins._ = str", "import json"]
+)
+async def test_what_a_file_adds_spoils_nothing(project, code) -> None:
+    project.write("tasks/rogue.py", f"import builtins, os, sys\n{code}\nopen('first', 'w').write(str(os.getpid()))")
+    project.write("tasks/more.py", "import os\nopen('second', 'w').write(str(os.getpid()))")
+    async with project.loader.session() as session:
+        await session.load("tasks/rogue.py")
+        await session.load("tasks/more.py")
+    assert (project.root / "first").read_text() == (project.root / "second").read_text()
 
 
 async def test_user_code_finds_nothing_of_the_daemon_or_of_other_sessions_open(project) -> None:

@@ -98,6 +98,8 @@ def _listed(names: Iterable[str]) -> str:
 def _classified(complaint: Complaint) -> tuple[Code, str | None]:
     near = f"did you mean {complaint.candidates[0]!r}?" if complaint.candidates else None
     if complaint.kind == "Parser":
+        if complaint.message.startswith("memory exhausted"):
+            return Code.UNSUPPORTED_SQL, "it is nested too deeply: name inner queries in a WITH clause"
         return Code.SYNTAX, None
     if complaint.subtype == "MISSING_ENTRY" and complaint.message.startswith("Table "):
         return Code.UNSUPPORTED_SQL, "name the dataset plainly, in FROM or JOIN"

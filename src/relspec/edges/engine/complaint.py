@@ -7,6 +7,9 @@ from typing import Any
 
 import duckdb
 
+#: An error of a Python function can say as much as it likes.
+_SENTENCE_LENGTH_MAX = 2000
+
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
@@ -42,7 +45,8 @@ def sentence(message: str) -> str:
         if line.strip().lower().startswith(("candidate", "possible", "did you mean", "line 1:", "try setting", "at:")):
             break
         kept.append(line.strip())
-    return " ".join(line for line in kept if line) or message.strip()
+    said = " ".join(line for line in kept if line) or message.strip()
+    return said if len(said) <= _SENTENCE_LENGTH_MAX else said[: _SENTENCE_LENGTH_MAX - 3] + "..."
 
 
 def python_line(message: str, path: str) -> int | None:

@@ -12,14 +12,21 @@ from typing import Any
 import duckdb
 
 from relspec.core.plan import Udf
+from relspec.core.settings import Limits
 from relspec.edges.engine.reads import plan_plainly
 from relspec.edges.engine.sql import literal
 
 UserFunction = Callable[..., Any]
+#: Where nobody has set anything.
+SPILL_MB = Limits().spill_mb
 
 
-def open_connection(memory_mb: int, timezone: str, spill: str, *, files: bool = True) -> duckdb.DuckDBPyConnection:
+def open_connection(
+    memory_mb: int, timezone: str, spill: str, *, spill_mb: int = SPILL_MB, files: bool = True
+) -> duckdb.DuckDBPyConnection:
     """Open an in-memory database; `spill` is a directory of this process alone, made when it is needed.
+
+    It takes up to `spill_mb` megabytes; left alone, DuckDB would fill the disk to nine tenths.
 
     Without `files` the connection is for binding and planning alone: it reaches no file, since binding `read_csv` would
     read, plans plainly, as `reads` wants it, and nothing that it binds can change that.
@@ -39,6 +46,9 @@ def open_connection(memory_mb: int, timezone: str, spill: str, *, files: bool = 
     connection = duckdb.connect(":memory:", config=config)
     # Spelt out, since passing a parameter makes DuckDB import pandas and pyarrow where they are installed.
     connection.execute(f"SET TimeZone = {literal(timezone)}")
+    if files:
+        # Among the settings of the opening it is taken and has no effect (DuckDB 1.5).
+        connection.execute(f"SET max_temp_directory_size = '{spill_mb}MiB'")
     connection.execute("SELECT count(*) FROM range(2)").fetchall()
     if not files:
         plan_plainly(connection)

@@ -148,13 +148,17 @@ def failure(request: Execute, error: duckdb.Error) -> Problem:
     """Say why a query failed while it ran, at the place of its task."""
     if isinstance(error, duckdb.OutOfMemoryException):
         message = f"the query needs more memory than it may use: {sentence(complaint_of(error).message)}"
-        return _problem(request, Code.MEMORY, message, "raise memory_mb under [limits] in watch.toml, or read less")
+        setting = "spill_mb" if "max_temp_directory_size" in str(error) else "memory_mb"
+        return _problem(request, Code.MEMORY, message, f"raise {setting} under [limits] in watch.toml, or read less")
     complaint = complaint_of(error)
     if "negative intervals" in complaint.message:
         names = [repr(column.name) for column in request.schema.columns if "INTERVAL" in heads(column.type)]
         message = f"column {' or '.join(names)} holds a negative interval, which Parquet cannot"
         return _problem(request, Code.EXECUTION, message, _INTERVAL_HINT)
     problem = _problem(request, Code.EXECUTION, sentence(complaint.message), _hint(complaint.kind))
+    if request.udfs and "UDF: MemoryError" in complaint.message:
+        hint = "use less memory in the Python function, or raise python_mb under [limits] in watch.toml"
+        problem = replace(problem, code=Code.MEMORY, hint=hint)
     for udf in request.udfs:
         line = python_line(complaint.message, udf.path)
         if line is not None:

@@ -62,7 +62,7 @@ class EnginePool:
 
     def __init__(self, limits: Limits, timezone: str, temporary: Path) -> None:
         self._limits = limits
-        self._launch = Launch(limits.memory_mb, timezone, temporary)
+        self._launch = Launch(limits.memory_mb, limits.spill_mb, timezone, temporary)
         self._free: asyncio.Queue[Worker | WorkerError] = asyncio.Queue()
         self._slots = asyncio.Semaphore(limits.workers)
         self._workers: set[Worker] = set()

@@ -6,6 +6,7 @@ says what it was and ends, because nobody knows what state the database is in. I
 
 import gc
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -14,7 +15,7 @@ from relspec.core.errors import InputMovedError
 from relspec.core.problem import Problem
 from relspec.core.work import Analysed, Executed, Intaken, Needs
 from relspec.edges.engine.analyse import analyse
-from relspec.edges.engine.connection import open_connection
+from relspec.edges.engine.connection import SPILL_MB, open_connection
 from relspec.edges.engine.execute import execute
 from relspec.edges.engine.intake import intake
 from relspec.edges.engine.measure import measure
@@ -45,9 +46,9 @@ from relspec.edges.wire import Channel, WireError
 class Engine:
     """The databases of one process: one that reads and writes files, one that binds texts and reaches none."""
 
-    def __init__(self, memory_mb: int, timezone: str, temporary: str) -> None:
+    def __init__(self, memory_mb: int, timezone: str, temporary: str, *, spill_mb: int = SPILL_MB) -> None:
         spill = str(Path(temporary_path(temporary, ".spill")))
-        self._files = open_connection(memory_mb, timezone, spill)
+        self._files = open_connection(memory_mb, timezone, spill, spill_mb=spill_mb)
         self._binder = open_connection(memory_mb, timezone, spill, files=False)
         self._publisher = Publisher()
 
@@ -76,10 +77,10 @@ class Engine:
                 return GavePublished(self._publisher.publish(request))
 
 
-def serve(channel: Channel[Question, Answer], memory_mb: int, timezone: str, temporary: str) -> None:
+def serve(channel: Channel[Question, Answer], make_engine: Callable[[], Engine]) -> None:
     """Say ready, then answer until the daemon is gone."""
     try:
-        engine = Engine(memory_mb, timezone, temporary)
+        engine = make_engine()
     except duckdb.Error as error:
         channel.send(Fault(f"DuckDB does not start: {error}", memory=False))
         return

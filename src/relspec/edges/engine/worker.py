@@ -19,6 +19,7 @@ from typing import IO
 from relspec.core.errors import WorkerError
 from relspec.edges.engine.objects import own_prefix
 from relspec.edges.engine.protocol import Answer, Fault, Question, Ready
+from relspec.edges.signals import signal_name
 from relspec.edges.wire import AsyncChannel, WireError
 
 #: How long a process may take from its start to being warm, on a machine that is busy with other things.
@@ -30,9 +31,10 @@ _LAST_WORDS_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How engine processes are started: memory limit, time zone, and the directory for what they write."""
+    """How engine processes are started: bounds of memory and spill, time zone, the directory for what they write."""
 
     memory_mb: int
+    spill_mb: int
     timezone: str
     temporary: Path
 
@@ -134,7 +136,7 @@ def death_of(code: int | None, last_words: str) -> WorkerError:
             "memory", "the engine process was killed from outside, as a system does that runs out of memory"
         )
     if code < 0:
-        return WorkerError("crash", f"the engine process died of {signal.Signals(-code).name}")
+        return WorkerError("crash", f"the engine process died of {signal_name(-code)}")
     return WorkerError("crash", f"the engine process ended with exit code {code}: {last_words}")
 
 
@@ -143,7 +145,7 @@ def _spawn(launch: Launch, connection: socket.socket, complaints: IO[bytes]) -> 
     # -P: a file `duckdb.py` in the user's directory is not the module that we mean.
     command = [sys.executable, "-P", "-m", "relspec.edges.engine", str(descriptor)]
     return subprocess.Popen(
-        [*command, str(launch.memory_mb), launch.timezone, str(launch.temporary)],
+        [*command, str(launch.memory_mb), str(launch.spill_mb), launch.timezone, str(launch.temporary)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=complaints,

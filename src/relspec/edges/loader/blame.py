@@ -35,7 +35,8 @@ def place_of(frame: FrameType) -> tuple[str, int, int]:
 
 
 def shorten(text: str) -> str:
-    """Cut a message of unknown length."""
+    """Cut a message of unknown length, and spell out halves of surrogate pairs, which cannot be sent."""
+    text = text[: _MESSAGE_LENGTH_MAX + 1].encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= _MESSAGE_LENGTH_MAX else text[: _MESSAGE_LENGTH_MAX - 3] + "..."
 
 
@@ -59,7 +60,7 @@ def _words(error: BaseException, code: Code) -> tuple[Code, str, str | None]:
         hint = 'a task file only declares; put what is run by hand below `if __name__ == "__main__":`'
         return code, f"sys.exit({error.code if isinstance(error.code, int) else ''}) was called", hint
     if isinstance(error, MemoryError):
-        return Code.MEMORY, text_of(error), "use less memory, or raise memory_mb under [limits] in watch.toml"
+        return Code.MEMORY, text_of(error), "use less memory, or raise python_mb under [limits] in watch.toml"
     unknown = _unknown_column(error)
     if unknown is not None and code is Code.BUILDER:
         name, columns = unknown

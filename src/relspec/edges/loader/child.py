@@ -11,16 +11,20 @@ import resource
 import socket
 import sys
 import traceback
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from relspec.edges.loader.messages import Answer, Configure, Fault, Request
-from relspec.edges.loader.session import OpenEngine, Session
+from relspec.edges.loader.family import adopt_orphans, n_tasks
+from relspec.edges.loader.messages import CONNECTION_LOST, Answer, Configure, Fault, Reply, Request
+from relspec.edges.loader.session import OpenEngine, Runner, Session
+from relspec.edges.loader.surroundings import Surroundings
 from relspec.edges.parentage import die_with_parent
 from relspec.edges.wire import Channel, WireError
 
 _MEGABYTE = 1 << 20
-#: Besides what the engine may use: the interpreter, and what Python code holds.
-_PYTHON_MB = 1024
+#: What the interpreter and the libraries of ours hold themselves.
+_OWN_MB = 256
+#: Threads count as processes to the system, and others of the same user may start some meanwhile.
+_THREADS_EACH = 8
 
 
 def run_child(connection: socket.socket, parent: int, open_engine: OpenEngine) -> NoReturn:
@@ -28,25 +32,31 @@ def run_child(connection: socket.socket, parent: int, open_engine: OpenEngine) -
     try:
         die_with_parent()
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        adopt_orphans()
         # A parent that died before this point sends no signal any more.
         if os.getppid() == parent:
-            with contextlib.suppress(WireError, ConnectionError):
-                _serve(Channel(connection, Request), open_engine)
+            _serve(Channel(connection, Request), open_engine, connection.fileno())
+    except (WireError, OSError):
+        os._exit(CONNECTION_LOST)
+    except BaseException:  # noqa: BLE001 - user code can break what we are made of; that it did goes to the log.
+        with contextlib.suppress(BaseException):
+            traceback.print_exc()
+        os._exit(1)
     finally:
         os._exit(0)
 
 
-def _serve(channel: Channel[Request, Answer], open_engine: OpenEngine) -> None:
+def _serve(channel: Channel[Request, Reply], open_engine: OpenEngine, descriptor: int) -> None:
     own = os.getpid()
     project = channel.receive()
     assert isinstance(project, Configure)
-    limit = (2 * project.memory_mb + _PYTHON_MB) * _MEGABYTE
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    open_engine = _bounded(project, open_engine)
     # What is printed before a sudden end is worth reading.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True)
     session = Session(project, open_engine)
+    surroundings = Surroundings((0, 1, 2, descriptor))
     while True:
         request = channel.receive()
         assert not isinstance(request, Configure)
@@ -54,13 +64,38 @@ def _serve(channel: Channel[Request, Answer], open_engine: OpenEngine) -> None:
         # User code may have forked: a copy of us must not answer as well.
         if os.getpid() != own:
             return
-        channel.send(answer)
+        _send(channel, Reply(answer, surroundings.spoilt()))
         if isinstance(answer, Fault):
             return
+
+
+def _bounded(project: Configure, open_engine: OpenEngine) -> OpenEngine:
+    """Bound what Python code may hold; opening the engine adds what that may hold, doubled: it counts only in part."""
+    python = (project.python_mb + _OWN_MB) * _MEGABYTE
+    whole = python + 2 * project.memory_mb * _MEGABYTE
+    resource.setrlimit(resource.RLIMIT_DATA, (python, whole))
+    n_max = n_tasks() + _THREADS_EACH * project.processes
+    _, most = resource.getrlimit(resource.RLIMIT_NPROC)
+    resource.setrlimit(resource.RLIMIT_NPROC, (n_max if most == resource.RLIM_INFINITY else min(n_max, most), most))
+
+    def opened(*arguments: Any) -> Runner:
+        resource.setrlimit(resource.RLIMIT_DATA, (whole, whole))
+        return open_engine(*arguments)
+
+    return opened
+
+
+def _send(channel: Channel[Request, Reply], reply: Reply) -> None:
+    try:
+        channel.send(reply)
+    except (ValueError, TypeError, MemoryError) as error:
+        # A text of the user's that is none, such as half a surrogate pair, or an answer that is too large.
+        fault = Fault(f"its answer cannot be sent: {error!a}", memory=isinstance(error, MemoryError))
+        channel.send(Reply(fault, None))
 
 
 def _answer(session: Session, request: object) -> Answer:
     try:
         return session.answer(request)  # type: ignore[arg-type]
     except Exception as error:  # noqa: BLE001 - whatever it is, the daemon has to hear of it before we end.
-        return Fault(f"{error!r}\n{''.join(traceback.format_exception(error)[-4:])}", memory=False)
+        return Fault(f"{error!a}\n{''.join(traceback.format_exception(error)[-4:])}", memory=False)

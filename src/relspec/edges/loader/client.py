@@ -33,12 +33,15 @@ from relspec.core.work import (
     Needs,
 )
 from relspec.edges.loader.messages import (
+    CONNECTION_LOST,
     Answer,
+    Bounds,
     Configure,
     DoBuild,
     DoExecute,
     DoExtract,
     DoLoad,
+    Exited,
     Fault,
     GaveBuildFailed,
     GaveBuilt,
@@ -49,14 +52,18 @@ from relspec.edges.loader.messages import (
     GaveNeeds,
     GaveProblem,
     InputMoved,
+    Reply,
     Request,
 )
 from relspec.edges.loader.warm import PARENT_GONE, WarmParent
-from relspec.edges.wire import AsyncChannel, WireError
+from relspec.edges.signals import signal_name
+from relspec.edges.wire import AsyncChannel, GarbledError, WireError
 
 _LOG = logging.getLogger("relspec.worker")
 #: Only a daemon writes these down; without it nothing is to be printed.
 _LOG.addHandler(logging.NullHandler())
+#: What the interpreter and the libraries of ours hold themselves.
+OWN_MB = 256
 #: How long the news of a child's end may take after its connection closed, or after it was killed.
 _GOODBYE_S = 1.0
 #: An answer that was sent before the child ended may be read after the news of its end.
@@ -81,8 +88,13 @@ class ForkingLoader:
             state=str(layout.state),
             timezone=settings.timezone,
             memory_mb=settings.limits.memory_mb,
+            python_mb=settings.limits.python_mb,
+            processes=settings.limits.processes,
             spill=str(layout.temporary / "loader.spill"),
+            spill_mb=settings.limits.spill_mb,
         )
+        limits = settings.limits
+        self._bounds = Bounds(limits.processes, limits.memory_mb + limits.python_mb + OWN_MB, limits.output_kb)
         self._parent: WarmParent | None = None
         self._children: set[_Child] = set()
 
@@ -129,8 +141,8 @@ class ForkingLoader:
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                ticket, exited = await self._parent.fork(theirs)
-            channel: AsyncChannel[Answer, Request] = await AsyncChannel.over(ours, Answer)
+                ticket, exited = await self._parent.fork(theirs, self._bounds)
+            channel: AsyncChannel[Reply, Request] = await AsyncChannel.over(ours, Reply)
         except BaseException:
             ours.close()
             raise
@@ -152,7 +164,7 @@ class ForkingLoader:
         match request:
             case DoBuild():
                 return self._limits.build_s
-            case DoExecute():
+            case DoExecute() | DoExtract():
                 return self._limits.query_s
         return self._limits.load_s
 
@@ -161,10 +173,10 @@ class ForkingLoader:
 class _Child:
     parent: WarmParent
     ticket: int
-    exited: "asyncio.Future[int]"
-    channel: AsyncChannel[Answer, Request]
+    exited: "asyncio.Future[Exited]"
+    channel: AsyncChannel[Reply, Request]
 
-    async def ask(self, request: Request) -> Answer:
+    async def ask(self, request: Request) -> Reply:
         """Send a request and wait for its answer; raises WorkerError when the child ends instead."""
         receiving = asyncio.ensure_future(self._exchange(request))
         either: set[asyncio.Future[Any]] = {receiving, self.exited}
@@ -174,18 +186,22 @@ class _Child:
                 await asyncio.wait({receiving}, timeout=_LATE_S)
             if receiving.done() and receiving.exception() is None:
                 return receiving.result()
+            if receiving.done() and isinstance(receiving.exception(), GarbledError):
+                raise WorkerError("crash", "task code wrote into its process's connection to relspec-watch")
             await asyncio.wait({self.exited}, timeout=_GOODBYE_S)
             raise death_of(self.exited.result() if self.exited.done() else None)
         finally:
             receiving.cancel()
 
     async def end(self) -> None:
-        """Kill the child and wait until it was reaped."""
+        """Kill the child and wait until it was reaped; a parent that does not reap it (it may be stopped) goes too."""
         self.parent.kill(self.ticket)
         self.channel.close()
         await asyncio.wait({self.exited}, timeout=_GOODBYE_S)
+        if not self.exited.done():
+            await self.parent.end()
 
-    async def _exchange(self, request: Request) -> Answer:
+    async def _exchange(self, request: Request) -> Reply:
         await self.channel.send(request)
         return await self.channel.receive()
 
@@ -201,25 +217,29 @@ class Session:
     async def load(self, path: str) -> Loaded | LoadFailed:
         """Load a Python source by its path as the user knows it."""
         answer = await self._ask(DoLoad(path))
-        assert isinstance(answer, (GaveLoaded, GaveLoadFailed))
+        if not isinstance(answer, (GaveLoaded, GaveLoadFailed)):
+            raise await self._surprised(answer)
         return answer.value
 
     async def build(self, spec: TaskSpec, schemas: Mapping[str, Schema]) -> Built | Needs | BuildFailed:
         """Run the builder of a task; `schemas` are those of datasets, by name without regard to case."""
         answer = await self._ask(DoBuild(spec, tuple(schemas.items())))
-        assert isinstance(answer, (GaveBuilt, GaveNeeds, GaveBuildFailed))
+        if not isinstance(answer, (GaveBuilt, GaveNeeds, GaveBuildFailed)):
+            raise await self._surprised(answer)
         return answer.value
 
     async def extract(self, request: Extract) -> Extracted | Problem:
         """Run an extractor on one file."""
         answer = await self._ask(DoExtract(request))
-        assert isinstance(answer, (GaveExtracted, GaveProblem))
+        if not isinstance(answer, (GaveExtracted, GaveProblem)):
+            raise await self._surprised(answer)
         return answer.value
 
     async def execute(self, request: Execute) -> Executed | Problem:
         """Run a query that calls Python functions of the user."""
         answer = await self._ask(DoExecute(request))
-        assert isinstance(answer, (GaveExecuted, GaveProblem))
+        if not isinstance(answer, (GaveExecuted, GaveProblem)):
+            raise await self._surprised(answer)
         return answer.value
 
     async def end(self) -> None:
@@ -236,7 +256,7 @@ class Session:
             limit = self._loader.limit_of(request)
             try:
                 async with asyncio.timeout(limit):
-                    answer = await self._child.ask(request)
+                    reply = await self._child.ask(request)
             except TimeoutError as error:
                 _LOG.warning("a session of the loader is lost: %s did not end within %g s", _named(request), limit)
                 await self.end()
@@ -248,10 +268,17 @@ class Session:
             except BaseException:
                 await self.end()
                 raise
-            return await self._sound(answer)
+            if reply.spoilt is not None:
+                # Whoever is next, also of the same file, gets a process that is as it should be.
+                await self.end()
+            return await self._sound(request, reply.answer)
 
-    async def _sound(self, answer: Answer) -> Answer:
-        if isinstance(answer, InputMoved):
+    async def _surprised(self, answer: Answer) -> WorkerError:
+        await self.end()
+        return WorkerError("crash", f"its process gave {type(answer).__name__}, which is no answer to the request")
+
+    async def _sound(self, request: Request, answer: Answer) -> Answer:
+        if isinstance(answer, InputMoved) and isinstance(request, (DoExtract, DoExecute)):
             raise InputMovedError(answer.path)
         if isinstance(answer, Fault):
             await self.end()
@@ -263,15 +290,24 @@ def _named(request: Request) -> str:
     return type(request).__name__.removeprefix("Do").lower()
 
 
-def death_of(status: int | None) -> WorkerError:
-    """Say how a child ended that was not meant to, by its wait status."""
-    if status is None:
-        return WorkerError("crash", "its process closed its connection")
+def death_of(exited: Exited | None) -> WorkerError:
+    """Say how a child ended that was not meant to."""
+    if exited is None:
+        return WorkerError("crash", "task code closed its process's connection to relspec-watch")
+    if exited.cause is not None:
+        return WorkerError(exited.cause, exited.message)
+    return WorkerError(*_words_of(exited.status))
+
+
+def _words_of(status: int) -> tuple[str, str]:
     if status == PARENT_GONE:
-        return WorkerError("crash", "the process that all task code is forked from ended; the next call starts another")
-    if not os.WIFSIGNALED(status):
-        return WorkerError("crash", f"its process ended with exit status {os.waitstatus_to_exitcode(status)}")
-    number = os.WTERMSIG(status)
-    if number == signal.SIGKILL:
-        return WorkerError("memory", "its process was killed from outside, as a system does that runs out of memory")
-    return WorkerError("crash", f"its process ended by {signal.Signals(number).name}")
+        return "crash", "the process that all task code is forked from ended; the next call starts another"
+    code = os.waitstatus_to_exitcode(status)
+    if code == CONNECTION_LOST:
+        return "crash", "task code closed or replaced its process's connection to relspec-watch"
+    if code == -signal.SIGKILL:
+        return "memory", "its process was killed from outside, as a system does that runs out of memory"
+    return (
+        "crash",
+        f"its process ended by {signal_name(-code)}" if code < 0 else f"its process ended with exit status {code}",
+    )

@@ -23,16 +23,27 @@ from relspec.core.work import (
 
 #: A control message is a few numbers; the longest datagram that is read.
 CONTROL_BYTES_MAX = 4096
+#: The exit status of a child whose connection is gone or is none any more.
+CONNECTION_LOST = 86
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """What a child and all that it starts may have together: processes, megabytes, kilobytes in the log."""
+
+    processes: int
+    memory_mb: int
+    output_kb: int
 
 
 class Fork(msgspec.Struct, tag="fork", frozen=True):
     """Fork a child that serves the connection that comes with this; `ticket` names it from now on."""
 
     ticket: int
+    bounds: Bounds
 
 
 class Kill(msgspec.Struct, tag="kill", frozen=True):
-    """End a child and all processes of its group, now; of no effect when it is gone."""
+    """End a child and all that it started, now; of no effect when it is gone."""
 
     ticket: int
 
@@ -45,10 +56,12 @@ class Forked(msgspec.Struct, tag="forked", frozen=True):
 
 
 class Exited(msgspec.Struct, tag="exited", frozen=True):
-    """A child ended and was reaped; `status` is that of `waitpid`."""
+    """A child ended and was reaped; `status` is that of `waitpid`. `cause` and `message` say what it was ended for."""
 
     ticket: int
     status: int
+    cause: str | None = None
+    message: str = ""
 
 
 Order = Fork | Kill
@@ -63,7 +76,10 @@ class Configure(msgspec.Struct, tag="configure", frozen=True):
     state: str
     timezone: str
     memory_mb: int
+    python_mb: int
+    processes: int
     spill: str
+    spill_mb: int
 
 
 class DoLoad(msgspec.Struct, tag="load", frozen=True):
@@ -165,3 +181,10 @@ Answer = (
     | InputMoved
     | Fault
 )
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer, and what user code has spoilt in the child for other files; one like that is ended."""
+
+    answer: Answer
+    spoilt: str | None

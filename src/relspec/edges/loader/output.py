@@ -5,22 +5,25 @@ costs lines and not the loader. Ten gigabytes of output cost the time to print t
 """
 
 import os
+import re
 import select
 
-#: What one session may put into the log.
-SHOWN_BYTES_MAX = 64 * 1024
 _PREFIX = b"[task code] "
+#: What would move the cursor of a terminal, or give it orders.
+_UNPRINTABLE = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]")
+_CUT = b"(what this build prints from here on is not shown: output_kb under [limits] in watch.toml)\n"
 _CHUNK = 64 * 1024
 
 
 class Output:
     """The reading end of a session's output."""
 
-    def __init__(self, descriptor: int, log: int) -> None:
+    def __init__(self, descriptor: int, log: int, shown_bytes_max: int) -> None:
         os.set_blocking(descriptor, False)
         self.descriptor = descriptor
         self._log = log
-        self._left = SHOWN_BYTES_MAX
+        self._left = shown_bytes_max
+        self._cut = False
         self._line_starts = True
 
     def pump(self) -> bool:
@@ -32,24 +35,27 @@ class Output:
         if not data:
             return False
         if self._left > 0:
-            shown = data[: self._left]
-            self._left -= len(data)
+            shown = data[: self._left].replace(b"\r", b"\n")
             lines = b"".join(_PREFIX + line for line in shown.splitlines(keepends=True))
             # A line can come in pieces.
             self._write(lines if self._line_starts else lines.removeprefix(_PREFIX))
             self._line_starts = shown.endswith(b"\n")
-            if self._left <= 0:
-                self._write(b"\n" + _PREFIX + b"(what it prints from here on is not shown)\n")
+        self._left -= len(data)
+        if self._left < 0 and not self._cut:
+            self._cut = True
+            self._write((b"" if self._line_starts else b"\n") + _PREFIX + _CUT)
         return True
 
     def close(self) -> None:
         """Pass on what is there and stop; for when the writers are gone."""
-        for _ in range(SHOWN_BYTES_MAX // _CHUNK + 1):
+        # A pipe holds a chunk; who still writes into it is being killed, and is not waited for.
+        for _ in range(2):
             if not self.pump():
                 break
         os.close(self.descriptor)
 
     def _write(self, lines: bytes) -> None:
+        lines = _UNPRINTABLE.sub(lambda found: repr(found[0])[2:-1].encode(), lines)
         poll = select.poll()
         poll.register(self._log, select.POLLOUT)
         # A pipe that is ready takes PIPE_BUF bytes without blocking, and no more is promised.

@@ -2,26 +2,35 @@
 
 It stays single-threaded and forks from its main thread: locks of other threads would stay locked in the child, and the
 signal that ends a child with its parent is tied to the thread. It does the killing as well as the reaping, so a number
-of a process is never used after it was given to another. When the daemon's end of the control socket closes, it kills
-all children and returns.
+of a process is never used after it was given to another. What a child started dies with it, whatever group it is in.
+While there are children it is looked at now and then whether one and all below it have more than they may; that one is
+ended. When the daemon's end of the control socket closes, it kills all children and returns.
 """
 
 import contextlib
 import os
 import selectors
-import signal
 import socket
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 from relspec.edges.loader.child import run_child
-from relspec.edges.loader.messages import CONTROL_BYTES_MAX, Exited, Fork, Forked, Kill, Order, Report
+from relspec.edges.loader.family import adopt_orphans, children_by_parent, end, family_of, has_children, weight_mb
+from relspec.edges.loader.messages import CONTROL_BYTES_MAX, Bounds, Exited, Fork, Forked, Kill, Order, Report
 from relspec.edges.loader.output import Output
 from relspec.edges.loader.session import OpenEngine
 
 _LOG = 2
+#: Families are looked at so often, and more rarely where a look takes long: a twenty-fifth of a core at most.
+_LOOK_S = 0.05
+_LOOK_SHARE = 25
+_LOOK_S_MAX = 0.5
+#: Strays that were killed are waited for in steps of this; at the end so many steps.
+_STRAY_S = 0.01
+_STRAY_STEPS_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,9 @@ class _Child:
     pid: int
     ended: int
     output: Output
+    bounds: Bounds
+    #: Why it was ended: a cause and a sentence.
+    blamed: list[tuple[str, str]] = field(default_factory=list)
 
 
 class Parent:
@@ -41,21 +53,60 @@ class Parent:
         self._orders: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
         self._children: dict[int, _Child] = {}
         self._selector = selectors.DefaultSelector()
+        self._next_look = 0.0
+        self._strays = False
 
     def run(self) -> None:
         """Serve until the daemon is gone; no child is left afterwards."""
+        adopt_orphans()
         self._watch(self._control.fileno(), self._obey)
         try:
             while self._control.fileno() >= 0:
-                for key, _ in self._selector.select():
-                    act: Callable[[], None] = key.data
-                    act()
+                for key, _ in self._selector.select(self._patience()):
+                    # What came before in the same batch may have reaped the child whose output this is.
+                    if key.fileobj in self._selector.get_map():
+                        act: Callable[[], None] = key.data
+                        act()
+                self._look_after()
         except ConnectionError:
             pass
         finally:
-            for child in list(self._children.values()):
-                _kill(child)
+            for child in self._children.values():
+                end(child.pid)
                 os.waitpid(child.pid, 0)
+            self._children.clear()
+            for _ in range(_STRAY_STEPS_MAX):
+                if not self._end_strays():
+                    break
+                time.sleep(_STRAY_S)
+
+    def _patience(self) -> float | None:
+        if self._strays:
+            return _STRAY_S
+        return max(0.0, self._next_look - time.monotonic()) if self._children else None
+
+    def _look_after(self) -> None:
+        if self._strays:
+            self._strays = self._end_strays()
+        if self._children and time.monotonic() >= self._next_look:
+            spent = time.thread_time()
+            below = children_by_parent()
+            for child in self._children.values():
+                _check(child, family_of(child.pid, below))
+            # By CPU time: on a machine that a fork bomb keeps busy a look seems to take long.
+            spent = time.thread_time() - spent
+            self._next_look = time.monotonic() + min(max(_LOOK_S, _LOOK_SHARE * spent), _LOOK_S_MAX)
+
+    def _end_strays(self) -> bool:
+        """Kill whoever came to us from a child that is gone; whether there is still one. Free where nobody did."""
+        if not has_children():
+            return False
+        sessions = {child.pid for child in self._children.values()}
+        strays = [pid for pid in children_by_parent().get(os.getpid(), ()) if pid not in sessions]
+        for pid in strays:
+            end(pid)
+            os.waitpid(pid, os.WNOHANG)
+        return bool(strays)
 
     def _obey(self) -> None:
         data, descriptors, _, _ = socket.recv_fds(self._control, CONTROL_BYTES_MAX, 1)
@@ -64,13 +115,13 @@ class Parent:
             self._control.close()
             return
         match self._orders.decode(data):
-            case Fork(ticket=ticket):
-                self._fork(ticket, socket.socket(fileno=descriptors[0]))
+            case Fork(ticket=ticket, bounds=bounds):
+                self._fork(ticket, bounds, socket.socket(fileno=descriptors[0]))
             case Kill(ticket=ticket):
                 if ticket in self._children:
-                    _kill(self._children[ticket])
+                    end(self._children[ticket].pid)
 
-    def _fork(self, ticket: int, connection: socket.socket) -> None:
+    def _fork(self, ticket: int, bounds: Bounds, connection: socket.socket) -> None:
         reading, writing = os.pipe()
         parent = os.getpid()
         pid = os.fork()
@@ -80,7 +131,9 @@ class Parent:
             os.setpgid(pid, pid)
         connection.close()
         os.close(writing)
-        child = _Child(ticket, pid, os.pidfd_open(pid), Output(reading, _LOG))
+        child = _Child(ticket, pid, os.pidfd_open(pid), Output(reading, _LOG, bounds.output_kb * 1024), bounds)
+        if not self._children:
+            self._next_look = time.monotonic() + _LOOK_S
         self._children[ticket] = child
         self._watch(child.ended, lambda: self._reap(child))
         self._watch(reading, lambda: self._pump(child))
@@ -109,8 +162,8 @@ class Parent:
             self._selector.unregister(child.output.descriptor)
 
     def _reap(self, child: _Child) -> None:
-        # What the child started dies with it. Its number is still taken, because it was not waited for yet.
-        _kill(child)
+        # What is still in its group dies with it. Its number is still taken, because it was not waited for yet.
+        end(child.pid)
         _, status = os.waitpid(child.pid, 0)
         self._selector.unregister(child.ended)
         os.close(child.ended)
@@ -118,7 +171,8 @@ class Parent:
             self._selector.unregister(child.output.descriptor)
         child.output.close()
         del self._children[child.ticket]
-        self._report(Exited(child.ticket, status))
+        self._strays = self._end_strays()
+        self._report(Exited(child.ticket, status, *next(iter(child.blamed), ())))
 
     def _watch(self, descriptor: int, act: Callable[[], None]) -> None:
         self._selector.register(descriptor, selectors.EVENT_READ, act)
@@ -127,7 +181,15 @@ class Parent:
         self._control.send(msgspec.json.encode(report))
 
 
-def _kill(child: _Child) -> None:
-    for kill in (os.killpg, os.kill):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            kill(child.pid, signal.SIGKILL)
+def _check(child: _Child, family: list[int]) -> None:
+    """End a child that has more than it may, together with all below it."""
+    bounds = child.bounds
+    if len(family) > bounds.processes:
+        message = f"it had {len(family)} processes at once; processes = {bounds.processes} under [limits] in watch.toml"
+        child.blamed.append(("crash", message))
+    elif (weight := weight_mb(family, bounds.memory_mb)) > bounds.memory_mb:
+        message = f"with all that it started it held {weight:.0f} MB, more than python_mb and memory_mb allow together"
+        child.blamed.append(("memory", message))
+    else:
+        return
+    end(child.pid)

@@ -44,8 +44,8 @@ from relspec.edges.loader.snapshot import Snapshot, watch_opens
 UserFunction = Callable[..., Any]
 #: Runs a query with Python functions by their names in the SQL.
 Runner = Callable[[Execute, Mapping[str, UserFunction]], Executed | Problem]
-#: Opens an engine in this process: memory limit in MB, time zone, a directory for what does not fit into memory.
-OpenEngine = Callable[[int, str, str], Runner]
+#: Opens an engine in this process: memory limit in MB, time zone, a directory for what does not fit, how many MB there.
+OpenEngine = Callable[[int, str, str, int], Runner]
 
 
 class Session:
@@ -99,7 +99,7 @@ class Session:
         self._snapshot.current = None
         if self._runner is None:
             project = self._project
-            self._runner = self._open_engine(project.memory_mb, project.timezone, project.spill)
+            self._runner = self._open_engine(project.memory_mb, project.timezone, project.spill, project.spill_mb)
         return self._runner(request, functions)
 
     def _functions(self) -> dict[str, UserFunction]:

@@ -11,12 +11,15 @@ import signal
 import socket
 import subprocess
 import sys
+import uuid
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from relspec.core.errors import WorkerError
-from relspec.edges.loader.messages import CONTROL_BYTES_MAX, Exited, Fork, Forked, Kill, Order, Report
+from relspec.edges.loader.family import end_marked
+from relspec.edges.loader.messages import CONTROL_BYTES_MAX, Bounds, Exited, Fork, Forked, Kill, Order, Report
 
 #: How long the parent may take to be warm and to fork, on a machine that is busy with other things.
 START_S = 60.0
@@ -25,6 +28,9 @@ END_S = 0.5
 
 #: Stands for the wait status of a child whose parent ended first.
 PARENT_GONE = -1
+
+#: Names a parent in the environment of all processes below it, where its own end leaves them without one.
+_MARK = "RELSPEC_LOADER"
 
 #: One thread, so that forking is safe; one seed, so that what is emitted in set order is the same in every process.
 _ENVIRONMENT = {
@@ -41,13 +47,14 @@ _ENVIRONMENT = {
 class WarmParent:
     """A running parent process; made by `start` within a running event loop."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", control: socket.socket) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", control: socket.socket, mark: str) -> None:
         self._process = process
+        self._mark = mark
         self._control = control
         self._reports: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
         self._tickets = 0
         self._forked: dict[int, asyncio.Future[int]] = {}
-        self._exited: dict[int, asyncio.Future[int]] = {}
+        self._exited: dict[int, asyncio.Future[Exited]] = {}
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(control.fileno(), self._hear)
 
@@ -58,11 +65,12 @@ class WarmParent:
         ours.setblocking(False)
         with theirs:
             try:
-                process = _spawn(module, theirs.fileno(), {"TZ": timezone})
+                mark = uuid.uuid4().hex
+                process = _spawn(module, theirs.fileno(), {"TZ": timezone, _MARK: mark})
             except BaseException:
                 ours.close()
                 raise
-        return cls(process, ours)
+        return cls(process, ours, mark)
 
     @property
     def pid(self) -> int:
@@ -74,14 +82,14 @@ class WarmParent:
         """Whether children can be had of it."""
         return self._control.fileno() >= 0
 
-    async def fork(self, connection: socket.socket) -> tuple[int, asyncio.Future[int]]:
-        """Have a child serve `connection`: its ticket, and the future of its wait status. Raises WorkerError."""
+    async def fork(self, connection: socket.socket, bounds: Bounds) -> tuple[int, asyncio.Future[Exited]]:
+        """Have a child serve `connection`: its ticket, and the future of its end. Raises WorkerError."""
         self._tickets += 1
         ticket = self._tickets
         self._exited[ticket] = self._loop.create_future()
         forked = self._forked[ticket] = self._loop.create_future()
         try:
-            self._order(Fork(ticket), connection)
+            self._order(Fork(ticket, bounds), connection)
             async with asyncio.timeout(START_S):
                 await forked
         except TimeoutError as error:
@@ -110,6 +118,9 @@ class WarmParent:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             await _exit_of(self._process)
+        if self._process.returncode != 0:
+            # It did not come to end what task code had started.
+            await asyncio.to_thread(end_marked, _MARK, self._mark)
 
     def _order(self, order: Order, *connections: socket.socket) -> None:
         try:
@@ -131,8 +142,8 @@ class WarmParent:
         match self._reports.decode(data):
             case Forked(ticket=ticket, pid=pid):
                 _settle(self._forked.get(ticket), pid)
-            case Exited(ticket=ticket, status=status):
-                _settle(self._exited.pop(ticket, None), status)
+            case Exited(ticket=ticket) as report:
+                _settle(self._exited.pop(ticket, None), report)
 
     def _hang_up(self) -> None:
         if not self.alive:
@@ -142,8 +153,8 @@ class WarmParent:
         for forked in self._forked.values():
             if not forked.done():
                 forked.set_exception(WorkerError("crash", "the loader's process ended; the next build starts another"))
-        for exited in self._exited.values():
-            _settle(exited, PARENT_GONE)
+        for ticket, exited in self._exited.items():
+            _settle(exited, Exited(ticket, PARENT_GONE))
         self._exited.clear()
 
 
@@ -160,7 +171,7 @@ def _spawn(module: str, descriptor: int, environment: Mapping[str, str]) -> "sub
     )
 
 
-def _settle(future: "asyncio.Future[int] | None", value: int) -> None:
+def _settle(future: "asyncio.Future[Any] | None", value: object) -> None:
     if future is not None and not future.done():
         future.set_result(value)
 
