@@ -4,6 +4,7 @@ Breaks that were tried and caught: restoring a result of the clock, cutting off 
 forgets what was asked, more than one thread in an engine.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -12,9 +13,11 @@ from tests.app.conftest import Project
 from tests.scenarios.harness import build, write
 
 from relspec.app.documents import status_document
+from relspec.app.warnings import warnings_of
 from relspec.app.workspace import Workspace, open_workspace
 from relspec.core.layout import Layout
 from relspec.core.progress import Progress, WarningsFound
+from relspec.core.warning import Finding, Known, Repeatability, open_findings
 from relspec.edges.store.database import Store
 
 ORDERS = {"data/orders.parquet": "select i as id, i % 3 as day, (i * 37 % 11) / 7 as amount from range(50) t(i)"}
@@ -71,6 +74,78 @@ async def test_a_task_above_makes_a_warning_void_without_a_compilation(tmp_path:
         write(tmp_path, {"tasks/daily.sql": grouped})
         document = await build(workspace)
         assert (codes(document), document["recompiled"]) == ([], ["daily"])
+
+
+CHAIN = {
+    "tasks/daily.sql": "select day, count(*) as n from orders group by day\n",
+    "tasks/handed.sql": "select n, day as d from daily where n > 3\n",
+    "tasks/first.sql": "select d, n from handed order by d limit 2\n",
+    "tasks/total.sql": "select sum(amount) as total from orders\n",
+    "tasks/any.sql": "select id, amount from orders limit 3\n",
+}
+PICKED = """from relspec import task
+
+@task
+def picked(ctx):
+    return ctx.table("orders").limit(3)
+"""
+UNGROUPED = "select day, id as n from orders\n"
+
+
+async def test_warnings_kept_from_before_are_those_of_all_plans_taken_together(tmp_path: Path) -> None:
+    """`build` compares the two. Each edit moves what a warning hangs on in another way."""
+    edits: list[tuple[dict[str, str | None], list[str]]] = [
+        (dict(CHAIN), ["any", "total"]),
+        ({"tasks/daily.sql": UNGROUPED}, ["any", "first", "total"]),
+        ({"tasks/daily.sql": CHAIN["tasks/daily.sql"]}, ["any", "total"]),
+        (
+            {"tasks/daily.sql": None, "tasks/other.sql": f"-- relspec: output=daily\n{UNGROUPED}"},
+            ["any", "first", "total"],
+        ),
+        ({"tasks/other.sql": None, "tasks/daily.sql": CHAIN["tasks/daily.sql"]}, ["any", "total"]),
+        ({"tasks/clash.sql": f"-- relspec: output=daily\n{UNGROUPED}"}, ["any", "total"]),
+        ({"tasks/clash.sql": None, "tasks/handed.sql": None}, ["any", "first", "total"]),
+        ({"tasks/handed.sql": CHAIN["tasks/handed.sql"], "tasks/any.sql": "select id from\n"}, ["any", "total"]),
+        ({"tasks/any.sql": "-- relspec: allow=limit-without-order\nselect id from\n"}, ["total"]),
+        ({"tasks/any.sql": "\n" + CHAIN["tasks/any.sql"]}, ["any", "total"]),
+        ({"tasks/total.sql": f"-- relspec: allow=float-sum\n{CHAIN['tasks/total.sql']}"}, ["any"]),
+        ({"watch.toml": '[warnings]\nignore = ["limit-without-order"]\n'}, []),
+        ({"watch.toml": ""}, ["any"]),
+        ({"tasks/any.sql": None, "tasks/picked.py": PICKED}, ["picked"]),
+        ({"tasks/picked.py": f"# Three of them.\n{PICKED}"}, ["picked"]),
+        ({"tasks/picked.py": None}, []),
+    ]
+    write(tmp_path, dict(ORDERS))
+    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
+        for files, warned in edits:
+            write(tmp_path, files)
+            document = await build(workspace)
+            assert sorted(w["task"] for w in document["warnings"]) == warned, files
+
+
+async def test_only_warnings_that_may_have_moved_are_worked_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weighed: list[str] = []
+
+    def counted(repeatability: Repeatability, known: Known) -> Iterator[Finding]:
+        weighed.extend(f.message.partition(" ")[0] for f in repeatability.findings)
+        return open_findings(repeatability, known)
+
+    monkeypatch.setattr("relspec.app.warnings.open_findings", counted)
+    write(tmp_path, {**ORDERS, **CHAIN})
+    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
+        for files, expected in [
+            ({}, ["LIMIT", "LIMIT", "SUM()"]),
+            ({"tasks/total.sql": "select sum(amount) as totals from orders\n"}, ["SUM()"]),
+            ({"tasks/daily.sql": UNGROUPED}, ["LIMIT"]),
+            (ORDERS, []),
+        ]:
+            write(tmp_path, files)
+            weighed.clear()
+            await workspace.build(await workspace.look_all())
+            assert sorted(weighed) == expected, files
+            assert warnings_of(workspace.world) is warnings_of(workspace.world)
 
 
 async def test_plans_come_back_from_the_store_with_all_that_they_know(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import duckdb
 import pytest
 from tests.app.conftest import Project
 
-from relspec.app import workspace as module
+from relspec.app import machine as module
 from relspec.app.build import BuildReport
 from relspec.app.ports import Engines
 from relspec.app.workspace import Workspace, open_workspace

@@ -6,8 +6,9 @@ rows and floats of different sizes are in the data on purpose.
 
 Breaks that were tried and caught: taking a left join's right row for settled without its left one, taking the equality
 of a left join for one of an inner join, taking a lateral subquery's single row for the same row everywhere, letting the
-keys of CUBE tell groups apart, letting FSUM pass, weighing an ORDER BY that nobody limits, outputs that nobody
-needs, forgetting FULL joins, UNNEST and that a frame of ROWS counts rows, following `rows_of` without renaming columns.
+keys of CUBE tell groups apart, taking the columns of an ASOF join's expression for settled, letting FSUM pass, weighing
+an ORDER BY that nobody limits, outputs that nobody needs, forgetting FULL joins, UNNEST and that a frame of ROWS counts
+rows, following `rows_of` without renaming columns.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,7 @@ from relspec.core.warning import Finding, Repeatability, Uniqueness, WarningCode
 from relspec.core.work import ViewQuery
 
 N_ORDERS = 24
+KS = "(select distinct k from events)"
 
 TABLES: Mapping[str, str] = {
     # Rows repeat as a whole, `k` ties, `v` and `d` have NULLs, `x` has floats whose sum hangs on their order.
@@ -90,6 +92,27 @@ def results(connections: list[duckdb.DuckDBPyConnection], text: str) -> set[tupl
 QUIET = [
     "select d.day, unnest([1, 2]) as x from days d order by d.day, x limit 5",
     "select e.d, q.w from events e asof join (select day, max(w) as w from days group by day) q on e.d >= q.day",
+    "select e.k, o.n from events e asof left join orders o on e.k >= o.n",
+    "select e.k, o.n from events e asof join orders o on e.k >= o.n order by e.k limit 5",
+    "select e.k from events e asof join orders o on e.k >= o.n order by o.id",
+    "select e.k from events e asof join orders o on e.k >= o.n + o.id",
+    "select e.k from events e asof semi join orders o on e.k >= o.n",
+    "select e.d, d.w from events e asof join days d on e.d >= d.day",
+    "select e.d, d.load from events e asof left join days d on e.k = d.w and e.d >= d.day",
+    "select e.d, d.load, d.w from events e asof join (select day as d, w, load from days) d using (d)",
+    "select e.k, o.id from events e asof join (select n, max(id) as id from orders group by n) o on e.k >= o.n",
+    "select d.day, unnest([1, 2]) as w from days d order by d.day, 2 limit 5",
+    "select d.day, unnest([1, 2]) as w from days d order by d.day, w limit 5",
+    "select d.day, unnest([1, 2]) from days d order by all limit 5",
+    "select distinct on (day) day, unnest([1, 2]) as x from days order by day, x",
+    "select day, parse_formatted_bytes('1 KB') as x from days order by day limit 5",
+    "with t as (select parse_formatted_bytes(count(*) || ' KB') as n from events) select n, 1 as a from t limit 2",
+    "select unnest([max(v), min(k)]) as u from events limit 1",
+    "select array(select unnest([1, 2]) as u from days order by day, u) as l",
+    "select array(select unnest([v, g]) as u from events order by all) as l",
+    "select day, array(select unnest([3, w])) as l from days",
+    "select array(select unnest([max(v), min(k)]) from events) as l",
+    "select k, (select list(v order by v)) as l from events group by k",
     "select k, sum(v) as s, avg(v) as a, count(*) as n from events group by k",
     "select k, sum(price) as s, avg(price) as a from events group by k",
     "select k, sum(x::DECIMAL(38, 4)) as s from events group by k",
@@ -155,7 +178,26 @@ QUIET = [
 
 WARNED: list[tuple[str, str]] = [
     ("row-order", "select e.k, o.id from events e asof left join orders o on e.k >= o.n"),
+    ("row-order", "select e.k, (select o.id) as z from events e asof join orders o on e.k >= o.n"),
+    ("row-order", "select e.k, c.x from events e asof join (select n as k, x from orders) c using (k)"),
+    ("row-order", "select e.k, c.name from events e asof join orders o on e.k >= o.n join customers c on c.id = o.id"),
+    ("row-order", "select e.k, o.n from events e asof join orders o on e.k >= o.n + o.id"),
+    ("row-order", "select e.k, c.id from events e asof join customers c on e.k >= c.id % 3"),
+    ("row-order", "select e.k, o.id from events e asof full join orders o on e.k >= o.n"),
+    ("row-order", "select columns('k|id') from events e asof join orders o on e.k >= o.n"),
     ("partial-order", "select d.day, unnest([1, 2]) as x from days d order by d.day limit 5"),
+    ("partial-order", "select d.day, unnest([1, 2]) as w from days d order by d.day, d.w limit 5"),
+    ("partial-order", "select d.day, generate_subscripts([5, 6], 1) as x from days d order by d.day limit 5"),
+    (
+        "partial-order",
+        """select d.day, f.u from days d left join (select unnest([max(v), min(k)]) as u from events) f on true
+            order by d.day limit 3""",
+    ),
+    ("list-order", "select array(select unnest([1, 2]) from days order by day) as l"),
+    ("list-order", "select array(select unnest([v, g]) from events) as l"),
+    ("list-order", "select k, array(select unnest(list(v))) as l from events group by k"),
+    ("list-order", "select k, (select list(v)) as l from events group by k"),
+    ("first-of-many", "select k, (select any_value(v) from days limit 1) as l from events group by k"),
     (
         "row-order",
         """with recursive t(a, b) using key (a) as (
@@ -231,6 +273,11 @@ OPEN = [
     "select k, count(*) as n from events group by k order by n limit 3",
     "select o.label, c.name from orders o left join customers c on o.n > 2 and c.id = 3 order by c.id limit 3",
     "select distinct on (k) k, v from events order by k limit 3",
+    "select distinct on (day) day, unnest([1, 2]) as x from days",
+    "select u from (select unnest(list(s order by s)) as u from events) limit 100",
+    "select e.k from events e asof join orders o on e.k >= o.n where o.id = 3",
+    "select e.k, o.n from events e asof full join orders o on e.k >= o.n",
+    f"select c.k, first(e.k) as f from events e asof join {KS} c using (k) group by c.k",
 ]
 
 
@@ -282,9 +329,6 @@ OF_THE_BAG = {
 }
 
 
-KS = "(select distinct k from events)"
-
-
 def _call(name: str) -> exp.Expr:
     """How the parser reads a call of a function; some need two arguments."""
     for arguments in ("x", "x, y", ""):
@@ -322,6 +366,24 @@ def test_a_warning_stands_unless_the_input_is_unique(shuffled: list[duckdb.DuckD
     assert list(open_findings(found, {"orders": Uniqueness((("id",),), None, ())}.get)) == []
     assert list(open_findings(found, {"orders": Uniqueness((("id", "label"),), None, ())}.get)) != []
     assert list(open_findings(found, {}.get)) != []
+
+
+def test_an_asof_join_is_void_where_what_it_compares_is_unique(shuffled: list[duckdb.DuckDBPyConnection]) -> None:
+    found = inferred(
+        shuffled[0], "select e.k, o.id from events e asof join orders o on e.g = o.customer and e.k >= o.n"
+    )
+    assert [f.unless for f in found.repeatability.findings] == [(("orders", ("customer", "n")),)]
+    computed = inferred(shuffled[0], "select e.k, o.label from events e asof join orders o on e.k >= o.id % 3")
+    assert [f.unless for f in computed.repeatability.findings] == [()]
+
+
+def test_what_was_not_analysed_is_told_in_the_same_words(shuffled: list[duckdb.DuckDBPyConnection]) -> None:
+    calls = "now() as t, random() as r, approx_top_k(k, 2) as a from events group by k"
+    known, coarse = (inferred(shuffled[0], f"select {first}, {calls}") for first in ("k", "columns('k')"))
+    assert (known.coarse, coarse.coarse is None) == (None, False)
+    said = [{(f.code, f.message, f.hint) for f in i.repeatability.findings} for i in (known, coarse)]
+    assert said[0] == said[1]
+    assert {code for code, _, _ in said[0]} == {WarningCode.CLOCK, WarningCode.RANDOM, WarningCode.APPROXIMATE}
 
 
 def test_uniqueness_goes_through_tasks_that_hand_rows_on(shuffled: list[duckdb.DuckDBPyConnection]) -> None:

@@ -6,10 +6,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from relspec.core.digest import content_of
+from relspec.core.errors import InputMovedError
 from relspec.core.layout import Layout
 from relspec.core.problem import Code, Problem
 from relspec.core.settings import Settings, SourceSpec, WatchSettings
@@ -393,6 +396,28 @@ def test_a_shortage_of_descriptors_loses_nothing(root: Path, monkeypatch: pytest
     assert files.scan(hint(root / "tasks/in"), before) == Scan(before, (), frozenset())
 
 
+@pytest.mark.parametrize("number", [24, 2], ids=["too many open", "gone"])
+def test_code_that_cannot_be_read_for_a_moment_is_no_problem(
+    root: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    code = put(root, "tasks/a.sql", "select 1")
+    files = Files(Layout(root), Settings())
+    refusal = OSError(number, os.strerror(number))
+    with refused(monkeypatch, os, "open", code, refusal), pytest.raises(InputMovedError):
+        files.read_code("tasks/a.sql")
+    assert files.read_code("tasks/a.sql") == (content_of(b"select 1"), b"select 1")
+
+
+def test_code_that_is_being_written_is_no_problem(root: Path) -> None:
+    code = put(root, "tasks/a.sql", "select 1")
+    files = Files(Layout(root), Settings())
+    with code.open("a") as writer:
+        writer.write("2")
+        writer.flush()
+        with pytest.raises(InputMovedError):
+            files.read_code("tasks/a.sql")
+
+
 def test_what_is_no_file_is_passed_by(root: Path) -> None:
     os.mkfifo(root / "data/pipe.csv")
     os.mkfifo(root / "tasks/pipe.sql")
@@ -468,3 +493,25 @@ def test_data_younger_than_a_tick_is_held(root: Path, monkeypatch: pytest.Monkey
     assert files.scan(None, {}) == Scan({}, (), frozenset({"data/a.csv"}))
     monkeypatch.setattr(scan, "TICK_NS", 0)
     assert paths(files.scan(hint(file), {})) == ["data/a.csv"]
+
+
+def test_data_with_whole_seconds_is_held_for_two_also_where_nobody_tells_of_writers(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = put(root, "data/a.csv")
+    monkeypatch.setattr(scan, "being_written", lambda path: None)
+    now_ns = file.stat().st_ctime_ns // 1_000_000_000 * 1_000_000_000
+    real = os.stat
+
+    def coarse(path: str, **named: Any) -> Any:
+        found = real(path, **named)
+        whole = {"st_mtime_ns": now_ns, "st_ctime_ns": now_ns}
+        names = [n for n in dir(found) if n.startswith("st_")]
+        return SimpleNamespace(**{n: getattr(found, n) for n in names} | whole) if "a.csv" in str(path) else found
+
+    monkeypatch.setattr(scan.os, "stat", coarse)
+    files = Files(Layout(root), Settings())
+    monkeypatch.setattr(scan.time, "time_ns", lambda: now_ns + 1_500_000_000)
+    assert files.scan(None, {}).held == {"data/a.csv"}
+    monkeypatch.setattr(scan.time, "time_ns", lambda: now_ns + 2_000_000_000)
+    assert files.scan(None, {}).held == frozenset()

@@ -3,7 +3,9 @@
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -251,6 +253,39 @@ async def test_a_large_batch_makes_everything_be_looked_at(desk: Desk, monkeypat
     await desk.watcher.barrier()
     assert desk.hints[-1] is None
     assert desk.is_true()
+
+
+#: A process that watches a folder, says so, is stopped while files come, and then prints the number that it heard of.
+_WATCHING = """
+import sys, threading
+from watchfiles._rust_notify import RustNotify
+notify = RustNotify([sys.argv[1]], False, False, 0, False, False)
+print("watching", flush=True)
+sys.stdin.readline()
+heard = set()
+while not isinstance(events := notify.watch(50, 5, 500, threading.Event()), str):
+    heard |= {path for _, path in events}
+print(len(heard))
+"""
+
+
+def test_a_queue_that_overflows_loses_events_without_a_word(tmp_path: Path) -> None:
+    # What the simulated watch does when its queue is full (`tests/sim/system.py`).
+    n_files = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text()) + 1_000
+    command = [sys.executable, "-c", _WATCHING, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stdout.readline() == "watching\n"
+        child.send_signal(signal.SIGSTOP)
+        for n in range(n_files):
+            os.close(os.open(tmp_path / str(n), os.O_CREAT | os.O_WRONLY))
+        child.send_signal(signal.SIGCONT)
+        child.stdin.write("\n")
+        child.stdin.flush()
+        heard = int(child.stdout.readline())
+    # So many names at least are a batch that makes the watch suspicious.
+    assert watch.BATCH_MAX < heard < n_files
 
 
 async def test_a_pause_makes_everything_be_looked_at(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,7 @@ from unittest.mock import patch
 import duckdb
 
 from relspec.app.documents import Document, build_document
+from relspec.app.warnings import all_warnings, warnings_of
 from relspec.app.workspace import Workspace, open_workspace
 from relspec.core.layout import Layout
 from relspec.core.settings import Settings
@@ -115,14 +116,14 @@ class Children:
 
     @contextmanager
     def lent(self) -> Iterator[None]:
-        """Let `open_workspace` take these in place of children of its own."""
+        """Let a machine take these in place of children of its own."""
 
         def loader(layout: Layout, settings: Settings) -> nullcontext[ForkingLoader]:
             assert (settings.limits, settings.timezone) == (Settings().limits, Settings().timezone), "start your own"
             self.loader.project = ForkingLoader(layout, settings).project
             return nullcontext(self.loader)
 
-        where = "relspec.app.workspace"
+        where = "relspec.app.machine"
         with (
             patch(f"{where}.EnginePool", lambda *_: nullcontext(self.engines)),
             patch(f"{where}.ForkingLoader", loader),
@@ -142,8 +143,9 @@ async def open_children(temporary: Path) -> AsyncIterator[Children]:
 
 
 async def build(workspace: Workspace) -> Document:
-    """Look at everything and build; the document of `build`."""
+    """Look at everything and build; the document of `build`. The warnings are those of all plans taken together."""
     report = await workspace.build(await workspace.look_all())
+    assert warnings_of(workspace.world) == all_warnings(workspace.world)
     return build_document(workspace.world, [report.record], report.problems, None)
 
 

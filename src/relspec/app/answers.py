@@ -1,6 +1,5 @@
 """Answers commands on an open workspace: one method a command, a document each. The daemon's read side."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -75,7 +74,7 @@ class Answers:
         return exit_code(document), document
 
     async def _build(self, arguments: dict[str, Any]) -> Document:
-        asked_at = time.time()
+        asked_at = self._workspace.machine.clock.time()
         records = await self._sync(retry=True)
         world = self._workspace.world
         if arguments.get("again"):
@@ -200,7 +199,7 @@ def scope_of(workspace: Workspace, arguments: dict[str, Any]) -> frozenset[str] 
         shown = world.shown_path(str(arguments["file"]))
         datasets = [name for name, s in world.sources.items() if any(f.path == shown for f in s.files)]
         own = {s.name for s in world.catalog.by_name.values() if s.builder.path == shown} | world.used_by(shown)
-        if not own and not datasets and not (world.layout.root / shown).exists():
+        if not own and not datasets and not workspace.files.exists(shown):
             raise UnknownNameError("file", shown, world.tree)
         return frozenset(own | world.graph.cone(own, datasets))
     if arguments.get("tasks"):

@@ -6,7 +6,6 @@ Nothing is visible before the commit, and nothing is told to anybody after `AllR
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -17,7 +16,7 @@ from relspec.app.executions import Executions
 from relspec.app.extract import extract
 from relspec.app.load import load, needs_of
 from relspec.app.lost import drop_lost
-from relspec.app.ports import CodeFiles, Engines, LoaderSession, Memory, ObjectStore, ViewReaders
+from relspec.app.ports import Clock, CodeFiles, Engines, LoaderSession, Memory, ObjectStore, ViewReaders
 from relspec.app.publish import publish, published_revision, rests
 from relspec.app.run import Run, Workshop, status_of
 from relspec.app.take_in import take_in
@@ -52,6 +51,7 @@ class Tools:
     executions: Executions
     look: Callable[[], Awaitable[ChangeSet]]
     tell: Callable[[Progress], None]
+    clock: Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,10 @@ class Compiled:
     compilation: Compilation
 
 
-async def compile_changes(world: World, tools: Tools, session: LoaderSession, changes: ChangeSet) -> Compiled:
-    """Bring sources, declarations and plans up to date; executes no query."""
+async def compile_changes(
+    world: World, tools: Tools, session: LoaderSession, changes: ChangeSet, retry: frozenset[str] = frozenset()
+) -> Compiled:
+    """Bring sources, declarations and plans up to date; executes no query. Tasks of `retry` are tried in any case."""
     tools.objects.discard(drop_lost(world))
     loaded = await load(world, changes, session, tools.code)
     while any(path.endswith(".py") for path in loaded) and await tools.code.extend(*needs_of(world)):
@@ -84,7 +86,7 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
         world.remove_task(task)
     world.removed |= _drop_renamed(world, came)
     touched = {*changes.added, *changes.changed, *changes.removed}
-    candidates = world.unsettled | world.cycles.keys() | came
+    candidates = world.unsettled | world.cycles.keys() | came | retry
     candidates |= world.tasks_of(loaded)
     candidates |= {t for path in touched for t in world.used_by(path)}
     world.unsettled |= came | {t for t in world.tasks_of(loaded) if world.declared_problem(t) is not None}
@@ -92,7 +94,7 @@ async def compile_changes(world: World, tools: Tools, session: LoaderSession, ch
     moved = {*world.moved, *world.removed, *_outputs(world, world.unsettled & world.catalog.by_name.keys())}
     candidates |= {t for name in moved for t in world.asked_by(name)}
     compiler = TaskCompiler(world, tools.engines, session, tools.code)
-    compilation = Compilation(world, compiler, frozenset(touched), _hopeful(world, touched))
+    compilation = Compilation(world, compiler, frozenset(touched), _hopeful(world, touched, retry))
     await compilation.run(frozenset(candidates & world.catalog.by_name.keys()))
     world.removed.clear()
     world.unsettled &= world.catalog.by_name.keys()
@@ -119,12 +121,16 @@ def _outputs(world: World, tasks: set[str]) -> set[str]:
     return {world.catalog.by_name[t].output for t in tasks}
 
 
-def _hopeful(world: World, touched: set[str]) -> frozenset[str]:
-    """Python tasks with a problem: any change of code may be the repair, a missing helper that is there now say."""
+def _hopeful(world: World, touched: set[str], retry: frozenset[str]) -> frozenset[str]:
+    """Python tasks with a problem: any change of code may be the repair, a missing helper that is there now say.
+
+    And those of `retry` that did not compile.
+    """
+    died = frozenset(t for t in retry if (r := world.records.get(t)) is not None and r.problem is not None)
     if not any(path.endswith(".py") for path in touched):
-        return frozenset()
+        return died
     broken = ((t, r) for t in world.unsettled if (r := world.records.get(t)) is not None and r.problem is not None)
-    return frozenset(t for t, r in broken if r.spec.builder.language is Language.PYTHON)
+    return died | {t for t, r in broken if r.spec.builder.language is Language.PYTHON}
 
 
 def _rests(world: World, task: str) -> bool:
@@ -158,15 +164,14 @@ async def build(
 
     Raises StateError when the result cannot be kept. Cancelling it leaves the world consistent and dirty.
     """
-    started_at, started = time.time(), time.monotonic()
-    compiled = await compile_changes(world, tools, session, changes)
+    started_at, started = tools.clock.time(), tools.clock.monotonic()
+    compiled = await compile_changes(world, tools, session, changes, wish.retry)
     again = wish.again & world.catalog.by_name.keys()
     compiled = replace(compiled, cone=compiled.cone | world.graph.cone(again, ()))
     await tools.executions.end(lambda task: _is_obsolete(world, compiled, task))
     world.pending |= compiled.cone
-    workshop = Workshop(tools.engines, session, tools.memory, tools.objects, tools.executions, tools.tell)
     digests = Digests(tools.engines, tools.memory, world.graph, world.toolchain.engine)
-    run = Run(world, workshop, digests, compiled.dirty, retry=wish.retry, again=again)
+    run = Run(world, workshop_of(tools, session), digests, compiled.dirty, retry=wish.retry, again=again)
     try:
         await run.go(_wished(world, compiled.cone, wish))
         world.moved.clear()
@@ -179,7 +184,7 @@ async def build(
         # Cancelled: what would have followed what has run already follows nothing that the next build will run.
         world.unsettled |= world.pending & world.catalog.by_name.keys()
         world.carried.ran |= {t: found for t, found in run.results.items() if found.action in _RAN}
-    record = _record(world, compiled, run, changes, (started_at, (time.monotonic() - started) * 1000))
+    record = _record(world, compiled, run, changes, (started_at, (tools.clock.monotonic() - started) * 1000))
     first = world.shown.revision is None
     problems = problems_of(world)
     warnings = await _commit(world, tools, record, problems)
@@ -193,10 +198,15 @@ async def build(
         tools.memory.set_published(world.revision, str(world.layout.root))
     tools.tell(ProblemsFound(problems))
     tools.tell(WarningsFound(warnings))
-    record = replace(record, ms=(time.monotonic() - started) * 1000)
+    record = replace(record, ms=(tools.clock.monotonic() - started) * 1000)
     tools.tell(_ready(record, len(problems)))
     world.untold = None
     return BuildReport(record, problems)
+
+
+def workshop_of(tools: Tools, session: LoaderSession) -> Workshop:
+    """What a run with this session works with."""
+    return Workshop(tools.engines, session, tools.memory, tools.objects, tools.executions, tools.tell, tools.clock)
 
 
 def _wished(world: World, cone: frozenset[str], wish: Wish) -> frozenset[str]:

@@ -21,7 +21,7 @@ from relspec.core.types import type_family
 from relspec.core.validation import failed_edges
 from relspec.core.waits import cycles
 
-_TRIED_AGAIN = (Reason(Rule.TRIED_AGAIN, "it had a problem, and code of the project changed"),)
+_TRIED_AGAIN = (Reason(Rule.TRIED_AGAIN, "it had a problem, and code of the project changed or a build was asked for"),)
 
 
 @dataclass

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from relspec.app.ports import CodeReader, Engines, LoaderSession
 from relspec.app.trouble import code_of, is_misfit
 from relspec.app.world import World
-from relspec.core.errors import WorkerError
+from relspec.core.errors import InputMovedError, WorkerError
 from relspec.core.plan import (
+    ABSENT,
     CompileRecord,
     FileUse,
     InferredDeps,
@@ -95,8 +96,12 @@ class TaskCompiler:
                 read = self.code.read_code(spec.builder.path)
                 if isinstance(read, Problem):
                     return read
+                if not self._is_loaded(spec, read[0]):
+                    return self._moved(spec)
                 query = _Query(read[1].decode("utf-8-sig", "replace"), None)
             analysed = await self.engines.analyse(self._analyse(spec, names, query))
+        except InputMovedError:
+            return self._moved(spec)
         except WorkerError as error:
             return self._died(spec, error)
         return (analysed, query) if isinstance(analysed, Analysed) else analysed
@@ -220,6 +225,18 @@ class TaskCompiler:
         names = ", ".join(d.name for d in datasets) or "ever more datasets"
         message = f"the builder of {spec.name} keeps asking for {names}"
         return Problem(Code.BUILDER, spec.name, spec.builder.path, spec.line, 1, message, "name fixed datasets")
+
+    def _is_loaded(self, spec: TaskSpec, content: str) -> bool:
+        path = spec.builder.path
+        return any(use == FileUse(path, content) for use in self.world.modules[path].files)
+
+    def _moved(self, spec: TaskSpec) -> BuildFailed:
+        """The file is not what was loaded: whatever it is when it is looked at again, it is compiled again then."""
+        path = spec.builder.path
+        self.world.look_again.add(path)
+        message, hint = f"{path} changed while it was compiled", "it is compiled again when it holds still"
+        problem = Problem(Code.UNREADABLE, spec.name, path, spec.line, 1, message, hint)
+        return BuildFailed(problem, (), (FileUse(path, ABSENT),))
 
     def _died(self, spec: TaskSpec, error: WorkerError) -> Problem:
         code = code_of(error)

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import math
 import os
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from relspec.app.gc import Collected
 from relspec.app.ports import Watcher
 from relspec.app.signals import INTERRUPTED, Ending
 from relspec.app.told import Told
-from relspec.app.trouble import worth_another_try
+from relspec.app.trouble import files_worth_another_try, worth_another_try
 from relspec.app.workspace import AGAIN_S, HELD_S, StateLostError, Workspace, open_workspace
 from relspec.core.errors import StateBusyError, StateError
 from relspec.core.layout import Layout
@@ -31,7 +30,6 @@ from relspec.core.state import RunRecord
 from relspec.edges.api import serve
 from relspec.edges.journal import Journal
 from relspec.edges.supervisor import Supervisor
-from relspec.edges.watch import FileWatcher
 
 _NO_CHANGES = ChangeSet((), (), ())
 
@@ -99,7 +97,8 @@ class Daemon:
         self._building = EVERYTHING
         self._waiting: list[SyncRequested] = []
         self._collecting: list[CollectRequested] = []
-        self._busy_at = time.monotonic()
+        self._now = workspace.machine.clock.monotonic
+        self._busy_at = self._now()
         self._retry = False
         self._again_wanted: frozenset[str] = frozenset()
         self._records: list[RunRecord] = []
@@ -141,7 +140,7 @@ class Daemon:
         """
         await self._watcher.barrier()
         done: asyncio.Future[tuple[RunRecord, ...]] = asyncio.get_running_loop().create_future()
-        self._events.put_nowait(SyncRequested(done, retry, again, time.monotonic()))
+        self._events.put_nowait(SyncRequested(done, retry, again, self._now()))
         return await done
 
     async def collect(self, *, dry: bool) -> Collected:
@@ -173,17 +172,17 @@ class Daemon:
         """Seconds until the hints have settled; `None` when there are none."""
         if self._gathered is None:
             return None
-        world, now_ms = self._workspace.world, time.monotonic() * 1000
-        held = (world.layout.root / ".git" / "index.lock").exists()
+        world, now_ms = self._workspace.world, self._now() * 1000
+        held = self._workspace.files.exists(".git/index.lock")
         return max(0.0, look_at_ms(self._gathered, world.settings.watch, held, now_ms) - now_ms) / 1000
 
     def _take(self, event: Event) -> None:
         if event != Hinted(frozenset()):
-            self._busy_at = time.monotonic()
+            self._busy_at = self._now()
         match event:
             case Hinted(paths):
                 if paths is None or paths:
-                    self._gathered = gather(self._gathered, paths, time.monotonic() * 1000)
+                    self._gathered = gather(self._gathered, paths, self._now() * 1000)
             case SyncRequested():
                 self._waiting.append(event)
                 self._retry |= event.retry
@@ -240,6 +239,7 @@ class Daemon:
         await self._supersede()
         world = self._workspace.world
         retry = building.retry | (worth_another_try(world) if self._retry else frozenset())
+        world.look_again |= files_worth_another_try(world) if self._retry else frozenset()
         again = building.again | self._again_wanted
         changes, self._changes = self._changes, _NO_CHANGES
         self._retry, self._again_wanted = False, frozenset()
@@ -262,7 +262,7 @@ class Daemon:
                 continue
             if not request.done.done():
                 request.done.set_result(found)
-        if time.monotonic() - self._busy_at > self._workspace.world.settings.gc.idle_s:
+        if self._now() - self._busy_at > self._workspace.world.settings.gc.idle_s:
             await self._workspace.collect_unasked(runs=1)
 
     async def _supersede(self) -> None:
@@ -287,7 +287,7 @@ class Daemon:
         self._watch_held()
         if self._workspace.scope_moved:
             # Nobody tells of what was written there between the look of the build and the new watch.
-            self._gathered = gather(self._gathered, None, time.monotonic() * 1000)
+            self._gathered = gather(self._gathered, None, self._now() * 1000)
         self._watch_scope()
         # What the first build did is in the daemon's own report, unless somebody waits for it already.
         if self._first_done or self._waiting:
@@ -304,7 +304,7 @@ class Daemon:
     def _answer(self) -> None:
         """Answer those for whom all is taken in, or who have waited long enough for what does not hold still."""
         moves = self._workspace.held or self._workspace.world.look_again
-        since = time.monotonic() - HELD_S if moves else math.inf
+        since = self._now() - HELD_S if moves else math.inf
         waiting, self._waiting = self._waiting, [r for r in self._waiting if r.asked_at > since]
         records = tuple(self._records)
         for request in (r for r in waiting if r.asked_at <= since):
@@ -326,7 +326,7 @@ async def _serve(layout: Layout, told: Told, ending: Ending) -> None:
         await stack.enter_async_context(_seen_as_lost(workspace))
         told.began(layout)
         settings = workspace.world.settings.watch
-        watcher = await stack.enter_async_context(FileWatcher(layout, settings, workspace.files.directories))
+        watcher = await stack.enter_async_context(workspace.machine.watcher(settings, workspace.files.directories))
         daemon = Daemon(workspace, watcher, told)
         ending.tell(daemon.stop)
         answers = Answers(workspace, pid=os.getpid(), owner=daemon)

@@ -8,7 +8,6 @@ names, which the next time finds.
 """
 
 import asyncio
-import time
 from dataclasses import dataclass
 
 from relspec.app.build import Tools
@@ -41,7 +40,7 @@ async def collect(world: World, tools: Tools, *, dry: bool, objects_max: int | N
     """Drop what is not needed; with `dry` only say so. Of the objects `objects_max` go now, the others next time."""
     files = await asyncio.to_thread(tools.objects.stored)
     stock = tools.memory.stock()
-    swept = sweep(stock, files, _needs(world, tools), world.settings.gc, time.time())
+    swept = sweep(stock, files, _needs(world, tools), world.settings.gc, tools.clock.time())
     going = swept.objects[:objects_max]
     if not dry:
         tools.memory.drop(swept, world.run)
@@ -69,7 +68,7 @@ def _needs(world: World, tools: Tools) -> Needs:
         contents=frozenset(contents),
         claims=frozenset({(output.basis.key,) for output in world.outputs.values()} | _extractions(world)),
         oldest_revision=_oldest_read(world, tools),
-        ended_after=None if tools.readers.seen else time.time() - tools.readers.believed_s,
+        ended_after=None if tools.readers.seen else tools.clock.time() - tools.readers.believed_s,
     )
 
 
@@ -87,6 +86,6 @@ def _oldest_read(world: World, tools: Tools) -> int | None:
     """The oldest revision that somebody has open or can open: also the one that is published, if that lags behind."""
     oldest = tools.readers.oldest()
     shown = published_revision(world, tools.memory)
-    if shown == world.revision or not world.layout.views.exists():
+    if shown == world.revision or not tools.objects.has_views():
         return oldest
     return shown if oldest is None else min(oldest, shown)

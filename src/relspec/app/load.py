@@ -1,7 +1,8 @@
 """Loads the task files that a change can have touched, and runs extractors on the files that they have not seen.
 
 A Python file is stale when its bytes or those of a project file that it imported moved, or when a file appeared under
-a module name that it tried to import. A file that does not load keeps the tasks of the last time that it did.
+a module name that it tried to import. A file that does not load keeps the tasks of the last time that it did. What
+was loaded from other bytes than the last look saw, or could not be read just then, is in `world.look_again`.
 """
 
 from collections.abc import Iterable
@@ -10,12 +11,12 @@ from pathlib import PurePosixPath
 from relspec.app.ports import CodeReader, LoaderSession
 from relspec.app.trouble import code_of
 from relspec.app.world import World
-from relspec.core.errors import WorkerError
+from relspec.core.errors import InputMovedError, WorkerError
 from relspec.core.plan import FileUse
 from relspec.core.problem import Code, Problem
 from relspec.core.settle import ChangeSet
 from relspec.core.sqlfile import sql_task
-from relspec.core.tree import CONFIG_NAME
+from relspec.core.tree import CONFIG_NAME, is_code
 from relspec.core.work import Loaded, LoadFailed
 
 
@@ -23,7 +24,16 @@ async def load(world: World, changes: ChangeSet, session: LoaderSession, code: C
     """Bring the declarations up to date; the paths of the task files that were loaded anew or went away."""
     stale, gone = stale_modules(world, changes)
     for path in sorted(stale):
-        world.put_module(path, await _load_one(path, session, code))
+        world.look_again.discard(path)
+        try:
+            module = await _load_one(path, session, code)
+        except InputMovedError:
+            world.look_again.add(path)
+            continue
+        world.put_module(path, module)
+        if not all(world.content(use.path) in {None, use.content} for use in module.files):
+            # The last look saw other bytes, and the next one may see those again and find that nothing changed.
+            world.look_again.add(path)
     for path in gone:
         world.put_module(path, None)
     return stale | gone
@@ -31,7 +41,7 @@ async def load(world: World, changes: ChangeSet, session: LoaderSession, code: C
 
 def stale_modules(world: World, changes: ChangeSet) -> tuple[frozenset[str], frozenset[str]]:
     """Which task files have to be loaded anew, and which are gone."""
-    touched = {*changes.added, *changes.changed, *changes.removed}
+    touched = {*changes.added, *changes.changed, *changes.removed, *filter(is_code, world.look_again)}
     stale = {path for path in touched if path in world.tree and world.registry.holds(path)}
     users = {module for path in touched for module in world.modules_of(path)}
     names = {name for path in changes.added for name in _module_names(path)}

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from relspec.core.plan import PlanArtifact
 from relspec.core.state import DigestRow, ExtractionRow, MemoRow, RunTask
-from relspec.core.warning import TaskWarning
 
 
 @dataclass
@@ -16,21 +14,6 @@ class Carried:
     extractions: list[ExtractionRow] = field(default_factory=list)
     objects: set[str] = field(default_factory=set)
     ran: dict[str, RunTask] = field(default_factory=dict)
-
-
-@dataclass
-class Unsure:
-    """The tasks whose plans have findings, and the warnings that the store has of them; `None` is not known."""
-
-    tasks: set[str]
-    stored: tuple[TaskWarning, ...] | None = None
-
-    def put(self, plan: PlanArtifact) -> None:
-        """Take a plan's findings, or that it has none."""
-        if plan.repeatability.findings:
-            self.tasks.add(plan.task)
-        else:
-            self.tasks.discard(plan.task)
 
 
 @dataclass

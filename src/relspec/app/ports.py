@@ -1,16 +1,19 @@
 """What the application needs of the outside, as protocols over core values. Fakes pass the same contract tests."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
 from relspec.core.digest import BagDigest
 from relspec.core.problem import Problem
+from relspec.core.progress import Action
 from relspec.core.schema import Schema
-from relspec.core.settings import WatchSettings
+from relspec.core.settings import Settings, WatchSettings
 from relspec.core.spec import TaskSpec
-from relspec.core.state import Delta, MemoRow
+from relspec.core.state import Delta, MemoRow, RunTask, Saved
 from relspec.core.sweep import Stock, StoredObject, Sweep
+from relspec.core.toolchain import Toolchain
+from relspec.core.tree import Scan, Tree
 from relspec.core.work import (
     Analyse,
     Analysed,
@@ -30,6 +33,13 @@ from relspec.core.work import (
     Published,
     PublishViews,
 )
+
+
+class Clock(Protocol):
+    """What time it is: `time` by the calendar, which may jump, `monotonic` for waiting. Both in seconds."""
+
+    def time(self) -> float: ...
+    def monotonic(self) -> float: ...
 
 
 class Engines(Protocol):
@@ -78,7 +88,10 @@ class Watcher(Protocol):
 
 
 class CodeReader(Protocol):
-    """Reads a code file once: the hash of its bytes, and these bytes."""
+    """Reads a code file once: the hash of its bytes, and these bytes.
+
+    Raises InputMovedError where another try may end otherwise: it is being written, gone, or the machine is short.
+    """
 
     def read_code(self, path: str) -> tuple[str, bytes] | Problem: ...
 
@@ -87,6 +100,19 @@ class CodeFiles(CodeReader, Protocol):
     """The scanned files, whose scope grows with what tasks turn out to need."""
 
     async def extend(self, globs: Iterable[str], files: Iterable[str], modules: Iterable[str] = ()) -> bool: ...
+
+
+class Scanner(CodeReader, Protocol):
+    """The project's files: what a look at them finds, and which folders to watch. For one thread at a time."""
+
+    def extend(self, globs: Iterable[str], files: Iterable[str], modules: Iterable[str] = ()) -> bool: ...
+    def scan(self, hints: frozenset[str] | None, previous: Tree) -> Scan: ...
+    def configure(self, settings: Settings) -> bool: ...
+    def directories(self) -> tuple[str, ...]: ...
+
+    def exists(self, path: str) -> bool:
+        """Whether something is at `path`, relative to the project; it need not be in the scope."""
+        ...
 
 
 class Memory(Protocol):
@@ -104,6 +130,18 @@ class Memory(Protocol):
     def collected(self) -> tuple[int, float] | None: ...
 
 
+class Store(Memory, Protocol):
+    """The whole state of a project, for the one who opened it."""
+
+    def load(self) -> Saved: ...
+    def forget_sessions(self) -> None: ...
+    def last_run(self, task: str, actions: Iterable[Action]) -> tuple[int, float, RunTask] | None: ...
+    def run_task(self, run: int, task: str) -> RunTask | None: ...
+    def changes(self, run: int) -> tuple[tuple[str, str], ...]: ...
+    def checkpoint(self) -> None: ...
+    def close(self) -> None: ...
+
+
 class ObjectStore(Protocol):
     """The immutable files, and the tables that users open."""
 
@@ -115,6 +153,7 @@ class ObjectStore(Protocol):
     def hide(self, name: str) -> None: ...
     def shown(self) -> frozenset[str]: ...
     def stored(self) -> dict[str, StoredObject]: ...
+    def has_views(self) -> bool: ...
 
 
 class ViewReaders(Protocol):
@@ -125,3 +164,42 @@ class ViewReaders(Protocol):
 
     def hold(self, revision: int | None) -> None: ...
     def oldest(self) -> int | None: ...
+    def forget_revisions(self) -> None: ...
+
+
+class Lock(Protocol):
+    """The right to write `state/`, while it is held."""
+
+    def intact(self) -> bool: ...
+
+
+class Machine(Protocol):
+    """All that a project is opened with, each thing made when it is asked for."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    def settings(self) -> Settings:
+        """What `watch.toml` says now; raises ConfigError."""
+        ...
+
+    def owned(self) -> AbstractContextManager[Lock]:
+        """Take `state/` and make it ready; raises StateBusyError or StateError."""
+        ...
+
+    def store(self) -> Store: ...
+    def toolchain(self, timezone: str) -> Toolchain: ...
+
+    def installed(self) -> Mapping[str, str]:
+        """The task files that installed packages offer, by absolute path, and the hash of their bytes."""
+        ...
+
+    def objects(self) -> ObjectStore: ...
+    def readers(self) -> ViewReaders: ...
+    def engines(self, settings: Settings) -> AbstractAsyncContextManager[Engines]: ...
+    def loader(self, settings: Settings) -> AbstractAsyncContextManager[Loader]: ...
+    def files(self, settings: Settings) -> Scanner: ...
+
+    def watcher(
+        self, settings: WatchSettings, directories: Callable[[], Iterable[str]]
+    ) -> AbstractAsyncContextManager[Watcher]: ...

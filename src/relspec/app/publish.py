@@ -60,7 +60,7 @@ def published_revision(world: World, memory: Memory) -> int:
 def is_shown(world: World, objects: ObjectStore) -> bool:
     """Whether every table lies where users open it: what a start has to repair otherwise. Cost: two stats a table."""
     published = [o for n, o in world.outputs.items() if _is_published(world, n)]
-    return world.layout.views.exists() and all(objects.shows(o.output, o.content) for o in published)
+    return objects.has_views() and all(objects.shows(o.output, o.content) for o in published)
 
 
 def _is_published(world: World, name: str) -> bool:

@@ -6,14 +6,13 @@ decides and executes; it commits nothing.
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from relspec.app.digests import Digests
 from relspec.app.executions import Executions
 from relspec.app.lost import note_moved
-from relspec.app.ports import Engines, LoaderSession, Memory, ObjectStore
+from relspec.app.ports import Clock, Engines, LoaderSession, Memory, ObjectStore
 from relspec.app.trouble import code_of
 from relspec.app.world import World
 from relspec.core.dataset import Dataset
@@ -45,6 +44,7 @@ class Workshop:
     objects: ObjectStore
     executions: Executions
     tell: Callable[[Progress], None]
+    clock: Clock
 
 
 @dataclass
@@ -169,8 +169,8 @@ class Run:
         request = self._request(spec, plan, inputs, now.key)
         runner = self.workshop.session if plan.udfs else self.workshop.engines
         self.workshop.tell(TaskStarted(spec.name))
-        self.world.running[spec.name] = time.time()
-        started = time.monotonic()
+        self.world.running[spec.name] = self.workshop.clock.time()
+        started = self.workshop.clock.monotonic()
         try:
             answer = await self.workshop.executions.run(now.key, spec.name, lambda: runner.execute(request))
         except InputMovedError as error:
@@ -179,7 +179,7 @@ class Run:
             answer = _died(spec, error)
         finally:
             self.world.running.pop(spec.name, None)
-        ms = (time.monotonic() - started) * 1000
+        ms = (self.workshop.clock.monotonic() - started) * 1000
         if isinstance(answer, Problem):
             self.world.failures[spec.name] = (now.key, answer)
             return self._rest(spec, Action.FAILED, (Reason(Rule.OWN_PROBLEM, answer.message),), ms)
@@ -219,7 +219,7 @@ class Run:
             rows=answer.rows,
             size=answer.size,
             schema=plan.schema,
-            executed_at=time.time(),
+            executed_at=self.workshop.clock.time(),
             ms=ms,
         )
         for columns, bag in zip(request.column_sets, answer.bags, strict=True):

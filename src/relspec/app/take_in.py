@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 
 from relspec.app.ports import Engines
+from relspec.app.trouble import code_of
 from relspec.app.world import World
 from relspec.core.dataset import Reader
 from relspec.core.errors import InputMovedError, WorkerError
@@ -26,7 +27,8 @@ async def take_in(world: World, engines: Engines, touched: frozenset[str]) -> No
     They go there one by one: a source that was taken in by a build that is cancelled is not new to the next one.
     """
     settings = CONFIG_NAME in touched or not world.assigned
-    if not settings and not world.look_again and all(is_code(path) for path in touched):
+    world.look_again -= {path for path in world.look_again if is_code(path) and path not in world.tree}
+    if not settings and all(is_code(path) for path in touched | world.look_again):
         return
     data = [path for path, entry in world.tree.items() if entry.content is None]
     assigned, problems = assign(world.settings, data)
@@ -39,7 +41,8 @@ async def take_in(world: World, engines: Engines, touched: frozenset[str]) -> No
     world.moved |= gone
     await asyncio.gather(*(_bring(world, engines, found, anew) for found in assigned.values()))
     # A file that went away, or belongs to no source any more, is nothing to look at again.
-    world.look_again.intersection_update(path for found in assigned.values() for path in found.paths)
+    belong = {path for found in assigned.values() for path in found.paths}
+    world.look_again -= {path for path in world.look_again if path not in belong and not is_code(path)}
 
 
 def _vanished(world: World, assigned: dict[str, SourceFiles]) -> set[str]:
@@ -135,7 +138,7 @@ async def _read(
         world.look_again.add(path)
         return None
     except WorkerError as error:
-        answer = Problem(Code.UNREADABLE, None, path, None, None, f"{path} cannot be read: {error}", None)
+        answer = Problem(code_of(error), None, path, None, None, f"{path} cannot be read: {error}", None)
     if isinstance(answer, Problem):
         return SourceFile(path, stamp, None, answer)
     return SourceFile(path, stamp, answer, None)

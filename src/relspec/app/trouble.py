@@ -15,8 +15,22 @@ def code_of(error: WorkerError) -> Code:
 
 
 def worth_another_try(world: World) -> frozenset[str]:
-    """The tasks that the machine made fail, rather than their own query."""
-    return frozenset(task for task, (_, problem) in world.failures.items() if problem.code in _RETRIED)
+    """The tasks that the machine made fail, rather than their own query: when they ran, or when they were compiled."""
+    ran = {task for task, (_, problem) in world.failures.items() if problem.code in _RETRIED}
+    return frozenset(ran | {t for t in world.unsettled if (r := world.records.get(t)) and _is_retried(r.problem)})
+
+
+def files_worth_another_try(world: World) -> frozenset[str]:
+    """The files that the machine kept from being loaded or taken in, rather than what is in them."""
+    loaded = {
+        p for p in world.troubled_modules if isinstance(m := world.modules[p], LoadFailed) and _is_retried(m.problem)
+    }
+    files = (file for name in world.troubled_sources for file in world.sources[name].files)
+    return frozenset(loaded | {file.path for file in files if _is_retried(file.problem)})
+
+
+def _is_retried(problem: Problem | None) -> bool:
+    return problem is not None and problem.code in _RETRIED
 
 
 def is_misfit(world: World, task: str) -> bool:

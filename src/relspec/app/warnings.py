@@ -1,8 +1,9 @@
 """Everything that is worth a warning now: what plans are not sure of, in the light of the plans above them.
 
-Cost: linear in the plans that have findings, not in the size of the project.
+Cost: linear in the tasks whose plan, declaration or knowledge of their inputs moved since the last time.
 """
 
+from relspec.app.unsure import Unsure, Weighed
 from relspec.app.world import World
 from relspec.core.spec import Language, TaskSpec
 from relspec.core.warning import Finding, TaskWarning, Uniqueness, open_findings
@@ -10,20 +11,37 @@ from relspec.core.warning import Finding, TaskWarning, Uniqueness, open_findings
 
 def warnings_of(world: World) -> tuple[TaskWarning, ...]:
     """The warnings that hold, ordered by place; what the settings or a task's options allow is left out."""
-    found = (
-        w for task in world.unsure.tasks & world.catalog.by_name.keys() for w in _of(world, world.catalog.by_name[task])
-    )
-    return tuple(sorted(dict.fromkeys(found), key=lambda w: (w.path, w.line, w.column, w.code, w.task, w.message)))
+    unsure = world.unsure
+    unsure.ignore(frozenset(map(str, world.settings.warnings.ignore)))
+    due = {task: world.catalog.by_name.get(task) for task in sorted(unsure.due)}
+    unsure.put({task: _of(world, task, spec) for task, spec in due.items()})
+    return unsure.told
 
 
-def _of(world: World, spec: TaskSpec) -> list[TaskWarning]:
+def all_warnings(world: World) -> tuple[TaskWarning, ...]:
+    """The same, with nothing taken from what was worked out before."""
+    kept, world.unsure = world.unsure, Unsure(world.plans)
+    try:
+        return warnings_of(world)
+    finally:
+        world.unsure = kept
+
+
+def _of(world: World, task: str, spec: TaskSpec | None) -> Weighed | None:
+    asked: set[str] = set()
+
     def known(dataset: str) -> Uniqueness | None:
+        asked.add(dataset.lower())
         plan = world.producer_plan(dataset)
         return None if plan is None else plan.repeatability.uniqueness
 
+    plan = world.plans.get(task)
+    if spec is None or plan is None or not plan.repeatability.findings:
+        return None
     allowed = {*world.settings.warnings.ignore, *spec.allow}
-    findings = open_findings(world.plans[spec.name].repeatability, known)
-    return [_placed(spec, finding) for finding in findings if finding.code not in allowed]
+    findings = open_findings(plan.repeatability, known)
+    told = dict.fromkeys(_placed(spec, finding) for finding in findings if finding.code not in allowed)
+    return Weighed(tuple(told), frozenset(asked))
 
 
 def _placed(spec: TaskSpec, finding: Finding) -> TaskWarning:

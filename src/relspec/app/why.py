@@ -6,10 +6,10 @@ A run that did not reach the task at all is told of by what it took in.
 
 from relspec.app.chain import Link, Recorded, chain
 from relspec.app.documents import Document, moment, reason_document
+from relspec.app.ports import Store
 from relspec.app.world import World
 from relspec.core.progress import Action
 from relspec.core.state import RunTask, TaskState
-from relspec.edges.store.database import Store
 
 _MADE = (Action.EXECUTED, Action.RESTORED)
 

@@ -5,25 +5,23 @@ The daemon keeps one open for its life; a command without a daemon opens one for
 
 import asyncio
 import re
-import time
-import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
-from relspec.app.build import EVERYTHING, BuildReport, Compiled, Tools, Wish, build, compile_changes
+from relspec.app.build import EVERYTHING, BuildReport, Compiled, Tools, Wish, build, compile_changes, workshop_of
 from relspec.app.digests import Digests
 from relspec.app.executions import Executions
 from relspec.app.gc import UNASKED_MAX, Collected, collect
 from relspec.app.load import needs_of
-from relspec.app.ports import Loader
+from relspec.app.machine import RealMachine
+from relspec.app.ports import Loader, Lock, Machine, ObjectStore, Scanner, Store
 from relspec.app.publish import is_shown, rests
 from relspec.app.registry import registry_of
-from relspec.app.run import Run, Workshop
+from relspec.app.run import Run
 from relspec.app.world import World
-from relspec.core.digest import content_of
 from relspec.core.errors import ConfigError
 from relspec.core.layout import Layout
 from relspec.core.problem import Code, Problem
@@ -33,16 +31,6 @@ from relspec.core.spec import Kind
 from relspec.core.state import TaskState
 from relspec.core.sweep import is_due
 from relspec.core.tree import Scan
-from relspec.edges.config import read_settings
-from relspec.edges.engine.pool import EnginePool
-from relspec.edges.files import Files
-from relspec.edges.loader.client import ForkingLoader
-from relspec.edges.loader.entry_points import entry_point_files
-from relspec.edges.lock import StateLock, prepare_state
-from relspec.edges.objects import Objects
-from relspec.edges.readers import Readers
-from relspec.edges.store.database import Store
-from relspec.edges.toolchain import toolchain
 
 #: A file that is being written is looked at again after this time.
 AGAIN_S = 0.02
@@ -67,10 +55,11 @@ class Workspace:
     """
 
     world: World
+    machine: Machine
     loader: Loader
-    files: Files
+    files: Scanner
     store: Store
-    lock: StateLock
+    lock: Lock
     tools: Tools = field(init=False)
     held: frozenset[str] = frozenset()
     undone: ChangeSet = _NO_CHANGES
@@ -141,8 +130,8 @@ class Workspace:
         A file that is held for longer than `HELD_S` is left as it was before.
         """
         changes = await self.look(None)
-        deadline = time.monotonic() + HELD_S
-        while self.held and time.monotonic() < deadline:
+        deadline = self.machine.clock.monotonic() + HELD_S
+        while self.held and self.machine.clock.monotonic() < deadline:
             await asyncio.sleep(AGAIN_S)
             held = frozenset(str(self.world.layout.root / path) for path in self.held)
             changes = changes.merged(await self.look(held))
@@ -175,7 +164,7 @@ class Workspace:
         """Decide about every task of a cone without executing anything."""
         tools = self.tools
         async with self.loader.session() as session:
-            shop = Workshop(tools.engines, session, tools.memory, tools.objects, tools.executions, tools.tell)
+            shop = workshop_of(tools, session)
             digests = Digests(tools.engines, tools.memory, self.world.graph, self.world.toolchain.engine)
             run = Run(self.world, shop, digests, cone, dry=True)
             await run.go(cone)
@@ -191,7 +180,7 @@ class Workspace:
     async def collect_unasked(self, runs: int) -> None:
         """Do the same if the settings want it and there were `runs` runs, or a day, since the last time."""
         world, done = self.world, self.tools.memory.collected()
-        if world.settings.gc.auto and (self.swept_in_part or is_due(world.run, time.time(), done, runs)):
+        if world.settings.gc.auto and (self.swept_in_part or is_due(world.run, self.machine.clock.time(), done, runs)):
             found = await collect(world, self.tools, dry=False, objects_max=UNASKED_MAX)
             self.swept_in_part = len(found.objects) < len(found.swept.objects)
             self._tell(found)
@@ -205,7 +194,7 @@ class Workspace:
         """Take new settings over; wrong ones are a problem, and the old ones stay."""
         world = self.world
         try:
-            world.settings = read_settings(world.layout)
+            world.settings = self.machine.settings()
             world.registry = registry_of(world.settings, world.registry.installed)
         except ConfigError as error:
             world.loose_problems["config"] = (_config_problem(error),)
@@ -222,18 +211,23 @@ class Workspace:
 
 
 @asynccontextmanager
-async def open_workspace(layout: Layout, tell: Callable[[Progress], None]) -> AsyncIterator[Workspace]:
-    """Take the lock, read the state, start the children; raises StateBusyError, StateError or ConfigError."""
-    settings = read_settings(layout)
+async def open_workspace(
+    layout: Layout, tell: Callable[[Progress], None], machine: Machine | None = None
+) -> AsyncIterator[Workspace]:
+    """Take the lock, read the state, start the children; raises StateBusyError, StateError or ConfigError.
+
+    `machine` is what it is opened with, `None` the real one.
+    """
+    machine = RealMachine(layout) if machine is None else machine
+    settings = machine.settings()
     async with AsyncExitStack() as stack:
-        lock = stack.enter_context(StateLock(layout))
-        prepare_state(layout)
-        store = Store.open(layout.database, uuid.uuid4().hex)
+        lock = stack.enter_context(machine.owned())
+        store = machine.store()
         stack.callback(store.close)
         store.forget_sessions()
-        world = World(layout, settings, store.load(), toolchain(settings.timezone))
-        _register_installed(world)
-        objects, readers = Objects(layout), Readers(layout)
+        world = World(layout, settings, store.load(), machine.toolchain(settings.timezone))
+        _register_installed(world, machine)
+        objects, readers = machine.objects(), machine.readers()
         if store.published() is None:
             readers.forget_revisions()
         _find_unsettled(world, objects)
@@ -241,12 +235,13 @@ async def open_workspace(layout: Layout, tell: Callable[[Progress], None]) -> As
         world.shown.leave_out(spec.output for spec in views if not rests(world, spec.name))
         if store.published() == (world.revision, str(layout.root)) and is_shown(world, objects):
             world.shown.revision = world.revision
-        engines = await stack.enter_async_context(EnginePool(settings.limits, settings.timezone, layout.temporary))
-        loader = await stack.enter_async_context(ForkingLoader(layout, settings))
-        files = Files(layout, settings)
-        workspace = Workspace(world, loader, files, store, lock)
+        engines = await stack.enter_async_context(machine.engines(settings))
+        loader = await stack.enter_async_context(machine.loader(settings))
+        files = machine.files(settings)
+        workspace = Workspace(world, machine, loader, files, store, lock)
         await workspace.extend(*needs_of(world))
-        workspace.tools = Tools(engines, store, objects, readers, workspace, Executions(), workspace.look_within, tell)
+        look, clock = workspace.look_within, machine.clock
+        workspace.tools = Tools(engines, store, objects, readers, workspace, Executions(), look, tell, clock)
         yield workspace
 
 
@@ -256,16 +251,15 @@ def _config_problem(error: ConfigError) -> Problem:
     return Problem(Code.CONFIG, None, "watch.toml", line, None if line is None else 1, message, error.hint)
 
 
-def _register_installed(world: World) -> None:
+def _register_installed(world: World, machine: Machine) -> None:
     """Find the task files of installed packages, and forget those that are no longer there."""
-    paths = [path for _, path in entry_point_files()] if world.settings.entry_points else []
-    installed = {path: content_of(Path(path).read_bytes()) for path in paths}
+    installed = machine.installed() if world.settings.entry_points else {}
     world.registry = registry_of(world.settings, installed)
-    for path in [p for p in world.modules if Path(p).is_absolute() and p not in installed]:
+    for path in [p for p in world.modules if PurePosixPath(p).is_absolute() and p not in installed]:
         world.put_module(path, None)
 
 
-def _find_unsettled(world: World, objects: Objects) -> None:
+def _find_unsettled(world: World, objects: ObjectStore) -> None:
     """Find what the last life of the owner left undone, and objects that are gone."""
     for name, spec in world.catalog.by_name.items():
         status, output = world.statuses.get(name), world.outputs.get(spec.output.lower())

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from relspec.app.incumbents import with_incumbents
 from relspec.app.lost import rebased
-from relspec.app.notes import Carried, Notes, Unsure
+from relspec.app.notes import Carried, Notes
 from relspec.app.registry import registry_of
 from relspec.app.shown import Form, Shown
+from relspec.app.unsure import Unsure
 from relspec.core.dataset import Dataset
 from relspec.core.diff import Recompilation
 from relspec.core.digest import digest_of
@@ -34,7 +35,7 @@ from relspec.core.work import Extracted, ExtractorSpec, Loaded, LoadFailed
 class World:
     """Everything that the daemon knows. `unsettled` are tasks that no run has brought to rest yet.
 
-    `unsure` knows those whose plans have findings.
+    `unsure` keeps the warnings.
     """
 
     def __init__(self, layout: Layout, settings: Settings, saved: Saved, toolchain: Toolchain) -> None:
@@ -74,7 +75,7 @@ class World:
         #: The run of a build that was cancelled between its commit and its end, so that nobody heard of it.
         self.untold: RunRecord | None = None
         self.shown = Shown(self._form)
-        self.unsure = Unsure({t for t, plan in self.plans.items() if plan.repeatability.findings})
+        self.unsure = Unsure(self.plans)
         self.graph = TaskGraph()
         self.catalog = TaskCatalog({}, {}, ())
         self.misdeclared: dict[str, Problem] = {}
@@ -253,9 +254,9 @@ class World:
 
     def put_plan(self, plan: PlanArtifact) -> None:
         """Set the plan of a task and its edges; a cycle that this would close becomes a problem of every task on it."""
+        self._note_plan(plan.task)
         self.plans[plan.task] = plan
-        self.notes.plans.add(plan.task)
-        self.unsure.put(plan)
+        self._note_plan(plan.task)
         self._connect(plan)
 
     def put_output(self, name: str, output: Output | None) -> None:
@@ -293,14 +294,13 @@ class World:
 
     def remove_task(self, task: str) -> None:
         """Forget a task that is no longer declared, with its output."""
+        self._note_plan(task)
         plan = self.plans.pop(task, None)
-        self.notes.plans.add(task)
         self.put_record(task, None)
         self.put_status(task, None)
         self.graph.remove(task)
         self.unsettled.discard(task)
         self.recompilations.pop(task, None)
-        self.unsure.tasks.discard(task)
         self.failures.pop(task, None)
         if plan is not None and self.producer(plan.output) is None:
             self.put_output(plan.output, None)
@@ -356,6 +356,12 @@ class World:
         module = self.modules.get(self.catalog.by_name[task].builder.path)
         return module.problem if isinstance(module, LoadFailed) else None
 
+    def _note_plan(self, task: str) -> None:
+        """Note that the plan of a task moves, with the outputs by which others know it."""
+        self.notes.plans.add(task)
+        known = (self.plans.get(task), self.catalog.by_name.get(task))
+        self.unsure.move([task], [made.output for made in known if made is not None])
+
     def _connect(self, plan: PlanArtifact) -> None:
         cycle = self.graph.put(plan.task, plan.output, plan.deps)
         for member in cycle:
@@ -383,8 +389,10 @@ class World:
             specs += [r.spec for r in self.records.values() if r.spec.builder.path in failed]
         places = dict.fromkeys(self.sources, "an extractor's table")
         places |= {name: found.spec.pattern for name, found in self.assigned.items()}
+        before = self.catalog
         self.catalog, self.misdeclared = with_incumbents(catalog_of(specs, places), self)
         self.unsettled |= self.misdeclared.keys()
+        self.unsure.redeclare(before, self.catalog)
 
 
 def _same(before: TaskSpec, after: TaskSpec) -> bool:

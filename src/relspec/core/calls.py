@@ -7,12 +7,15 @@ from sqlglot import exp
 
 from relspec.core.behaviour import Behaviour
 from relspec.core.clauses import bare
+from relspec.core.functions import unnests
 from relspec.core.scopes import Selection
 from relspec.core.uses import QUERIES
 
 _AROUND = (exp.Filter, exp.IgnoreNulls, exp.RespectNulls, exp.WithinGroup)
 _NAMES_SHOWN_MAX = 3
 _NAME_LENGTH_MAX = 40
+#: What the qualified tree calls an output that has no name of its own.
+_NAMELESS = "_col_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,11 @@ def nodes_of(expression: exp.Expr) -> Iterator[exp.Expr]:
             pending.extend(node.iter_expressions())
 
 
+def multiplies(outputs: Iterable[exp.Expr]) -> bool:
+    """Whether one of these outputs makes several rows of one."""
+    return any(unnests(node) for output in outputs for node in nodes_of(output))
+
+
 def window_parts(window: exp.Window, owner: Selection) -> tuple[list[exp.Expr], list[exp.Expr], exp.Expr | None]:
     """The partition, the order and the frame of a window, with those of the named window that it builds on."""
     name = window.args.get("alias")
@@ -101,7 +109,7 @@ def _named(expression: exp.Expr) -> str:
     inner = bare(expression)
     if isinstance(inner, exp.Column):
         return inner.name
-    if isinstance(expression, exp.Alias):
+    if isinstance(expression, exp.Alias) and not expression.alias.startswith(_NAMELESS):
         return expression.alias
     text = inner.copy()
     for column in text.find_all(exp.Column):

@@ -59,6 +59,11 @@ def makes_rows(node: exp.Expr) -> bool:
     return isinstance(node, _ROW_MAKING) or is_unknown(node)
 
 
+def unnests(node: exp.Expr) -> bool:
+    """Whether this one node surely makes several rows of one."""
+    return isinstance(node, _ROW_MAKING) or (isinstance(node, _NAMELESS) and _name(node) == "generate_subscripts")
+
+
 def aggregates(node: exp.Expr) -> bool:
     """Whether this one node aggregates the rows of its SELECT; an aggregate over a window does not."""
     return isinstance(node, exp.AggFunc) and not _over_window(node)

@@ -13,14 +13,17 @@ from collections.abc import Iterable, Iterator
 
 from sqlglot import exp
 
+from relspec.core import sentences
+from relspec.core.asof import compared_columns, is_asof, seen_columns
 from relspec.core.behaviour import Behaviour, behaviour_of, is_read_without_order
-from relspec.core.calls import Call, counts_rows, function_of, names_of, nodes_of, window_parts
-from relspec.core.clauses import bare, group_of, parts_of
+from relspec.core.calls import Call, counts_rows, function_of, multiplies, names_of, nodes_of, window_parts
+from relspec.core.clauses import bare, group_of, is_one_group, meant, parts_of, turns_around
 from relspec.core.floats import Floats
 from relspec.core.inline import VIEW_MARK
 from relspec.core.lineage import Needs, output_position
 from relspec.core.places import Places
-from relspec.core.scopes import Base, Combination, Relation, Scopes, Selection, clauses_of
+from relspec.core.scopes import Combination, Relation, Scopes, Selection, clauses_of
+from relspec.core.sentences import Said
 from relspec.core.settled import Settled
 from relspec.core.uniqueness import Facts
 from relspec.core.uses import QUERIES
@@ -66,7 +69,7 @@ class Repeatable:
                     yield from self._of_array(node)
                 elif isinstance(node, exp.Window):
                     yield from self._of_frame(node, relation, seen)
-        yield from self._matched(relation)
+        yield from self._nearest(relation, projections)
         yield from self._limited(relation, projections)
         yield from self._chosen(relation, projections)
 
@@ -80,17 +83,11 @@ class Repeatable:
     def _of_function(self, use: Call, seen: list[exp.Expr]) -> Iterator[Finding]:
         match use.behaviour:
             case Behaviour.CLOCK:
-                message = f"{use.name} is the moment of execution: the table stays as it is until an input moves"
-                hint = "keep the moment as data in a source, or execute the task anew with build --again"
-                yield self._finding(WarningCode.CLOCK, use.node, message, hint)
+                yield sentences.clock(use.name).at(self._place(use.node))
             case Behaviour.RANDOM:
-                message = f"{use.name} gives each row a number by chance"
-                hint = "derive it from the row: hash(id) has no order and no chance in it"
-                yield self._finding(WarningCode.RANDOM, use.node, message, hint)
+                yield sentences.chance(use.name).at(self._place(use.node))
             case Behaviour.APPROXIMATE:
-                message = f"{use.name} approximates, and its result depends on the order in which rows come"
-                hint = "use the exact function, such as quantile_cont"
-                yield self._finding(WarningCode.APPROXIMATE, use.node, message, hint)
+                yield sentences.approximation(use.name).at(self._place(use.node))
             case Behaviour.NUMBERING | Behaviour.PICKING:
                 yield from self._of_window_function(use, seen)
             case _:
@@ -104,8 +101,7 @@ class Repeatable:
         wanted = use.arguments[:1] if use.behaviour in _BY_FIRST_ARGUMENT else use.arguments
         open_, unless = self._ties(self._settled(use), wanted)
         if open_:
-            code, message, hint = _words(use, open_)
-            yield self._finding(code, use.node, message, hint, unless)
+            yield _words(use, open_).at(self._place(use.node), unless)
 
     def _settled(self, use: Call) -> Settled:
         """What is settled about the rows among which an aggregate chooses, by its groups or window and its order."""
@@ -115,9 +111,19 @@ class Repeatable:
         if use.window is not None:
             partition, order, _ = window_parts(use.window, use.owner)
             return Settled(self._facts, use.owner, [*given, *partition, *order])
-        group = group_of(self._scopes, use.owner)
+        home = self._home(use)
+        group = group_of(self._scopes, home)
         keys = () if group is None or group.sets else group.keys
-        return Settled(self._facts, use.owner, [*given, *keys], ungrouped=True)
+        return Settled(self._facts, home, [*given, *keys], ungrouped=True)
+
+    def _home(self, use: Call) -> Selection:
+        """The SELECT whose rows an aggregate is over: the innermost of those whose columns it names."""
+        columns = [c for part in (*use.arguments, *use.order) for c in self._scopes.uses(part).columns if c.table]
+        named = {id(self._scopes.resolve(use.owner, column).selection) for column in columns}
+        home: Selection | None = use.owner
+        while home is not None and id(home) not in named:
+            home = home.parent
+        return use.owner if home is None else home
 
     def _of_window_function(self, use: Call, seen: list[exp.Expr]) -> Iterator[Finding]:
         if use.window is None:
@@ -144,59 +150,66 @@ class Repeatable:
     ) -> Finding:
         by = f"ties in {names_of(order)}" if order else "rows without an order"
         message = f"{what} depends on how {by} happen to come"
-        return self._finding(
-            WarningCode.WINDOW_TIES, node, message, f"add {names_of(open_)} to the window's ORDER BY", unless
-        )
+        said = Said(WarningCode.WINDOW_TIES, message, f"add {names_of(open_)} to the window's ORDER BY")
+        return said.at(self._place(node), unless)
 
     def _of_array(self, array: exp.Expr) -> Iterator[Finding]:
         for query in array.expressions:
             relation = self._scopes.relation(query)
-            wanted = relation.projections if isinstance(relation, Selection) else []
-            order = [] if not isinstance(relation, Selection) else _order_keys(relation)
             open_, unless = (
-                self._ties(Settled(self._facts, relation, order), wanted)
+                self._row_ties(relation, _order_keys(relation), relation.projections)
                 if isinstance(relation, Selection)
                 else ([query], ())
             )
             if open_:
                 message = "ARRAY(...) keeps the order in which the rows of its query happen to come"
                 hint = f"add {names_of(open_)} to an ORDER BY of that query"
-                yield self._finding(WarningCode.LIST_ORDER, query, message, hint, unless)
+                yield Said(WarningCode.LIST_ORDER, message, hint).at(self._place(query), unless)
 
-    def _matched(self, selection: Selection) -> Iterator[Finding]:
-        """An ASOF join takes one of the rows of its right side that tie in what it compares."""
+    def _nearest(self, selection: Selection, projections: list[exp.Expr]) -> Iterator[Finding]:
+        """An ASOF join takes one of the nearest rows; which is open, unless all that is seen of them is the same."""
+        counts = _is_limited(selection.node) or _is_distinct_on(selection.node)
         for index, source in enumerate(selection.sources):
-            if source.join is None or source.join.method != "ASOF":
+            if source.join is None or not is_asof(source.join):
                 continue
-            on = source.join.args.get("on")
-            columns = () if on is None else self._scopes.uses(on).columns
-            places = (self._scopes.resolve(selection, column) for column in columns)
-            compared = {p.position for p in places if p.selection is selection and p.index == index}
-            if any(key <= compared for key in self._facts.of(source.relation).keys):
-                continue
-            names = tuple(source.names[position] for position in sorted(compared))
-            unless = ((source.relation.dataset, names),) if isinstance(source.relation, Base) else ()
-            place = None if _is_inlined(selection.node) else self._places.of_word("asof")
-            message = "ASOF JOIN takes one of the rows that tie on its right side, and which one is open"
-            hint = f"join rows of which there is one for each {', '.join(names) or 'match'}"
-            yield _made(WarningCode.ROW_ORDER, place, message, hint, unless)
+            compared = compared_columns(self._scopes, selection, index)
+            open_ = seen_columns(selection, index, projections, () if counts else ("order",)) - compared
+            # A row that nobody took comes out too: there it matters which of those that tie it was.
+            open_ |= set(range(len(source.names))) - compared if source.join.side in ("RIGHT", "FULL") else set()
+            known = self._facts.of(source.relation)
+            if open_ and not any(key <= compared for key in known.keys):
+                columns = tuple(sorted(known.names[p] for p in compared if p in known.names))
+                unless = ((known.rows_of, columns),) if known.rows_of is not None and columns else ()
+                place = None if _is_inlined(selection.node) else self._places.of_word("asof")
+                others = names_of(exp.column(source.names[p]) for p in sorted(open_))
+                yield sentences.nearest(source.alias, others).at(place, unless)
 
-    def _made_rows(self, projections: list[exp.Expr], keys: list[exp.Expr]) -> list[exp.Expr]:
-        """Outputs that make several rows of one, which then tie in everything but these."""
-        named = {key.name.lower() for key in keys}
-        made = (p for p in projections if self._scopes.uses(p).makes_rows)
-        return [p for p in made if p.alias_or_name.lower() not in named and p.unalias() not in keys]
+    def _row_ties(
+        self, selection: Selection, given: list[exp.Expr], wanted: list[exp.Expr]
+    ) -> tuple[list[exp.Expr], tuple[ColumnsOf, ...]]:
+        """What `_ties` gives for the rows that come out of a SELECT, of which an output may have made several of one.
+
+        Those tie in everything but the outputs that make them, and what is unique in a source does not help.
+        """
+        made = [] if self._has_one_row(selection) else [p for p in wanted if multiplies([p])]
+        keys = {part for key in given for part in parts_of(meant(selection, key))}
+        free = [p for p in made if bare(p) not in keys]
+        open_, unless = self._ties(Settled(self._facts, selection, given), wanted)
+        return ([*dict.fromkeys([*open_, *free])], ()) if free else (open_, unless)
+
+    def _has_one_row(self, selection: Selection) -> bool:
+        """Whether there is at most one row before outputs make more of it, which come in an order of their own."""
+        relations = (source.relation for source in selection.sources)
+        single = all(frozenset() in self._facts.of(relation).keys for relation in relations)
+        return is_one_group(self._scopes, selection) or (single and not turns_around(selection))
 
     def _limited(self, selection: Selection, projections: list[exp.Expr]) -> Iterator[Finding]:
         if not _is_limited(selection.node):
             return
         order = _order_keys(selection)
         on = _on_keys(selection.node)
-        open_, unless = self._ties(Settled(self._facts, selection, [*order, *on] if on else order), projections)
-        made = self._made_rows(projections, [*order, *on])
-        if made:
-            yield self._limit_finding(selection, order, made, ())
-        elif open_:
+        open_, unless = self._row_ties(selection, [*order, *on], projections)
+        if open_:
             yield self._limit_finding(selection, order, open_, unless)
 
     def _limited_combination(self, combination: Combination) -> Iterator[Finding]:
@@ -221,79 +234,63 @@ class Repeatable:
         unless: tuple[ColumnsOf, ...],
     ) -> Finding:
         place = None if _is_inlined(relation.node) else self._places.of_limit(relation.node)
-        code = WarningCode.PARTIAL_ORDER if order else WarningCode.LIMIT_WITHOUT_ORDER
-        if order:
-            message = f"LIMIT takes some of the rows that tie in {names_of(order)}, and which ones is open"
-            hint = f"add {names_of(open_)} to ORDER BY"
-        else:
-            message = "LIMIT without ORDER BY takes any rows"
-            hint = (
-                f"add ORDER BY with keys that tell the rows apart, such as {names_of(open_)}; ORDER BY ALL always does"
-            )
-        return _made(code, place, message, hint, unless)
+        if not order:
+            return sentences.any_rows(names_of(open_)).at(place, unless)
+        message = f"LIMIT takes some of the rows that tie in {names_of(order)}, and which ones is open"
+        return Said(WarningCode.PARTIAL_ORDER, message, f"add {names_of(open_)} to ORDER BY").at(place, unless)
 
     def _chosen(self, selection: Selection, projections: list[exp.Expr]) -> Iterator[Finding]:
         on = _on_keys(selection.node)
         if not on:
             return
-        keys = [*on, *_order_keys(selection)]
-        open_, unless = self._ties(Settled(self._facts, selection, keys), projections)
-        made = self._made_rows(projections, keys)
-        if made or open_:
-            open_, unless = (made, ()) if made else (open_, unless)
+        open_, unless = self._row_ties(selection, [*on, *_order_keys(selection)], projections)
+        if open_:
             place = None if _is_inlined(selection.node) else self._places.of_word("distinct")
             message = f"DISTINCT ON keeps one of the rows that tie in {names_of(on)}, and which one is open"
             hint = f"add {names_of(open_)} to ORDER BY, behind the keys of DISTINCT ON"
-            yield _made(WarningCode.DISTINCT_ON, place, message, hint, unless)
+            yield Said(WarningCode.DISTINCT_ON, message, hint).at(place, unless)
 
     def _ties(self, settled: Settled, wanted: Iterable[exp.Expr]) -> tuple[list[exp.Expr], tuple[ColumnsOf, ...]]:
         """What of `wanted` may differ between tied rows, and what would have to be unique so that it does not."""
         open_ = settled.unsettled(wanted)
         return open_, settled.assuming(open_) if open_ else ()
 
-    def _finding(
-        self, code: WarningCode, node: exp.Expr, message: str, hint: str, unless: tuple[ColumnsOf, ...] = ()
-    ) -> Finding:
-        return _made(code, None if _is_inlined(node) else self._places.of(node), message, hint, unless)
+    def _place(self, node: exp.Expr) -> tuple[int, int] | None:
+        return None if _is_inlined(node) else self._places.of(node)
 
 
 #: Of these only the first argument is what is taken; the others say how.
 _BY_FIRST_ARGUMENT = frozenset({Behaviour.FIRST, Behaviour.EXTREME, Behaviour.MODE})
 
 
-def _words(use: Call, open_: list[exp.Expr]) -> tuple[WarningCode, str, str]:
+def _words(use: Call, open_: list[exp.Expr]) -> Said:
     names = names_of(open_)
     match use.behaviour:
         case Behaviour.LIST:
             message = f"{use.name} keeps the order in which rows happen to come"
-            return WarningCode.LIST_ORDER, message, f"write ORDER BY {names} within the call, behind its arguments"
+            return Said(
+                WarningCode.LIST_ORDER, message, f"write ORDER BY {names} within the call, behind its arguments"
+            )
         case Behaviour.SUM | Behaviour.MOMENT:
             message = f"{use.name} sums floating-point numbers, and the last digits depend on the order of the rows"
             hint = f"cast {names} to a DECIMAL within the call: their sum is exact"
             if use.behaviour is Behaviour.MOMENT:
                 hint = "it has no exact form: round the result, and allow it with `-- relspec: allow=float-sum`"
-            return WarningCode.FLOAT_SUM, message, hint
+            return Said(WarningCode.FLOAT_SUM, message, hint)
         case Behaviour.EXTREME:
             message = f"{use.name} takes any of the rows that tie in {names_of(use.arguments[1:2])}"
-            return WarningCode.FIRST_OF_MANY, message, f"make it the largest of a pair: ({_pair(use)})"
+            return Said(WarningCode.FIRST_OF_MANY, message, f"make it the largest of a pair: ({_pair(use)})")
         case Behaviour.MODE:
             message = f"{use.name} takes any of the values that are equally frequent"
-            return WarningCode.FIRST_OF_MANY, message, f"write ORDER BY {names} within the call"
+            return Said(WarningCode.FIRST_OF_MANY, message, f"write ORDER BY {names} within the call")
         case _:
             message = f"{use.name} takes the value of any row"
             hint = f"use MIN or MAX, or write ORDER BY {names} within the call"
-            return WarningCode.FIRST_OF_MANY, message, hint
+            return Said(WarningCode.FIRST_OF_MANY, message, hint)
 
 
 def _pair(use: Call) -> str:
     return ", ".join(a.sql("duckdb", comments=False) for a in (*use.arguments[1:2], *use.arguments[:1]))
-
-
-def _made(
-    code: WarningCode, place: tuple[int, int] | None, message: str, hint: str, unless: tuple[ColumnsOf, ...]
-) -> Finding:
-    line, column = (None, None) if place is None else place
-    return Finding(code, line, column, message, hint, unless, inlined=place is None)
 
 
 def _is_inlined(node: exp.Expr) -> bool:

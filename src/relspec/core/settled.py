@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from relspec.core.asof import compared_columns, equalities_of, is_asof
 from relspec.core.clauses import (
     Spot,
     bare,
@@ -164,7 +165,7 @@ class Settled:
         conditions = list(conditions_of(_inner(self._selection.node.args.get("where"))))
         for _, source in self._sources:
             if source.join is not None and source.join.side == "":
-                conditions += conditions_of(source.join.args.get("on"))
+                conditions += equalities_of(source.join)
         for condition in conditions:
             yield from self._equality(condition)
 
@@ -207,19 +208,25 @@ class Settled:
         It matters in a left join alone: a row without a partner gets NULLs, whatever is unique in the source.
         """
         on = None if source.join is None or source.join.side != "LEFT" else source.join.args.get("on")
-        if on is None:
-            return True
+        return on is None or self._has_settled_names(on, index)
+
+    def _has_settled_names(self, on: exp.Expr, index: int) -> bool:
+        """Whether all that a condition names of other sources is settled."""
         spots = (spot_of(self._scopes, self._selection, column) for column in on.find_all(exp.Column))
         return on.find(*QUERIES) is None and all(s is None or s[0] == index or s in self._spots for s in spots)
 
     def _looked_up(self, index: int, source: Source) -> set[Spot]:
-        """The columns of a left join's right side that its condition settles, all that it names of the left being so.
+        """The columns of a join's right side that its condition settles, all that it names of the left being so.
 
-        Where there is no partner they are NULL, which the left side settles as well.
+        Of left joins, where they are NULL without a partner, and of ASOF joins, which take one partner.
         """
-        on = None if source.join is None or source.join.side != "LEFT" else source.join.args.get("on")
-        if on is None or not self._has_settled_partner(index, source):
+        asof = is_asof(source.join)
+        on = None if source.join is None or not (asof or source.join.side == "LEFT") else source.join.args.get("on")
+        if on is None or not self._has_settled_names(on, index):
             return set()
+        if asof:
+            compared = compared_columns(self._scopes, self._selection, index)
+            return {(index, position) for position in compared} if self._are_plain(on) else set()
         found: set[Spot] = set()
         for condition in conditions_of(on):
             if isinstance(condition, (exp.EQ, exp.NullSafeEQ)) and self._are_plain(condition):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from relspec.core.calls import multiplies
 from relspec.core.clauses import (
     Spot,
     bare,
@@ -76,14 +77,15 @@ class Facts:
 
     def _selection(self, selection: Selection) -> Known:
         keys, traced = [], _NOTHING
-        if keeps_one(selection.node) or is_one_group(self.scopes, selection):
+        multiplied = multiplies(selection.projections)
+        if keeps_one(selection.node) or (is_one_group(self.scopes, selection) and not multiplied):
             keys.append(frozenset[int]())
         distinct = selection.node.args.get("distinct")
         if distinct is not None:
             on = distinct.args.get("on")
             wanted = selection.projections if on is None else parts_of(on)
             keys += self._positions(selection, wanted)
-        if any(self.scopes.uses(p).makes_rows for p in selection.projections):
+        if multiplied:
             return Known(tuple(keys), None, {})
         group = group_of(self.scopes, selection)
         if group is not None:

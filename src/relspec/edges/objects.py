@@ -83,6 +83,10 @@ class Objects:
         """The names under `tables/`."""
         return frozenset(p.stem for p in self._layout.tables.glob("*.parquet"))
 
+    def has_views(self) -> bool:
+        """Whether there is a file of views. Cost: one stat."""
+        return self._layout.views.exists()
+
     def _table(self, name: str) -> Path:
         return self._layout.tables / f"{name}.parquet"
 

@@ -142,7 +142,7 @@ class FileWatcher:
         finally:
             del self._waiting[str(cookie)]
             with contextlib.suppress(OSError):
-                cookie.unlink()
+                os.unlink(cookie)
 
     async def _next(self) -> _Hint:
         """Wait for something to look at."""
@@ -245,7 +245,7 @@ class FileWatcher:
 
     def _list(self) -> _Listing:
         with contextlib.suppress(OSError):
-            self._cookies.mkdir(mode=0o700, exist_ok=True)
+            os.mkdir(self._cookies, 0o700)
         found = ((path, _identity(path)) for path in (*self._directories(), str(self._cookies)))
         return {path: identity for path, identity in found if identity is not None}
 
@@ -369,7 +369,7 @@ def _touch(stir: Path) -> None:
 
 def _write(cookie: Path) -> bool:
     try:
-        cookie.touch(exist_ok=False)
+        os.close(os.open(cookie, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError:
         return False
     return True

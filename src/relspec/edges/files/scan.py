@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from relspec.core.digest import content_of, digest_of
+from relspec.core.errors import InputMovedError
 from relspec.core.layout import Layout
 from relspec.core.problem import Code, Problem
 from relspec.core.scope import Scope, is_below, parent
@@ -108,15 +109,23 @@ class Files:
         return tuple(found)
 
     def read_code(self, path: str) -> tuple[str, bytes] | Problem:
-        """Read one code file, as shown: the hash of its bytes and these bytes."""
+        """Read one code file, as shown: the hash of its bytes and these bytes.
+
+        Raises InputMovedError where another try may end otherwise: it is being written, gone, or the machine is short.
+        """
         try:
             data, _ = read_whole(self._paths.absolute(path))
-        except MovingError:
-            message = f"{path} is being written"
-            return Problem(Code.UNREADABLE, None, path, None, None, message, "it is read when that is done")
+        except MovingError as error:
+            raise InputMovedError(path) from error
         except OSError as error:
+            if error.errno in _GONE | _PASSING:
+                raise InputMovedError(path) from error
             return _unreadable(path, error)
         return content_of(data), data
+
+    def exists(self, path: str) -> bool:
+        """Whether something is at `path`, as shown."""
+        return os.path.exists(self._paths.absolute(path))
 
     def _rescope(self, scope: Scope) -> bool:
         moved = scope != self._scope
@@ -271,7 +280,7 @@ class Files:
                 return
             written = False  # The engine that takes it in meets the same error, and says so.
         if written is not False:
-            still_ns = STILL_UNKNOWN_NS if written is None else STILL_DATA_NS
+            still_ns = max(still_ns, STILL_UNKNOWN_NS if written is None else STILL_DATA_NS)
         if 0 <= age_ns < still_ns:
             self._hold(look, path)
         else:

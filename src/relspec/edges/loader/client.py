@@ -137,9 +137,14 @@ class ForkingLoader:
         child = _Child(self._parent, ticket, exited, channel)
         self._children.add(child)
         exited.add_done_callback(lambda _: self._children.discard(child))
-        # Should it be dead already, the first request finds out.
-        with suppress(WireError):
-            await channel.send(self.project)
+        try:
+            # Should it be dead already, the first request finds out.
+            with suppress(WireError):
+                await channel.send(self.project)
+        except BaseException:
+            # Nobody else knows of it yet.
+            await child.end()
+            raise
         return child
 
     def limit_of(self, request: Request) -> float:

@@ -1,0 +1,37 @@
+"""Sessions leave no process behind, wherever a build that has one is cancelled."""
+
+import asyncio
+
+import psutil
+import pytest
+from tests.edges.loader.conftest import Project
+
+from relspec.edges.loader import client
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def children(project: Project) -> list[psutil.Process]:
+    assert project.loader.pid is not None
+    return psutil.Process(project.loader.pid).children()
+
+
+async def test_a_child_that_was_forked_for_a_cancelled_call_is_ended(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = project.write("tasks/a.py", "X = 1\n")
+    await project.loaded(path)
+    forked = asyncio.Event()
+
+    async def held(channel: object, request: object) -> None:
+        forked.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(client.AsyncChannel, "send", held)
+    loading = asyncio.create_task(project.outcome(path))
+    await forked.wait()
+    assert len(children(project)) == 1
+    loading.cancel()
+    await asyncio.wait([loading])
+    assert loading.cancelled()
+    assert children(project) == []

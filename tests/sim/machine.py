@@ -1,0 +1,133 @@
+"""A machine of simulated parts, for `open_workspace`: one for each life of the process, over one disk and one state."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+from tests.sim.disk import Disk
+from tests.sim.effects import Effects
+from tests.sim.engines import Engines
+from tests.sim.loop import SimLoop
+from tests.sim.state import Held, Memory, Objects, Readers, State
+
+from relspec.app.ports import LoaderSession
+from relspec.core.layout import Layout
+from relspec.core.problem import Problem
+from relspec.core.schema import Schema
+from relspec.core.settings import Settings, WatchSettings
+from relspec.core.spec import TaskSpec
+from relspec.core.toolchain import Toolchain
+from relspec.core.work import BuildFailed, Built, Execute, Executed, Extract, Extracted, Loaded, LoadFailed, Needs
+from relspec.edges.files import Files
+from relspec.edges.watch import FileWatcher
+
+#: When the simulated world begins, by the calendar.
+EPOCH_S = 1_800_000_000.0
+TOOLS = Toolchain("simulated engine", "simulated compiler")
+
+
+@dataclass
+class SimClock:
+    """`loop` gives the time; `skew_s` is how far the calendar is off."""
+
+    loop: SimLoop
+    skew_s: float = 0.0
+
+    def time(self) -> float:
+        """By the calendar."""
+        return EPOCH_S + self.loop.now + self.skew_s
+
+    def monotonic(self) -> float:
+        """For waiting."""
+        return self.loop.now
+
+
+class NoPython:
+    """A loader session of projects in SQL alone."""
+
+    async def load(self, path: str) -> Loaded | LoadFailed:
+        """Never asked."""
+        raise AssertionError(path)
+
+    async def build(self, spec: TaskSpec, schemas: Mapping[str, Schema]) -> Built | Needs | BuildFailed:
+        """Never asked."""
+        raise AssertionError(spec)
+
+    async def extract(self, request: Extract) -> Extracted | Problem:
+        """Never asked."""
+        raise AssertionError(request)
+
+    async def execute(self, request: Execute) -> Executed | Problem:
+        """Never asked."""
+        raise AssertionError(request)
+
+
+class SimLoader:
+    """Opens sessions, which takes a moment."""
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[LoaderSession]:
+        """A session."""
+        yield NoPython()
+
+
+@dataclass
+class SimMachine:
+    """What one life is opened with."""
+
+    layout: Layout
+    disk: Disk
+    state: State
+    effects: Effects
+    clock: SimClock
+    configured: Settings
+    slow_s: float
+    published: Callable[[], None]
+
+    def settings(self) -> Settings:
+        """They do not change."""
+        return self.configured
+
+    @contextmanager
+    def owned(self) -> Iterator[Held]:
+        """Take the state over, and away what an earlier life left half done."""
+        self.disk.make_folders(f"{self.layout.state}")
+        self.state.temporary.clear()
+        yield Held(self.layout)
+
+    def store(self) -> Memory:
+        """The database."""
+        return Memory(self.state, self.effects, self.clock.time)
+
+    def toolchain(self, timezone: str) -> Toolchain:
+        """Always the same."""
+        return TOOLS
+
+    def installed(self) -> Mapping[str, str]:
+        """Nothing is installed."""
+        return {}
+
+    def objects(self) -> Objects:
+        """The objects."""
+        return Objects(self.state, self.effects)
+
+    def readers(self) -> Readers:
+        """The readers."""
+        return Readers()
+
+    def engines(self, settings: Settings) -> Engines:
+        """The engines."""
+        return Engines(self.disk, self.state, self.effects, self.slow_s, self.published)
+
+    def loader(self, settings: Settings) -> "contextlib.AbstractAsyncContextManager[SimLoader]":
+        """The loader."""
+        return contextlib.nullcontext(SimLoader())
+
+    def files(self, settings: Settings) -> Files:
+        """The scanner as it is, on the simulated disk."""
+        return Files(self.layout, settings)
+
+    def watcher(self, settings: WatchSettings, directories: Callable[[], Iterable[str]]) -> FileWatcher:
+        """The watch as it is, on the simulated system."""
+        return FileWatcher(self.layout, settings, directories)

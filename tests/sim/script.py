@@ -1,0 +1,247 @@
+"""What happens in one simulation: files, the user's steps one by one, faults at effects, and chances.
+
+A script is plain data, drawn from a seed, so that it can be cut down and kept. Steps are small: a slow save is several,
+between which anything may happen. A calm script has neither faults nor haste, so that it is known what has to execute.
+"""
+
+import json
+import random
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tests.sim.effects import FAULTS
+
+SOURCES = ("s0", "s1", "s2")
+TASKS = ("t0", "t1", "t2", "t3", "t4", "t5")
+#: Numbers of effects at which faults are drawn.
+EFFECTS = 220
+#: Clocks of file systems: from fine over a kernel's tick to whole seconds, and the two of FAT.
+TICKS_NS = (1_000, 4_000_000, 10_000_000, 1_000_000_000, 2_000_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that the user or the machine does, `after_ms` after the one before.
+
+    | verb | what |
+    |---|---|
+    | `put` | a new file, renamed into place |
+    | `over` | bytes written in place at once, `silent` without any event |
+    | `open`, `add`, `close` | a slow writer: cut to nothing, then bytes, then done |
+    | `touch`, `forge` | another time, the present one or one that is set |
+    | `delete`, `swap` | a file or folder goes; a folder is replaced by a copy |
+    | `lock`, `unlock` | git begins and ends |
+    | `sync`, `ask` | wait for an answer; ask and go on |
+    | `restart`, `kill`, `power` | the process ends well, by a signal, with the machine; it is down for `number` steps |
+    | `skew` | the calendar is set |
+    | `deaf` | the watch breaks |
+    """
+
+    after_ms: int
+    verb: str
+    path: str = ""
+    text: str = ""
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One simulation. `seed` draws what is left to chance: durations, order, lateness."""
+
+    seed: int
+    files: dict[str, str]
+    steps: tuple[Step, ...]
+    faults: dict[str, str] = field(default_factory=dict)
+    tick_ns: int = 4_000_000
+    leases: bool = True
+    vices: float = 0.0
+    shuffle: float = 0.0
+    slow_s: float = 0.05
+    workers: int = 2
+    calm: bool = False
+
+    def text(self) -> str:
+        """As a file."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+
+def read(text: str) -> Script:
+    """Read what `Script.text` wrote."""
+    found: dict[str, Any] = json.loads(text)
+    steps = tuple(Step(**step) for step in found.pop("steps"))
+    return Script(steps=steps, **found)
+
+
+def kept(folder: Path) -> dict[str, Script]:
+    """The scripts of a folder."""
+    return {path.stem: read(path.read_text()) for path in sorted(folder.glob("*.json"))}
+
+
+def draw(seed: int) -> Script:
+    """Draw a script."""
+    author = _Author(random.Random(seed))
+    return author.script(seed)
+
+
+class _Author:
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
+        self.files: dict[str, str] = {}
+        self.past: list[tuple[str, str]] = []
+        self.steps: list[Step] = []
+
+    def script(self, seed: int) -> Script:
+        chance = self.chance
+        calm = chance.random() < 0.25
+        for name in SOURCES[: chance.randint(1, 3)]:
+            self.files[f"data/{name}.csv"] = self.data()
+        for name in TASKS[: chance.randint(1, 5)]:
+            self.files[f"tasks/{name}.sql"] = self.query(name)
+        first = dict(self.files)
+        for _ in range(chance.randint(2, 10)):
+            if calm:
+                self.edit(chance.choice(("put", "put", "over", "touch", "delete")), 0)
+                self.steps.append(Step(chance.choice((0, 30, 3_000)), "sync"))
+            else:
+                self.anything()
+        script = Script(
+            seed=seed,
+            files=first,
+            steps=tuple(self.steps),
+            tick_ns=chance.choice(TICKS_NS),
+            leases=chance.random() < 0.9,
+            slow_s=chance.choice((0.002, 0.05, 0.5)),
+            workers=chance.randint(1, 3),
+            calm=calm,
+        )
+        if calm:
+            return script
+        faults = {str(chance.randint(1, EFFECTS)): chance.choice(FAULTS) for _ in range(chance.choice((0, 0, 1, 2, 4)))}
+        vices, shuffle = chance.choice((0.0, 0.1, 0.5)), chance.choice((0.0, 0.0, 0.2))
+        return replace(script, faults=faults, vices=vices, shuffle=shuffle)
+
+    def anything(self) -> None:
+        chance = self.chance
+        kind = chance.random()
+        if kind < 0.62:
+            self.edit(chance.choice(("put", "put", "over", "over", "slow", "touch", "forge", "delete")), self.pause())
+        elif kind < 0.68:
+            for _ in range(chance.randint(2, 20)):
+                self.edit(chance.choice(("put", "over", "delete")), 0)
+        elif kind < 0.84:
+            self.steps.append(Step(self.pause(), chance.choice(("sync", "sync", "ask"))))
+        elif kind < 0.92:
+            verb = chance.choice(("restart", "kill", "kill", "power"))
+            self.steps.append(Step(self.pause(), verb, number=chance.choice((0, 0, 1, 3))))
+        else:
+            self.oddity()
+
+    def oddity(self) -> None:
+        chance = self.chance
+        verb = chance.choice(("swap", "deaf", "skew", "lock", "silent"))
+        if verb == "swap":
+            self.steps.append(Step(self.pause(), "swap", chance.choice(("data", "tasks"))))
+        elif verb == "lock":
+            self.steps.append(Step(self.pause(), "lock"))
+            self.edit("put", 5)
+            self.steps.append(Step(self.pause(), "unlock"))
+        elif verb == "skew":
+            self.steps.append(Step(self.pause(), "skew", number=chance.choice((-3_600, -2, 2, 86_400))))
+        elif verb == "silent":
+            self.edit("silent", self.pause())
+        else:
+            self.steps.append(Step(self.pause(), "deaf"))
+
+    def pause(self) -> int:
+        return self.chance.choice((0, 0, 3, 10, 40, 120, 600, 2_500))
+
+    def edit(self, verb: str, pause: int) -> None:
+        """Change one file."""
+        chance = self.chance
+        there = sorted(self.files)
+        if verb in {"touch", "forge", "delete", "silent"} and there:
+            path = chance.choice(there)
+        elif chance.random() < 0.45:
+            path = f"data/{chance.choice(SOURCES)}.csv"
+        else:
+            path = f"tasks/{chance.choice(TASKS)}.sql"
+        if verb in {"over", "silent"} and path not in self.files:
+            verb = "put"
+        if verb in {"touch", "forge"} and path in self.files:
+            self.steps.append(Step(pause, verb, path, number=chance.choice((0, -5_000, 5_000, -86_400_000))))
+            if verb == "forge" and chance.random() < 0.5:
+                self.write("over", 0, path)
+                self.steps.append(Step(0, "forge", path, number=self.steps[-2].number))
+        elif verb == "delete":
+            if self.files.pop(path, None) is not None:
+                self.steps.append(Step(pause, "delete", path))
+        else:
+            self.write("put" if verb in {"touch", "forge"} else verb, pause, path)
+
+    def write(self, verb: str, pause: int, path: str) -> None:
+        chance = self.chance
+        text = self.text_for(path)
+        self.files[path] = text
+        self.past.append((path, text))
+        if verb != "slow":
+            self.steps.append(Step(pause, verb, path, text))
+            return
+        self.steps.append(Step(pause, "open", path))
+        cut = chance.randint(0, len(text))
+        self.steps.append(Step(chance.choice((0, 5, 60, 400)), "add", path, text[:cut]))
+        self.steps.append(Step(chance.choice((0, 5, 60, 400)), "add", path, text[cut:]))
+        self.steps.append(Step(chance.choice((0, 5, 60)), "close", path))
+
+    def text_for(self, path: str) -> str:
+        """Another text for a file: a new one, one that it had, one of the same size, or the same with a comment."""
+        chance, before = self.chance, self.files.get(path)
+        kind = chance.random()
+        earlier = [text for known, text in self.past if known == path]
+        if kind < 0.15 and earlier:
+            return chance.choice(earlier)
+        if kind < 0.4 and before:
+            return _same_size(before, chance)
+        if kind < 0.5 and before and path.endswith(".sql"):
+            return f"{before}-- {chance.randint(1, 99)}\n"
+        return self.data() if path.endswith(".csv") else self.query(path[6:-4])
+
+    def data(self) -> str:
+        chance = self.chance
+        header = chance.choice(("a,b", "a,b", "a,b", "a,b,c", "a"))
+        if chance.random() < 0.05:
+            return f"{header}\n1,x\n"
+        width = header.count(",") + 1
+        rows = (",".join(str(chance.randint(0, 9)) for _ in range(width)) for _ in range(chance.randint(0, 4)))
+        return "\n".join((header, *rows)) + "\n"
+
+    def query(self, name: str) -> str:
+        chance = self.chance
+        below = [*SOURCES[:2], *SOURCES, *(t for t in TASKS if t < name), *(t for t in TASKS if t < name)]
+        inputs = below if chance.random() < 0.95 else [*TASKS, "nowhere"]
+        if chance.random() < 0.04:
+            return "select a as from s0\n"
+        selects = [self.select(chance.choice(inputs))]
+        if chance.random() < 0.3:
+            selects.append(selects[0].split(" from ")[0] + f" from {chance.choice(inputs)}")
+        head = chance.choice(("", "", "", "-- relspec: kind=view\n", "-- relspec: kind=compute\n"))
+        return head + " union all ".join(selects) + "\n"
+
+    def select(self, source: str) -> str:
+        chance = self.chance
+        column = chance.choice(("a", "a", "a", "b"))
+        if chance.random() < 0.35:
+            items = f"{chance.choice(('max', 'min', 'sum'))}({column}) as a, count(*) as b"
+        else:
+            plus = chance.choice(("", " + 1", " + 2"))
+            items = f"{column}{plus} as a" + chance.choice(("", f", {chance.choice('ab')} as b"))
+        where = chance.choice(("", "", f" where {column} > {chance.randint(0, 6)}"))
+        return f"select {items} from {source}{where}"
+
+
+def _same_size(text: str, chance: random.Random) -> str:
+    digits = [i for i, letter in enumerate(text) if letter.isdecimal() and not text[i - 1].isalpha()]
+    if not digits:
+        return text
+    at = chance.choice(digits)
+    return text[:at] + str(chance.randint(0, 9)) + text[at + 1 :]

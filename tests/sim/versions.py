@@ -1,0 +1,61 @@
+"""Which tables could ever come from the versions that the files had: each file whole, each at one of its versions.
+
+Not every version goes with every other. But a file that is being written is held at the version before, while others
+move on, so a table may rest on versions of several files that were never there together; an answer may not.
+"""
+
+import itertools
+from collections.abc import Iterator
+
+from tests.sim import language
+from tests.sim.language import Table, WrongError
+
+#: Where more tables than this are possible, nothing is said.
+POSSIBLE_MAX = 400
+
+
+class Versions:
+    """All versions of all files, and the tables that were shown."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, dict[bytes, None]] = {}
+        self._seen: dict[str, dict[Table, None]] = {}
+
+    def write(self, path: str, data: bytes) -> None:
+        """Note a version of a file."""
+        self._files.setdefault(path, {})[data] = None
+
+    def see(self, name: str, table: Table) -> None:
+        """Note that a table was shown."""
+        self._seen.setdefault(name, {})[table] = None
+
+    def gave(self, name: str, table: Table) -> bool:
+        """Whether some versions give this table."""
+        possible = list(itertools.islice(self._possible(name, 0), POSSIBLE_MAX))
+        return table in possible or len(possible) == POSSIBLE_MAX
+
+    def _possible(self, name: str, depth: int) -> Iterator[Table]:
+        for data in self._files.get(f"data/{name}.csv", ()):
+            try:
+                yield language.table_of_csv(data)
+            except WrongError:
+                continue
+        for data in self._files.get(f"tasks/{name}.sql", ()):
+            # What is read of another task was shown before, or is a view and was not.
+            if depth == 0 or b"kind=view" in data:
+                yield from self._of_text(data.decode(), depth)
+
+    def _of_text(self, text: str, depth: int) -> Iterator[Table]:
+        try:
+            query = language.parse(text)
+        except WrongError:
+            return
+        names = sorted(language.datasets(query))
+        if depth > 6:
+            return
+        inputs = [list(dict.fromkeys((*self._seen.get(n, ()), *self._possible(n, depth + 1)))) for n in names]
+        for tables in itertools.product(*inputs):
+            try:
+                yield language.evaluate(query, dict(zip(names, tables, strict=True)))
+            except WrongError:
+                continue
