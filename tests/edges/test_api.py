@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from relspec.core.errors import DaemonLostError, UnknownNameError
+from relspec.core.errors import DaemonLostError, StateError, UnknownNameError
 from relspec.core.layout import Layout
 from relspec.edges import api
 from relspec.edges.ask import ask, card
@@ -316,6 +316,42 @@ async def test_another_user_is_refused_even_where_modes_would_let_them_in() -> N
             )
             assert json.loads(done.stdout)["error"] == "this daemon answers only user 0, and you are user 65534"
             assert (await asked(layout))[0] == 1
+    finally:
+        shutil.rmtree(root)
+
+
+IMPOSTOR = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as listening:
+    listening.bind(sys.argv[1])
+    listening.listen()
+    print("listening", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_a_daemon_of_another_user_is_not_believed() -> None:
+    root = Path(tempfile.mkdtemp(prefix="peer-"))
+    layout = Layout(root)
+    layout.state.mkdir()
+    try:
+        for path in (root, layout.state):
+            path.chmod(0o777)
+        command = ["/usr/bin/env", "python3", "-c", IMPOSTOR, str(layout.socket)]
+        with subprocess.Popen(
+            command,
+            user=65534,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={"PATH": "/usr/bin:/usr/local/bin"},
+        ) as impostor:
+            assert impostor.stdout is not None
+            assert impostor.stdout.readline() == "listening\n"
+            with pytest.raises(StateError, match="answers a process of user 65534, and only your own"):
+                ask(layout, "status", {}, 5)
+            impostor.communicate("")
     finally:
         shutil.rmtree(root)
 

@@ -113,7 +113,7 @@ class Living:
 
     def gone_within(self) -> float:
         """The seconds until none of the family is left."""
-        return wait_for(lambda: not self.family(), "the last of its processes to end")
+        return wait_for(lambda: not self.family(), "the last of its processes to end", 10.0)
 
     def _is_ours(self, pid: int) -> bool:
         try:

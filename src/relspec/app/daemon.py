@@ -350,6 +350,8 @@ async def _seen_as_lost(workspace: Workspace) -> AsyncIterator[None]:
     """Take any failure for a lost state where it is lost: while it is deleted, its files fail us one by one."""
     try:
         yield
+    except StateLostError:
+        raise
     except Exception:
         await asyncio.sleep(LOST_S)
         workspace.check()

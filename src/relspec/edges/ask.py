@@ -7,6 +7,7 @@ answer (`None`); a daemon that was reached and fell silent is an error. Nothing 
 import json
 import os
 import socket
+import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from relspec.core.layout import SOCKET_PATH_BYTES_MAX, Layout
 
 #: An answer comes within microseconds of the connection being taken; a full queue means that nobody takes any.
 _CONNECT_S = 5.0
+
+_CREDENTIALS = struct.Struct("3i")
 
 Document = dict[str, Any]
 
@@ -33,6 +36,7 @@ def ask(
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         if not _connected(connection, place):
             return None
+        _check_owner(connection, place)
         connection.settimeout(timeout)
         try:
             request = {"command": command, "arguments": dict(arguments), "state": _identity(layout)}
@@ -75,6 +79,14 @@ def _connected(connection: socket.socket, place: str) -> bool:
     except (BlockingIOError, TimeoutError) as error:
         raise DaemonLostError(f"the daemon takes no more requests at {place}") from error
     return True
+
+
+def _check_owner(connection: socket.socket, place: str) -> None:
+    """Believe nobody else's daemon: in a folder that others may write to, they may have been there first."""
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _, uid, _ = _CREDENTIALS.unpack(raw)
+    if uid != os.getuid():
+        raise StateError(f"at {place} answers a process of user {uid}, and only your own daemon is asked")
 
 
 def _line(connection: socket.socket) -> bytes:
