@@ -171,8 +171,9 @@ class Run:
         self.workshop.tell(TaskStarted(spec.name))
         self.world.running[spec.name] = self.workshop.clock.time()
         started = self.workshop.clock.monotonic()
+        answer: Executed | Problem
         try:
-            answer = await self.workshop.executions.run(now.key, spec.name, lambda: runner.execute(request))
+            request, answer = await self.workshop.executions.run(request, runner.execute)
         except InputMovedError as error:
             return self._not_now(spec, error)
         except WorkerError as error:

@@ -132,8 +132,9 @@ class World:
             return digest_of("view", view.fingerprint, view.sql)
         schema = self.schema(dataset)
         if schema is None:
-            # An unreadable source is not an absent one: its readers hear of another reason.
-            return ABSENT if self.source(dataset) is None else digest_of("unreadable")
+            # What is unreadable, or made by a task without a plan, is not absent: its readers hear of another reason.
+            absent = self.source(dataset) is None and self.producer(dataset) is None
+            return ABSENT if absent else digest_of("unreadable")
         return digest_of("schema", *(c for col in schema.columns for c in (col.name, col.type)), repr(schema.metadata))
 
     def dataset_names(self) -> tuple[str, ...]:
