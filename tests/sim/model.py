@@ -19,14 +19,12 @@ from relspec.core.sqlfile import sql_task
 class Meaning:
     """The tables by name, `None` where it is broken; `tasks` are those that are no sources, by kind.
 
-    The `tangled` are in a circle, or below one; where something else is broken too, it is open what is told of. The
-    `undeclared` have a file whose options are wrong: if it was well before, there is a task, and else there is none.
+    The `undeclared` have a file with wrong options: if it was well before there is a task, else none.
     """
 
     tables: dict[str, Table | None] = field(default_factory=dict)
     tasks: dict[str, str] = field(default_factory=dict)
     undeclared: set[str] = field(default_factory=set)
-    tangled: set[str] = field(default_factory=set)
     keys: dict[str, tuple[object, ...]] = field(default_factory=dict)
 
 
@@ -60,7 +58,6 @@ def _meaning(files: tuple[tuple[str, bytes], ...]) -> Meaning:
         _settle(found, name, queries[name], whole)
     for name in queries:
         found.tables.setdefault(name, None)
-    found.tangled = queries.keys() - set(_ordered(queries))
     return found
 
 

@@ -390,7 +390,7 @@ class Play:
         now = meaning(self.history[-1])
         for name in sorted(fresh.state.saved.statuses.keys() | self.state.saved.statuses.keys()):
             mine, clean = self.state.saved.statuses.get(name), fresh.state.saved.statuses.get(name)
-            if name in now.undeclared | now.tangled:
+            if name in now.undeclared:
                 continue
             if mine is None or clean is None or mine.state is not clean.state:
                 raise Difference(f"{name} is {mine and mine.state}, in a clean build {clean and clean.state}")
