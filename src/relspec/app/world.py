@@ -4,6 +4,7 @@ What changed since the last commit is noted by name; `delta()` turns the notes i
 look-ups of datasets go by lower-case name, as DuckDB's do.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -69,6 +70,8 @@ class World:
         #: Names of outputs that are gone, until their readers were compiled.
         self.removed: set[str] = set()
         self.look_again: set[str] = set()
+        #: How often task files were loaded in a row from other bytes than those that were looked at.
+        self.unsteady: Counter[str] = Counter()
         self.lost_objects: set[str] = set()
         self.notes = Notes()
         self.carried = Carried()
