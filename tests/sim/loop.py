@@ -97,7 +97,7 @@ class SimLoop(asyncio.BaseEventLoop):
         """Let go of what a crash left, that nothing of it stays in memory. The ports of the dead refuse everything."""
         self.crashed, self.burying, self.steps = False, True, STEPS_MAX - 5_000
         try:
-            self.run_until_complete(_ended(asyncio.all_tasks(self)))
+            self.run_until_complete(_ended())
         except (Crash, StuckError):
             pass
         finally:
@@ -140,8 +140,12 @@ class SimLoop(asyncio.BaseEventLoop):
         """Nobody has to be woken."""
 
 
-async def _ended(tasks: "set[asyncio.Task[Any]]") -> None:
-    others = tasks - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
+async def _ended() -> None:
+    # Who is ending something else takes a first cancellation for that.
+    for _ in range(8):
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if not others:
+            return
+        for task in others:
+            task.cancel()
+        await asyncio.wait(others, timeout=1.0)
