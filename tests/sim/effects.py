@@ -6,6 +6,7 @@ numbers, so it is what kept scripts use.
 | fault | what happens |
 |---|---|
 | `crash` | the process is gone before the effect, `crash-after` after it |
+| `power-after` | so is the machine, and what it had not made durable |
 | `error` | the effect fails, as it may fail in reality |
 | `delay` | it takes `DELAY_S` longer |
 | `twice` | it is done twice, where that can be |
@@ -17,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-FAULTS = ("crash", "crash-after", "error", "delay", "twice", "meanwhile")
+FAULTS = ("crash", "crash-after", "power-after", "error", "delay", "twice", "meanwhile")
 DELAY_S = 1.5
 
 
@@ -27,6 +28,7 @@ class Effects:
 
     faults: Mapping[str, str]
     die: Callable[[], None] = lambda: None
+    lose_power: Callable[[], None] = lambda: None
     meanwhile: Callable[[], None] = lambda: None
     fail: Callable[[str], BaseException] = lambda _: OSError(24, "Too many open files")
     count: int = 0
@@ -57,7 +59,9 @@ class Effects:
 
     def end(self, fault: str) -> None:
         """The effect is done."""
-        if fault == "crash-after":
+        if fault == "power-after":
+            self.lose_power()
+        if fault in {"crash-after", "power-after"}:
             self.die()
 
     def call(self, name: str, about: str) -> None:

@@ -181,7 +181,9 @@ def _inlined(relation: tuple[Any, ...], views: Mapping[str, Query]) -> tuple[Any
 def columns(query: Query, known: Mapping[str, Columns]) -> Columns:
     """The columns of the result with their types; raises WrongError where a column is not there."""
     parts = [_columns(select, known) for select in query]
-    types = ["HUGEINT" if any(p[i][1] == "HUGEINT" for p in parts) else "BIGINT" for i in range(len(parts[0]))]
+    types = [
+        "DECIMAL(38,0)" if any(p[i][1] == "DECIMAL(38,0)" for p in parts) else "BIGINT" for i in range(len(parts[0]))
+    ]
     return tuple((name, type_) for (name, _), type_ in zip(parts[0], types, strict=True))
 
 
@@ -200,7 +202,7 @@ def _type(expression: tuple[Any, ...], there: Mapping[str, str]) -> str:
     kind, word, of = expression
     if kind == "plus":
         return there[word]
-    return "BIGINT" if word == "count" else "HUGEINT" if word == "sum" else there[of]
+    return "BIGINT" if word == "count" else "DECIMAL(38,0)" if word == "sum" else there[of]
 
 
 def _used(items: tuple[Any, ...], condition: tuple[Any, ...] | None) -> set[str]:

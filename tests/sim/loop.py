@@ -30,6 +30,17 @@ class StuckError(Exception):
     """Nothing is left to do though somebody waits, or there is no end to what is done."""
 
 
+class SimTask(asyncio.Task[Any]):
+    """A task with a number, so that sets of tasks have an order that hangs on the seed, not on where they lie."""
+
+    def __init__(self, *arguments: Any, number: int, **more: Any) -> None:
+        self.number = number
+        super().__init__(*arguments, **more)
+
+    def __hash__(self) -> int:
+        return self.number
+
+
 class SimLoop(asyncio.BaseEventLoop):
     """The loop of one life of the process."""
 
@@ -41,6 +52,12 @@ class SimLoop(asyncio.BaseEventLoop):
         self.steps = 0
         self.crashed = self.burying = False
         self._serial = itertools.count()
+        self._numbers = itertools.count(1)
+        self._salt = draw.getrandbits(24)
+        self.set_task_factory(self._task)  # type: ignore[arg-type]
+
+    def _task(self, loop: asyncio.AbstractEventLoop, work: Any, **more: Any) -> SimTask:
+        return SimTask(work, loop=loop, number=(next(self._numbers) * 0x9E3779B1 ^ self._salt) & 0xFFFFFF, **more)
 
     def time(self) -> float:
         """The simulated monotonic clock."""
@@ -80,7 +97,7 @@ class SimLoop(asyncio.BaseEventLoop):
         """Let go of what a crash left, that nothing of it stays in memory. The ports of the dead refuse everything."""
         self.crashed, self.burying, self.steps = False, True, STEPS_MAX - 5_000
         try:
-            self.run_until_complete(_ended(asyncio.all_tasks(self)))
+            self.run_until_complete(_ended())
         except (Crash, StuckError):
             pass
         finally:
@@ -123,8 +140,12 @@ class SimLoop(asyncio.BaseEventLoop):
         """Nobody has to be woken."""
 
 
-async def _ended(tasks: "set[asyncio.Task[Any]]") -> None:
-    others = tasks - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
+async def _ended() -> None:
+    # Who is ending something else takes a first cancellation for that.
+    for _ in range(8):
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if not others:
+            return
+        for task in others:
+            task.cancel()
+        await asyncio.wait(others, timeout=1.0)

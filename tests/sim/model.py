@@ -11,13 +11,20 @@ from functools import lru_cache
 from tests.sim import language
 from tests.sim.language import Query, Table, WrongError
 
+from relspec.core.problem import Problem
+from relspec.core.sqlfile import sql_task
+
 
 @dataclass
 class Meaning:
-    """The tables by name, `None` where it is broken; `tasks` are those that are no sources, by kind."""
+    """The tables by name, `None` where it is broken; `tasks` are those that are no sources, by kind.
+
+    The `undeclared` have a file with wrong options: if it was well before there is a task, else none.
+    """
 
     tables: dict[str, Table | None] = field(default_factory=dict)
     tasks: dict[str, str] = field(default_factory=dict)
+    undeclared: set[str] = field(default_factory=set)
     keys: dict[str, tuple[object, ...]] = field(default_factory=dict)
 
 
@@ -39,9 +46,11 @@ def _meaning(files: tuple[tuple[str, bytes], ...]) -> Meaning:
                 found.tables[name] = None
         elif path.startswith("tasks/") and path.endswith(".sql"):
             text = data.decode()
+            if isinstance(sql_task(path, text), Problem):
+                found.undeclared.add(name)
             found.tasks[name] = next((kind for kind in ("view", "compute") if f"kind={kind}" in text), "table")
             try:
-                queries[name] = language.parse(text)
+                queries[name] = None if name in found.undeclared else language.parse(text)
             except WrongError:
                 queries[name] = None
     whole: dict[str, Query] = {}

@@ -117,15 +117,29 @@ class _Author:
         )
         if calm:
             return script
-        faults = {str(chance.randint(1, EFFECTS)): chance.choice(FAULTS) for _ in range(chance.choice((0, 0, 1, 2, 4)))}
+        faults = {self.effect(): chance.choice(FAULTS) for _ in range(chance.choice((0, 1, 2, 3, 5)))}
         vices, shuffle = chance.choice((0.0, 0.1, 0.5)), chance.choice((0.0, 0.0, 0.2))
         return replace(script, faults=faults, vices=vices, shuffle=shuffle)
+
+    def effect(self) -> str:
+        """Any effect by its number, or one of those that do the work by its name."""
+        chance = self.chance
+        if chance.random() < 0.4:
+            return str(chance.randint(1, EFFECTS))
+        task, source = chance.choice(TASKS[:3]), chance.choice(SOURCES[:2])
+        works = ("execute", "execute", "analyse", f"intake data/{source}.csv", "commit", "set_published", "publish")
+        work, time = chance.choice(works), chance.randint(1, 4)
+        if work in {"execute", "analyse"}:
+            return f"{work} {task}#{time}"
+        return f"publish {time}#1" if work == "publish" else f"{work}#{time}"
 
     def anything(self) -> None:
         chance = self.chance
         kind = chance.random()
         if kind < 0.62:
             self.edit(chance.choice(("put", "put", "over", "over", "slow", "touch", "forge", "delete")), self.pause())
+        elif kind < 0.64:
+            self.twitch()
         elif kind < 0.68:
             for _ in range(chance.randint(2, 20)):
                 self.edit(chance.choice(("put", "over", "delete")), 0)
@@ -136,6 +150,14 @@ class _Author:
             self.steps.append(Step(self.pause(), verb, number=chance.choice((0, 0, 1, 3))))
         else:
             self.oddity()
+
+    def twitch(self) -> None:
+        """Write bytes of one size over each other in one place."""
+        path = self.chance.choice(sorted(self.files) or ["data/s0.csv"])
+        for _ in range(3):
+            text = _same_size(self.files.get(path, "a,b\n1,2\n"), self.chance)
+            self.files[path] = text
+            self.steps.append(Step(self.chance.choice((0, 15, 50, 120)), "over", path, text))
 
     def oddity(self) -> None:
         chance = self.chance

@@ -12,6 +12,8 @@ def shrunk(script: Script, plays_max: int = 400) -> Script:
     """The smallest script found that still differs, within so many plays."""
     first = play(script)
     plays, kind = 1, kind_of(first.difference)
+    if kind is None:
+        return script
     named = replace(script, faults=first.named)
     script = named if kind_of(play(named).difference) == kind else script
     while True:

@@ -10,10 +10,11 @@ from tests.sim.play import play
 from tests.sim.script import draw, kept, read
 
 FOUND = kept(Path(__file__).parent / "found")
+BITES = kept(Path(__file__).parent / "bites")
 
 
 def test_a_slice_of_seeds_shows_no_difference() -> None:
-    command = [sys.executable, "-m", "tests.sim", "--seeds", "120", "--seed", "1"]
+    command = [sys.executable, "-m", "tests.sim", "--seeds", "100", "--seed", "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "; 0 differed" in done.stdout
@@ -24,6 +25,11 @@ def test_what_once_differed_does_not_any_more(name: str) -> None:
     played = play(FOUND[name])
     assert played.difference is None
     assert len(played.met) >= len(FOUND[name].faults), "the faults are met by no effect any more"
+
+
+@pytest.mark.parametrize("name", BITES)
+def test_what_planted_breaks_make_differ_does_not_differ(name: str) -> None:
+    assert play(BITES[name]).difference is None
 
 
 @pytest.mark.parametrize("seed", [3, 8, 20])

@@ -21,6 +21,8 @@ from relspec.core.types import type_family
 from relspec.core.validation import failed_edges
 from relspec.core.waits import cycles
 
+#: The problems of tasks that wait for each other, or for one another.
+_WAITING = frozenset({Code.CYCLE, Code.UPSTREAM})
 _TRIED_AGAIN = (Reason(Rule.TRIED_AGAIN, "it had a problem, and code of the project changed or a build was asked for"),)
 
 
@@ -50,30 +52,9 @@ class Compilation:
         known = dict(self.world.cycles)
         self.world.cycles.clear()
         running: dict[asyncio.Task[None], str] = {}
-        late: set[str] = set()
         try:
-            while waiting or running:
-                pending = waiting | set(running.values())
-                for task in [t for t in sorted(waiting) if not self._waits_for(t, pending)]:
-                    if len(running) >= 2 * self.world.settings.limits.workers:
-                        break
-                    waiting.discard(task)
-                    running[asyncio.create_task(self._compile(task, pending))] = task
-                if not running:
-                    self._report_cycles(waiting)
-                    return
-                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                for finished in done:
-                    task = running.pop(finished)
-                    finished.result()
-                    if task in self._wanted or task in late:
-                        waiting.add(task)
-                        late.discard(task)
-                    if task not in self._wanted:
-                        stale = self._made_stale_by(task)
-                        # Who is being compiled may have seen what this one was before: once done, it goes again.
-                        late |= stale & set(running.values())
-                        waiting |= stale - late
+            await self._pass(waiting, running)
+            await self._pass(self._untangled(), running)
         except asyncio.CancelledError:
             self.world.cycles.update(known | self.world.cycles)
             raise
@@ -81,6 +62,50 @@ class Compilation:
             for unfinished in running:
                 unfinished.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+
+    async def _pass(self, waiting: set[str], running: dict["asyncio.Task[None]", str]) -> None:
+        """Compile all that waits, and what becomes stale by that; what waits for itself is reported."""
+        late: set[str] = set()
+        while waiting or running:
+            pending = waiting | set(running.values())
+            for task in [t for t in sorted(waiting) if not self._waits_for(t, pending)]:
+                if len(running) >= 2 * self.world.settings.limits.workers:
+                    break
+                waiting.discard(task)
+                running[asyncio.create_task(self._compile(task, pending))] = task
+            if not running:
+                self._report_cycles(waiting)
+                return
+            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for finished in done:
+                task = running.pop(finished)
+                finished.result()
+                if task in self._wanted or task in late:
+                    waiting.add(task)
+                    late.discard(task)
+                if task not in self._wanted:
+                    stale = self._made_stale_by(task)
+                    # Who is being compiled may have seen what this one was before: once done, it goes again.
+                    late |= stale & set(running.values())
+                    waiting |= stale - late
+
+    def _untangled(self) -> set[str]:
+        """Name circles that were closed by tasks that wait in turn; the tasks whose circle is no more.
+
+        A task that waits for another's first plan is not compiled again while that has none, whatever it waits for.
+        """
+        world = self.world
+        records = {t: world.records[t] for t in world.unsettled if t in world.records}
+        codes = {t: r.problem.code for t, r in records.items() if r.problem is not None}
+        stuck = {t: records[t] for t, code in codes.items() if code in _WAITING and self._is_sound(t, codes)}
+        waits = {t: {p for d, _ in r.asked if (p := self._producer(d)) is not None} for t, r in stuck.items()}
+        found = {member: cycle for cycle in cycles(waits) for member in cycle}
+        for task, cycle in found.items():
+            problem = world.cycle_problem(task, cycle)
+            if stuck[task].problem != problem:
+                world.put_record(task, replace(stuck[task], problem=problem))
+                world.unsettled.add(task)
+        return {t for t in stuck if codes[t] is Code.CYCLE} - found.keys() - world.cycles.keys()
 
     def _is_sound(self, task: str, tasks: Collection[str]) -> bool:
         return task in tasks and task in self.world.catalog.by_name and self.world.declared_problem(task) is None

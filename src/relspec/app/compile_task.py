@@ -3,6 +3,7 @@
 The builder says what it wants to see; what is known is given, what is unknown is a problem with the nearest name.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -31,6 +32,8 @@ _ROUNDS_MAX = 1000
 #: What the engine may call a column that is gone: in a subquery it says that the whole table is not there.
 _OF_A_LOST_COLUMN = frozenset({Code.UNKNOWN_COLUMN, Code.SQL, Code.TYPE, Code.UNSUPPORTED_SQL})
 
+
+_WORD = re.compile(r"\w+")
 
 Outcome = tuple[CompileRecord, PlanArtifact | None] | frozenset[str]
 
@@ -63,8 +66,9 @@ class TaskCompiler:
             # What was seen is noted before it is used: it may move while the task is compiled.
             seen = {n: self.world.asked_digest(n) for n in names}
             answer = await self._attempt(spec, names)
+            seen = {n: d for n, d in seen.items() if n in names}
             if not isinstance(answer, Needs):
-                return self._finish(spec, {n: d for n, d in seen.items() if n in names}, answer)
+                return self._finish(spec, seen, answer)
             late = {n.name for n in answer.datasets if self._producer(n.name) in pending}
             trouble = [p for n in answer.datasets if n.name not in late and (p := self._unknown(spec, n)) is not None]
             fresh = {n.name for n in answer.datasets} - names - late
@@ -99,6 +103,8 @@ class TaskCompiler:
                 if not self._is_loaded(spec, read[0]):
                     return self._moved(spec)
                 query = _Query(read[1].decode("utf-8-sig", "replace"), None)
+                # What an earlier text read is nothing to wait for, nor to be compiled again for.
+                names &= _written(query.text, names)
             analysed = await self.engines.analyse(self._analyse(spec, names, query))
         except InputMovedError:
             return self._moved(spec)
@@ -248,6 +254,12 @@ def upstream_problem(spec: TaskSpec, upstream: str) -> Problem:
     """Say that `spec` waits for a task that has never been compiled."""
     message = f"{spec.name} needs the output of {upstream}, which has a problem"
     return Problem(Code.UPSTREAM, spec.name, spec.builder.path, spec.line, 1, message, None)
+
+
+def _written(text: str, names: set[str]) -> set[str]:
+    """Those of `names` that a query may mention, by the words of its text."""
+    words = set(_WORD.findall(text.lower()))
+    return {name for name in names if words.issuperset(_WORD.findall(name.lower()))}
 
 
 def _is_own(problem: Problem | None) -> bool:

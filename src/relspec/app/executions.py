@@ -1,6 +1,9 @@
 """Executions in flight, by key. A run that is superseded leaves its queries running; the next run takes those over
 whose key it needs, and ends the others. So an edit elsewhere does not restart a long query, and obsolete work dies.
 Queries that call Python functions are not among them: they end with the session that runs them.
+
+What an execution that was taken over measured of its result is what its first request asked for: the readers may be
+others by now. So an answer comes with the request that it answers.
 """
 
 import asyncio
@@ -9,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from relspec.core.problem import Problem
-from relspec.core.work import Executed
+from relspec.core.work import Execute, Executed
 
 
 @dataclass(frozen=True, slots=True)
 class _InFlight:
-    task: str
+    request: Execute
     work: "asyncio.Task[Executed | Problem]"
 
 
@@ -25,23 +28,27 @@ class Executions:
         self._by_key: dict[str, _InFlight] = {}
 
     async def run(
-        self, key: str, task: str, start: Callable[[], Coroutine[Any, Any, Executed | Problem]]
-    ) -> Executed | Problem:
-        """Wait for the execution `key`, started here unless it is in flight. Cancelling the wait leaves it running."""
+        self, request: Execute, start: Callable[[Execute], Coroutine[Any, Any, Executed | Problem]]
+    ) -> tuple[Execute, Executed | Problem]:
+        """Wait for an execution, started here unless its key is in flight: the request that it answers, and the answer.
+
+        Cancelling the wait leaves it running.
+        """
+        key = request.key
         flight = self._by_key.get(key)
         if flight is None:
-            flight = _InFlight(task, asyncio.create_task(start()))
+            flight = _InFlight(request, asyncio.create_task(start(request)))
             self._by_key[key] = flight
             flight.work.add_done_callback(lambda _: self._by_key.pop(key, None))
-        return await asyncio.shield(flight.work)
+        return flight.request, await asyncio.shield(flight.work)
 
     async def end(self, obsolete: Callable[[str], bool]) -> None:
         """Kill what runs for tasks that are obsolete, and wait until it is gone."""
-        doomed = [f.work for f in self._by_key.values() if obsolete(f.task)]
+        doomed = [f.work for f in self._by_key.values() if obsolete(f.request.task)]
         for work in doomed:
             work.cancel()
         await asyncio.gather(*doomed, return_exceptions=True)
 
     def tasks(self) -> frozenset[str]:
         """The tasks whose queries run now."""
-        return frozenset(f.task for f in self._by_key.values())
+        return frozenset(f.request.task for f in self._by_key.values())

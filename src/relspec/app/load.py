@@ -19,6 +19,9 @@ from relspec.core.sqlfile import sql_task
 from relspec.core.tree import CONFIG_NAME, is_code
 from relspec.core.work import Loaded, LoadFailed
 
+#: A file that never holds still, or that the loader cannot read, is loaded so often at most before a look moves it.
+UNSTEADY_MAX = 5
+
 
 async def load(world: World, changes: ChangeSet, session: LoaderSession, code: CodeReader) -> frozenset[str]:
     """Bring the declarations up to date; the paths of the task files that were loaded anew or went away."""
@@ -31,8 +34,11 @@ async def load(world: World, changes: ChangeSet, session: LoaderSession, code: C
             world.look_again.add(path)
             continue
         world.put_module(path, module)
-        if not all(world.content(use.path) in {None, use.content} for use in module.files):
+        if all(world.content(use.path) in {None, use.content} for use in module.files):
+            world.unsteady.pop(path, None)
+        elif world.unsteady[path] < UNSTEADY_MAX:
             # The last look saw other bytes, and the next one may see those again and find that nothing changed.
+            world.unsteady[path] += 1
             world.look_again.add(path)
     for path in gone:
         world.put_module(path, None)

@@ -6,7 +6,6 @@ decides and executes; it commits nothing.
 """
 
 import asyncio
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -171,13 +170,13 @@ class Run:
         self.workshop.tell(TaskStarted(spec.name))
         self.world.running[spec.name] = self.workshop.clock.time()
         started = self.workshop.clock.monotonic()
+        answer: Executed | Problem
         try:
             if plan.udfs:
                 # It ends with the session, and that with its build: nobody could take it over.
                 answer = await self.workshop.session.execute(request)
             else:
-                start = functools.partial(self.workshop.engines.execute, request)
-                answer = await self.workshop.executions.run(now.key, spec.name, start)
+                request, answer = await self.workshop.executions.run(request, self.workshop.engines.execute)
         except InputMovedError as error:
             return self._not_now(spec, error)
         except WorkerError as error:

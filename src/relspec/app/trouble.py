@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from relspec.app.world import World
 from relspec.core.errors import WorkerError
 from relspec.core.problem import Code, Problem
+from relspec.core.state import TaskState
 from relspec.core.work import LoadFailed
 
 #: Failures of the machine's kind are worth another try when somebody asks for a build.
@@ -43,9 +44,11 @@ def next_step(code: Code, stage: str) -> str:
 
 
 def worth_another_try(world: World) -> frozenset[str]:
-    """The tasks that the machine made fail, rather than their own query: when they ran, or when they were compiled."""
+    """The tasks that the machine made fail, rather than their own query: run, compiled, or kept from being decided."""
     ran = {task for task, (_, problem) in world.failures.items() if problem.code in _RETRIED}
-    return frozenset(ran | {t for t in world.unsettled if (r := world.records.get(t)) and _is_retried(r.problem)})
+    compiled = {t for t in world.unsettled if (r := world.records.get(t)) is not None and _is_retried(r.problem)}
+    left = {t for t in world.unsettled if (s := world.statuses.get(t)) is not None and s.state is TaskState.STALE}
+    return frozenset(ran | compiled | left)
 
 
 def files_worth_another_try(world: World) -> frozenset[str]:

@@ -4,6 +4,7 @@ What changed since the last commit is noted by name; `delta()` turns the notes i
 look-ups of datasets go by lower-case name, as DuckDB's do.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -69,6 +70,8 @@ class World:
         #: Names of outputs that are gone, until their readers were compiled.
         self.removed: set[str] = set()
         self.look_again: set[str] = set()
+        #: How often task files were loaded in a row from other bytes than those that were looked at.
+        self.unsteady: Counter[str] = Counter()
         self.lost_objects: set[str] = set()
         self.notes = Notes()
         self.carried = Carried()
@@ -132,8 +135,9 @@ class World:
             return digest_of("view", view.fingerprint, view.sql)
         schema = self.schema(dataset)
         if schema is None:
-            # An unreadable source is not an absent one: its readers hear of another reason.
-            return ABSENT if self.source(dataset) is None else digest_of("unreadable")
+            # What is unreadable, or made by a task without a plan, is not absent: its readers hear of another reason.
+            absent = self.source(dataset) is None and self.producer(dataset) is None
+            return ABSENT if absent else digest_of("unreadable")
         return digest_of("schema", *(c for col in schema.columns for c in (col.name, col.type)), repr(schema.metadata))
 
     def dataset_names(self) -> tuple[str, ...]:
