@@ -186,7 +186,7 @@ ROGUES: tuple[Rogue, ...] = (
         "endless_query",
         "timeout",
         " s",
-        "select count(*) as n from range(1000000000) a, range(1000000000) b\nwhere a.range + b.range = -1",
+        "select count(*) as n from range(1000000000000000) where range % 7 = 8",
     ),
     in_extractor("loop_in_extractor", "timeout", " s", "while True:\n    pass"),
     in_extractor("exit_in_extractor", "crash", "exit status 4", "import os\nos._exit(4)"),

@@ -251,3 +251,4 @@ def test_a_query_spills_no_more_than_it_may(place) -> None:
     assert isinstance(problem, Problem)
     assert problem.code is Code.MEMORY
     assert "spill_mb" in (problem.hint or "")
+    assert "PRAGMA" not in problem.message

@@ -7,6 +7,8 @@ from typing import Any
 
 import duckdb
 
+#: How lines begin that say what DuckDB would do; what we would do is in the hint.
+_ADVICE = ("candidate", "possible", "did you mean", "line 1:", "try setting", "this limit was set", "at:")
 #: An error of a Python function can say as much as it likes.
 _SENTENCE_LENGTH_MAX = 2000
 
@@ -42,7 +44,7 @@ def sentence(message: str) -> str:
     """Keep what a message says, without the lists of candidates and of settings that DuckDB appends."""
     kept: list[str] = []
     for line in message.splitlines():
-        if line.strip().lower().startswith(("candidate", "possible", "did you mean", "line 1:", "try setting", "at:")):
+        if line.strip().lower().startswith(_ADVICE):
             break
         kept.append(line.strip())
     said = " ".join(line for line in kept if line) or message.strip()
