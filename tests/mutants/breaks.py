@@ -1,6 +1,15 @@
 """All planted breaks."""
 
-from tests.mutants import of_digests, of_keeping, of_life, of_rebuilding, of_repeatability, of_the_form, of_waiting
+from tests.mutants import (
+    of_digests,
+    of_keeping,
+    of_life,
+    of_rebuilding,
+    of_repeatability,
+    of_simulation,
+    of_the_form,
+    of_waiting,
+)
 from tests.mutants.planted import Break
 
 BREAKS: tuple[Break, ...] = (
@@ -11,4 +20,5 @@ BREAKS: tuple[Break, ...] = (
     *of_keeping.BREAKS,
     *of_waiting.BREAKS,
     *of_life.BREAKS,
+    *of_simulation.BREAKS,
 )
