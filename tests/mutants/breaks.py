@@ -7,6 +7,7 @@ from tests.mutants import (
     of_life,
     of_rebuilding,
     of_repeatability,
+    of_simulation,
     of_the_form,
     of_waiting,
 )
@@ -21,4 +22,5 @@ BREAKS: tuple[Break, ...] = (
     *of_waiting.BREAKS,
     *of_isolation.BREAKS,
     *of_life.BREAKS,
+    *of_simulation.BREAKS,
 )

@@ -14,4 +14,148 @@ def _found(name: str) -> tuple[str, ...]:
     return (f"{_SIM}::test_what_once_differed_does_not_any_more[{name}]",)
 
 
-BREAKS: tuple[Break, ...] = ()
+BREAKS: tuple[Break, ...] = (
+    Break(
+        "simulation: changes are owed from a build's first step on only",
+        "app/workspace.py",
+        """        self.undone = self.undone.merged(changes)
+        return self._build(wish)
+
+    async def _build(self, wish: Wish) -> BuildReport:
+""",
+        """        return self._build(changes, wish)
+
+    async def _build(self, changes: ChangeSet, wish: Wish) -> BuildReport:
+        self.undone = self.undone.merged(changes)
+""",
+        _bitten("lost_changes"),
+    ),
+    Break(
+        "simulation: a look trusts events only",
+        "app/daemon.py",
+        "self._workspace.look(gathered.hints)",
+        "self._workspace.look(gathered.hints or frozenset())",
+        _bitten("no_event"),
+    ),
+    Break(
+        "simulation: a young hash is trusted",
+        "edges/files/scan.py",
+        """            if min(abs(now_ns - stamp.mtime_ns), abs(now_ns - stamp.ctime_ns)) >= RACY_NS:
+""",
+        """            if now_ns:
+""",
+        _bitten("young_hash"),
+    ),
+    Break(
+        "simulation: objects are synced after the commit that names them",
+        "app/build.py",
+        """    await asyncio.to_thread(tools.objects.sync, world.carried.objects | world.taken_objects())
+    warnings = warnings_of(world)
+    delta = world.delta(record, problems)
+    tools.memory.commit(delta if warnings == world.unsure.stored else replace(delta, warnings=warnings))
+""",
+        """    warnings = warnings_of(world)
+    delta = world.delta(record, problems)
+    tools.memory.commit(delta if warnings == world.unsure.stored else replace(delta, warnings=warnings))
+    await asyncio.to_thread(tools.objects.sync, world.carried.objects | world.taken_objects())
+""",
+        _bitten("power"),
+    ),
+    Break(
+        "simulation: a revision is said to be shown before it is",
+        "app/build.py",
+        """        before = published_revision(world, tools.memory)
+""",
+        """        before = published_revision(world, tools.memory)
+        tools.memory.set_published(world.revision, str(world.layout.root))
+""",
+        _SLICE,
+    ),
+    Break(
+        "simulation: a superseded build goes on",
+        "app/daemon.py",
+        """        if build is not None:
+            await _ended(build)
+        untold""",
+        "        untold",
+        _SLICE,
+    ),
+    Break(
+        "simulation: an answer does not wait for the events before it",
+        "app/daemon.py",
+        """        await self._watcher.barrier()
+""",
+        "",
+        _bitten("settles"),
+    ),
+    Break(
+        "simulation: a barrier returns with the first hint",
+        "edges/watch.py",
+        "tuple(self._waiting[cookie] for cookie in hint.cookies & self._waiting.keys())",
+        "tuple(self._waiting.values())",
+        _SLICE,
+    ),
+    Break(
+        "simulation: nothing is tried again",
+        "app/daemon.py",
+        "building.retry | (worth_another_try(world) if self._retry else frozenset())",
+        "building.retry",
+        _found("died_while_measured"),
+    ),
+    Break(
+        "simulation: a file that could not be read is not tried again",
+        "app/daemon.py",
+        "files_worth_another_try(world) if self._retry else frozenset()",
+        "frozenset()",
+        _found("died_while_taken_in"),
+    ),
+    Break(
+        "simulation: an execution that is taken over is taken for another",
+        "app/run.py",
+        "request, answer = await self",
+        "_, answer = await self",
+        _found("readers_changed_meanwhile"),
+    ),
+    Break(
+        "simulation: young data is taken in",
+        "edges/files/scan.py",
+        "if 0 <= age_ns < still_ns:",
+        "if still_ns < 0:",
+        _bitten("young_data"),
+    ),
+    Break(
+        "simulation: a large batch is not suspicious",
+        "edges/watch.py",
+        "if len(events) >= BATCH_MAX:",
+        "if len(events) > 1_000_000:",
+        _SLICE,
+    ),
+    Break(
+        "simulation: there is no audit",
+        "edges/watch.py",
+        "if stood_still or now >= self._looked_at + audit_s:",
+        "if stood_still:",
+        _bitten("no_event"),
+    ),
+    Break(
+        "simulation: what was loaded is not compared with what is compiled",
+        "app/compile_task.py",
+        "if not self._is_loaded(spec, read[0]):",
+        "if not read[0]:",
+        _found("other_text_compiled"),
+    ),
+    Break(
+        "simulation: a look elsewhere forgets what is held",
+        "app/workspace.py",
+        "self.held = scan.held.union(elsewhere)",
+        "self.held = scan.held",
+        _SLICE,
+    ),
+    Break(
+        "simulation: what is below a broken task runs",
+        "app/run.py",
+        "if self._is_broken(u)]",
+        "if not u]",
+        _bitten("broken_above"),
+    ),
+)

@@ -17,6 +17,7 @@ from relspec.app.world import World
 from relspec.core.plan import CompileRecord, PlanArtifact, is_same_query
 from relspec.core.problem import Code, Problem
 from relspec.core.reason import Reason, Rule
+from relspec.core.spec import cycle_problem
 from relspec.core.types import type_family
 from relspec.core.validation import failed_edges
 from relspec.core.waits import cycles
@@ -101,7 +102,7 @@ class Compilation:
         waits = {t: {p for d, _ in r.asked if (p := self._producer(d)) is not None} for t, r in stuck.items()}
         found = {member: cycle for cycle in cycles(waits) for member in cycle}
         for task, cycle in found.items():
-            problem = world.cycle_problem(task, cycle)
+            problem = cycle_problem(world.catalog.by_name[task], cycle)
             if stuck[task].problem != problem:
                 world.put_record(task, replace(stuck[task], problem=problem))
                 world.unsettled.add(task)
@@ -210,7 +211,7 @@ class Compilation:
             self.world.notes.recompiled.add(task)
             self.world.unsettled.add(task)
             if task in found:
-                problem = self.world.cycle_problem(task, found[task])
+                problem = cycle_problem(spec, found[task])
             else:
                 blocking = sorted(waits[task] & waiting)
                 problem = upstream_problem(spec, blocking[0] if blocking else task)

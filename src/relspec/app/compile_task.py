@@ -22,7 +22,7 @@ from relspec.core.plan import (
 )
 from relspec.core.problem import Code, Problem
 from relspec.core.schema import Schema
-from relspec.core.spec import Kind, Language, TaskSpec
+from relspec.core.spec import Kind, Language, TaskSpec, cycle_problem
 from relspec.core.suggest import closest
 from relspec.core.work import Analyse, Analysed, BuildFailed, Built, Named, Needs, ViewQuery
 
@@ -184,7 +184,7 @@ class TaskCompiler:
         world, name = self.world, named.name
         producer = world.producer(name)
         if producer is not None and producer.name == spec.name:
-            return world.cycle_problem(spec.name, (spec.name,))
+            return cycle_problem(spec, (spec.name,))
         if world.schema(name) is not None:
             return None
         if producer is not None:

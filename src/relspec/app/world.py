@@ -21,12 +21,12 @@ from relspec.core.errors import UnknownNameError
 from relspec.core.graph import TaskGraph
 from relspec.core.layout import Layout
 from relspec.core.plan import ABSENT, CompileRecord, PlanArtifact
-from relspec.core.problem import Code, Problem
+from relspec.core.problem import Problem
 from relspec.core.reason import Reason
 from relspec.core.schema import Schema
 from relspec.core.settings import Settings
 from relspec.core.sources import SourceFiles
-from relspec.core.spec import Kind, TaskCatalog, TaskSpec, catalog_of
+from relspec.core.spec import Kind, TaskCatalog, TaskSpec, catalog_of, cycle_problem
 from relspec.core.state import Delta, DigestRow, MemoRow, Output, RunRecord, Saved, SourceState, TaskStatus
 from relspec.core.toolchain import Toolchain
 from relspec.core.tree import FileEntry
@@ -347,14 +347,6 @@ class World:
         self.carried = Carried()
         self.retooled = False
 
-    def cycle_problem(self, task: str, cycle: tuple[str, ...]) -> Problem:
-        """Say that `task` is part of a cycle, naming every task on it."""
-        spec = self.catalog.by_name[task]
-        start = cycle.index(task)
-        walk = " -> ".join([*cycle[start:], *cycle[:start], task])
-        hint = "break the circle: let one of them read something else"
-        return Problem(Code.CYCLE, task, spec.builder.path, spec.line, 1, f"these tasks need each other: {walk}", hint)
-
     def module_problem(self, task: str) -> Problem | None:
         """Why the file that declares `task` does not load; `None` when it does."""
         module = self.modules.get(self.catalog.by_name[task].builder.path)
@@ -370,7 +362,7 @@ class World:
         cycle = self.graph.put(plan.task, plan.output, plan.deps)
         for member in cycle:
             if member in self.catalog.by_name:
-                self.cycles[member] = self.cycle_problem(member, cycle)
+                self.cycles[member] = cycle_problem(self.catalog.by_name[member], cycle)
                 self.unsettled.add(member)
 
     def _form(self, task: str) -> Form | None:

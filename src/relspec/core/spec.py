@@ -132,3 +132,12 @@ def _declared(spec: TaskSpec, code: Code, message: str, hint: str) -> Problem:
 
 def _where(spec: TaskSpec) -> str:
     return f"{spec.name} ({spec.builder.path}:{spec.line})"
+
+
+def cycle_problem(spec: TaskSpec, cycle: tuple[str, ...]) -> Problem:
+    """Say that a task is part of a cycle, naming every task on it."""
+    start = cycle.index(spec.name)
+    walk = " -> ".join([*cycle[start:], *cycle[:start], spec.name])
+    hint = "break the circle: let one of them read something else"
+    place = (spec.builder.path, spec.line, 1)
+    return Problem(Code.CYCLE, spec.name, *place, f"these tasks need each other: {walk}", hint)
