@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from relspec.core.digest import BagDigest
 from relspec.core.errors import StateError
@@ -38,9 +39,14 @@ class Store:
         """Open or create the database at `path`; `session` names this life of the owner, for the session cache."""
         try:
             return cls(_connect(path), session)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise StateError(f"cannot open {path}: {error}; check permissions and free space") from error
+        except StateError as error:
+            if isinstance(error.__cause__, sqlite3.OperationalError):
+                text = f"cannot open {path}: {error.__cause__}; check permissions and free space"
+                raise StateError(text) from error
+            raise
+        except sqlite3.OperationalError as error:
+            raise StateError(f"cannot open {path}: {error}; check permissions and free space") from error
+        except sqlite3.DatabaseError:
             aside = path.with_name(f"{path.name}.corrupt-{int(time.time())}")
             _set_aside(path, aside)
             return cls(_connect(path), session)
@@ -140,14 +146,39 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("begin immediate")
     try:
         yield
+        connection.execute("commit")
     except BaseException:
-        connection.execute("rollback")
+        # After some errors SQLite has rolled back already.
+        if connection.in_transaction:
+            connection.execute("rollback")
         raise
-    connection.execute("commit")
+
+
+class _Connection(sqlite3.Connection):
+    """A connection whose errors say what to do: a full or broken disk is no defect of ours."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """Execute, as the class below; raises StateError where the system refuses."""
+        try:
+            return super().execute(sql, parameters)
+        except sqlite3.OperationalError as error:
+            raise _refused(error) from error
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
+        """The same for many."""
+        try:
+            return super().executemany(sql, parameters)
+        except sqlite3.OperationalError as error:
+            raise _refused(error) from error
+
+
+def _refused(error: sqlite3.OperationalError) -> StateError:
+    text = f"the state cannot be kept: {error}; nothing that was answered before is lost"
+    return StateError(f"{text}; free space, check the disk and permissions, then build again")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None)
+    connection = sqlite3.connect(path, isolation_level=None, factory=_Connection)
     try:
         os.chmod(path, 0o600)
         connection.execute("pragma journal_mode = wal").fetchall()
