@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 from tests.scenarios.harness import write
 
+from relspec.app import daemon as daemon_module
 from relspec.app.build import BuildReport, Wish
 from relspec.app.daemon import Daemon
 from relspec.app.workspace import HELD_S, Workspace, open_workspace
+from relspec.core.errors import InputMovedError
 from relspec.core.layout import Layout
 from relspec.core.problem import Code, Problem
 from relspec.core.progress import Action, Progress, TaskEnded, TaskStarted
@@ -173,6 +175,29 @@ async def test_what_new_settings_bring_in_is_held_like_all_else(
         write(tmp_path, {"far/x.csv": "a\n1\n", "watch.toml": '[sources.x]\nfiles = "far/*.csv"\n'})
         await workspace.look(frozenset({str(tmp_path / "watch.toml")}))
         assert workspace.held == {"far/x.csv"}
+
+
+async def test_an_answer_waits_for_what_moved_while_it_was_read_however_long_that_took(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon_module, "HELD_S", 0.3)
+    write(tmp_path, TASK)
+    async with running(tmp_path) as (daemon, workspace, hints):
+        engines, moved = workspace.tools.engines, []
+        intake = engines.intake
+
+        async def slow(request: Intake) -> Intaken | Problem:
+            if not moved:
+                moved.append(request.path)
+                await asyncio.sleep(0.6)
+                raise InputMovedError(request.path)
+            return await intake(request)
+
+        monkeypatch.setattr(engines, "intake", slow)
+        write(tmp_path, {"data/things.csv": "a\n5\n"})
+        hints.saved.put_nowait(frozenset({str(tmp_path / "data/things.csv")}))
+        assert executed(await daemon.sync(retry=True)) == ["one"]
+        assert moved
 
 
 async def test_a_look_that_was_cancelled_is_made_up_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

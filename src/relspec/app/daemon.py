@@ -102,6 +102,7 @@ class Daemon:
         self._now = workspace.machine.clock.monotonic
         self._busy_at = self._now()
         self._audited_at = self._busy_at
+        self._moving: dict[str, tuple[float, float]] = {}
         self._retry = False
         self._again_wanted: frozenset[str] = frozenset()
         self._records: list[RunRecord] = []
@@ -219,6 +220,7 @@ class Daemon:
         if gathered is None:
             return
         found = await self._workspace.look(gathered.hints)
+        self._note_moving(gathered.hints)
         self._watch_held()
         self._watch_scope()
         if found:
@@ -304,6 +306,7 @@ class Daemon:
             self._records = [*self._records, build.result().record][-_UNREPORTED_MAX:]
         self._first_done = True
         moved = {str(self._workspace.world.layout.root / p) for p in self._workspace.world.look_again}
+        self._note_moving(frozenset(moved))
         if moved:
             asyncio.get_running_loop().call_later(AGAIN_S, self._again, frozenset(moved))
 
@@ -311,9 +314,25 @@ class Daemon:
         self._changes = self._changes.merged(ChangeSet((), tuple(sorted(self._workspace.world.look_again)), ()))
         self._events.put_nowait(Hinted(paths))
 
+    def _note_moving(self, looked: frozenset[str] | None) -> None:
+        """Note of what does not hold still since when, and when it was last looked at; `looked` are absolute paths."""
+        world, now, known = self._workspace.world, self._now(), self._moving
+        self._moving = {}
+        for path in {*self._workspace.held, *world.look_again}:
+            first, last = known.get(path, (now, now))
+            fresh = looked is None or str(world.layout.root / path) in looked
+            self._moving[path] = (first, now if fresh else last)
+
     def _answer(self) -> None:
-        """Answer those for whom all is taken in, or who have waited long enough for what does not hold still."""
-        moves = self._workspace.held or self._workspace.world.look_again
+        """Answer those for whom all is taken in, or who have waited long enough for what does not hold still.
+
+        Long enough is what a file has moved for, not what a build took: a file that was too young before a long build
+        is looked at once more after it.
+        """
+        moves = {*self._workspace.held, *self._workspace.world.look_again}
+        spans = [self._moving.get(path, (0.0, 0.0)) for path in moves]
+        if any(last - first < HELD_S for first, last in spans):
+            return
         since = self._now() - HELD_S if moves else math.inf
         waiting, self._waiting = self._waiting, [r for r in self._waiting if r.asked_at > since]
         records = tuple(self._records)
