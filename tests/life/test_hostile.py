@@ -61,7 +61,7 @@ def test_no_name_and_no_text_drives_a_terminal(root: Path, tmp_path: Path, show:
     calls = [
         *(("build",), ("build", "--again", "columns"), ("build", f"t{EVIL}"), ("build", "--file", f"f{EVIL}")),
         *(("build", "--file", "/etc/passwd"), ("build", "--file", str(root / "tasks" / "code.py"))),
-        *(("status",), ("status", f"t{EVIL}"), ("plan",), ("check",), ("gc",), ("gc", "--dry-run")),
+        *(("status",), ("status", f"t{EVIL}"), ("plan",), ("check",), ("gc",), ("gc", "--dry-run"), ("doctor",)),
         *((command, task) for command in ("why", "explain") for task in ("columns", "values", "reader", "unknown")),
         *(("why", f"t{EVIL}"), ("explain", f"t{EVIL}"), ("show", f"t{EVIL}"), ("path", f"t{EVIL}")),
         *(("graph", "--format", how) for how in ("json", "mermaid", "dot", f"f{EVIL}")),
