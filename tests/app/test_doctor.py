@@ -1,6 +1,7 @@
 """Poison heals: bytes of the state that flipped are found by a check-up, by an idle daemon, and at a start."""
 
 import random
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from relspec.app.workspace import Workspace, open_workspace
 from relspec.core.health import FREE_BYTES_MIN, Verdict, Vitals, checks_of
 from relspec.core.layout import Layout
 from relspec.edges.objects import Objects
+from relspec.edges.store.database import Store
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
 
@@ -122,6 +124,17 @@ async def test_whatever_of_the_state_rots_a_check_up_and_a_build_make_it_as_new(
             await build(workspace)
             assert {k: v for k, v in verdicts(await doctor(workspace)).items() if k != "room"} == {}
         await compare_with_clean(root, root.with_name("clean"), set())
+
+
+def test_a_database_with_a_text_that_is_none_is_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "relspec.sqlite"
+    Store.open(path, "one").close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("insert into setting values ('toolchain', cast(x'ff41' as text))")
+    connection.close()
+    Store.open(path, "two").close()
+    assert [p.name for p in tmp_path.glob("*.corrupt-*")]
+    Store.open(path, "three").close()
 
 
 def test_the_command_mends_under_a_daemon_too(project: Project) -> None:

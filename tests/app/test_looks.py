@@ -19,8 +19,9 @@ from tests.scenarios.harness import write
 from relspec.app import daemon as daemon_module
 from relspec.app.build import BuildReport, Wish
 from relspec.app.daemon import Daemon
+from relspec.app.trouble import problems_of
 from relspec.app.workspace import HELD_S, Workspace, open_workspace
-from relspec.core.errors import InputMovedError
+from relspec.core.errors import InputMovedError, StateError
 from relspec.core.layout import Layout
 from relspec.core.problem import Code, Problem
 from relspec.core.progress import Action, Progress, TaskEnded, TaskStarted
@@ -198,6 +199,32 @@ async def test_an_answer_waits_for_what_moved_while_it_was_read_however_long_tha
         hints.saved.put_nowait(frozenset({str(tmp_path / "data/things.csv")}))
         assert executed(await daemon.sync(retry=True)) == ["one"]
         assert moved
+
+
+async def test_a_daemon_whose_state_finds_no_room_says_so_stays_and_builds_when_there_is_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon_module, "REFUSED_S", 0.1)
+    write(tmp_path, TASK)
+    async with running(tmp_path) as (daemon, workspace, hints):
+        commit, full = workspace.store.commit, [True]
+
+        def refuse(delta: Any) -> None:
+            if full[0]:
+                raise StateError("database or disk is full")
+            commit(delta)
+
+        monkeypatch.setattr(workspace.store, "commit", refuse)
+        write(tmp_path, {"tasks/one.sql": "select max(a) as a from things"})
+        hints.saved.put_nowait(frozenset({str(tmp_path / "tasks/one.sql")}))
+        with pytest.raises(StateError, match="full"):
+            await daemon.sync(retry=True)
+        assert [p.code for p in problems_of(workspace.world)] == [Code.MACHINE]
+        full[0] = False
+        await until(lambda: not problems_of(workspace.world))
+        records = await daemon.sync(retry=True)
+        assert executed(records) == ["one"]
+        assert workspace.store.last_run("one", [Action.EXECUTED]) is not None
 
 
 async def test_a_look_that_was_cancelled_is_made_up_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

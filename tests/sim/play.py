@@ -278,15 +278,21 @@ class Play:
                 records = await daemon.sync(retry=retry)
         except TimeoutError:
             raise Difference("no answer came") from None
+        except StateError as error:
+            if not any("error" in met for met in self.effects.met[known_errors:]):
+                raise Difference(f"it answers {error}") from error
+            # The machine refused once, which was said; whoever asks again is answered.
+            return await self._sync(daemon, workspace, retry=retry)
         world = workspace.world
         if self.now() < self.untold_until or workspace.held or world.look_again:
-            return
+            return None
         # What an engine's death broke is known to be broken, and tried again by the next who asks.
         may_be_broken = any("error" in met for met in self.effects.met[known_errors:]) or not retry
         meanings = [meaning(files) for files in self.history[since:]]
         self._check_answer(workspace, meanings, may_be_broken=may_be_broken)
         if self.script.calm:
             self._check_executed(records, meanings[-1])
+        return None
 
     def _check_answer(self, workspace: Workspace, meanings: list[Meaning], *, may_be_broken: bool) -> None:
         world = workspace.world

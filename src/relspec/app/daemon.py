@@ -20,11 +20,12 @@ from relspec.app.gc import Collected
 from relspec.app.ports import Watcher
 from relspec.app.signals import INTERRUPTED, Ending
 from relspec.app.told import Told
-from relspec.app.trouble import files_worth_another_try, worth_another_try
+from relspec.app.trouble import files_worth_another_try, refused, worth_another_try
 from relspec.app.workspace import AGAIN_S, HELD_S, StateLostError, Workspace, open_workspace
 from relspec.core.errors import StateBusyError, StateError
 from relspec.core.layout import Layout
-from relspec.core.progress import ChangeDetected, Progress
+from relspec.core.problem import Code, Problem
+from relspec.core.progress import ChangeDetected, ProblemsFound, Progress
 from relspec.core.settle import ChangeSet, Gathered, gather, look_at_ms
 from relspec.core.state import RunRecord
 from relspec.edges.api import serve
@@ -37,6 +38,8 @@ _NO_CHANGES = ChangeSet((), (), ())
 _UNREPORTED_MAX = 10_000
 #: After so long without an event the write-ahead log is folded in, and it is seen whether the state is still there.
 _IDLE_S = 2.0
+#: What the machine refused, for want of room or rights, is tried again after this time.
+REFUSED_S = 5.0
 #: When nothing happens, so much of the state is read at a time, to find what has rotted.
 _AUDIT_BYTES = 32 << 20
 #: Deleting a project or its state takes so long, up to which nothing is made anew or believed to have failed.
@@ -78,11 +81,16 @@ class BuildEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class TryAgain:
+    """What the machine refused may be possible by now."""
+
+
+@dataclass(frozen=True, slots=True)
 class StopRequested:
     """End the daemon."""
 
 
-Event = Hinted | SyncRequested | CollectRequested | BuildEnded | StopRequested
+Event = Hinted | SyncRequested | CollectRequested | BuildEnded | TryAgain | StopRequested
 
 
 class Daemon:
@@ -102,6 +110,7 @@ class Daemon:
         self._now = workspace.machine.clock.monotonic
         self._busy_at = self._now()
         self._audited_at = self._busy_at
+        self._holds_out = self._tries_again = False
         self._moving: dict[str, tuple[float, float]] = {}
         self._retry = False
         self._again_wanted: frozenset[str] = frozenset()
@@ -196,6 +205,8 @@ class Daemon:
                 self._collecting.append(event)
             case BuildEnded():
                 self._end_build()
+            case TryAgain():
+                self._tries_again = True
             case StopRequested():
                 raise AssertionError("the loop ends on a stop request")
 
@@ -207,8 +218,8 @@ class Daemon:
         if due is not None and (due <= 0 or self._waiting):
             await self._look()
         idle = self._build is None and self._gathered is None
-        first = idle and not self._first_done
-        asked = self._build is None and (self._retry or self._again_wanted)
+        first = idle and not self._first_done and not self._holds_out
+        asked = self._build is None and (self._retry or self._again_wanted or self._tries_again)
         if self._changes or first or asked:
             await self._start()
         if self._build is None and self._gathered is None:
@@ -248,9 +259,13 @@ class Daemon:
         retry = building.retry | (worth_another_try(world) if self._retry else frozenset())
         world.look_again |= files_worth_another_try(world) if self._retry else frozenset()
         again = building.again | self._again_wanted
+        retry |= refused(world) if self._tries_again else frozenset()
+        owed = self._holds_out
         changes, self._changes = self._changes, _NO_CHANGES
         self._retry, self._again_wanted = False, frozenset()
-        if self._first_done and not changes and not retry and not again and not world.look_again:
+        self._tries_again = self._holds_out = False
+        world.loose_problems.pop("state", None)
+        if self._first_done and not (owed or changes or retry or again or world.look_again):
             return
         self._building = Wish(retry=retry, again=again)
         world.unsettled |= retry & world.catalog.by_name.keys()
@@ -291,6 +306,9 @@ class Daemon:
             return  # It was superseded; its successor is under way.
         self._build = None
         error = None if build.cancelled() else build.exception()
+        if isinstance(error, StateError):
+            self._hold_out(error)
+            return
         if error is not None:
             self._failed = error
             return
@@ -307,8 +325,23 @@ class Daemon:
         self._first_done = True
         moved = {str(self._workspace.world.layout.root / p) for p in self._workspace.world.look_again}
         self._note_moving(frozenset(moved))
+        if refused(self._workspace.world):
+            asyncio.get_running_loop().call_later(REFUSED_S, self._events.put_nowait, TryAgain())
         if moved:
             asyncio.get_running_loop().call_later(AGAIN_S, self._again, frozenset(moved))
+
+    def _hold_out(self, error: StateError) -> None:
+        """The state could not be kept: say so, lose nothing, and try again after a while or with the next change."""
+        hint = "free space, check the disk and permissions; it is tried again by itself"
+        problem = Problem(Code.MACHINE, None, None, None, None, str(error), hint)
+        self._workspace.world.loose_problems["state"] = (problem,)
+        self._tell(ProblemsFound((problem,)))
+        waiting, self._waiting = self._waiting, []
+        for request in waiting:
+            if not request.done.done():
+                request.done.set_exception(error)
+        self._holds_out = True
+        asyncio.get_running_loop().call_later(REFUSED_S, self._events.put_nowait, TryAgain())
 
     def _again(self, paths: frozenset[str]) -> None:
         self._changes = self._changes.merged(ChangeSet((), tuple(sorted(self._workspace.world.look_again)), ()))

@@ -9,7 +9,7 @@ from relspec.core.state import TaskState
 from relspec.core.work import LoadFailed
 
 #: Failures of the machine's kind are worth another try when somebody asks for a build.
-_RETRIED = frozenset({Code.TIMEOUT, Code.CRASH, Code.MEMORY})
+_RETRIED = frozenset({Code.TIMEOUT, Code.CRASH, Code.MEMORY, Code.MACHINE})
 
 
 def code_of(error: WorkerError) -> Code:
@@ -49,6 +49,11 @@ def worth_another_try(world: World) -> frozenset[str]:
     compiled = {t for t in world.unsettled if (r := world.records.get(t)) is not None and _is_retried(r.problem)}
     left = {t for t in world.unsettled if (s := world.statuses.get(t)) is not None and s.state is TaskState.STALE}
     return frozenset(ran | compiled | left)
+
+
+def refused(world: World) -> frozenset[str]:
+    """The tasks for which the machine had no room, no rights or no descriptors: that passes, and nobody need ask."""
+    return frozenset(task for task, (_, problem) in world.failures.items() if problem.code is Code.MACHINE)
 
 
 def files_worth_another_try(world: World) -> frozenset[str]:

@@ -15,6 +15,7 @@ class Code(StrEnum):
     LOAD = "load"
     TIMEOUT = "timeout"
     CRASH = "crash"
+    MACHINE = "machine"
     MEMORY = "memory"
     DECLARATION = "declaration"
     DUPLICATE_TASK = "duplicate-task"

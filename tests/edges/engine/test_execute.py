@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from relspec.core.dataset import Dataset, Format, Part
@@ -15,6 +16,7 @@ from relspec.core.problem import Code, Problem
 from relspec.core.schema import Column, Schema
 from relspec.core.work import Measure
 from relspec.edges.engine.connection import open_connection
+from relspec.edges.engine.execute import failure
 from relspec.edges.engine.measure import measure
 from relspec.edges.engine.objects import stamp_of
 
@@ -137,6 +139,14 @@ def test_too_much_memory_is_a_problem_of_that_code(place) -> None:
     assert isinstance(answer, Problem)
     assert answer.code is Code.MEMORY
     assert place.executed("SELECT 1 AS x", {"x": "INTEGER"}).rows == 1
+
+
+def test_a_machine_without_room_is_no_fault_of_the_query(place) -> None:
+    request = place.ask("SELECT 1 AS x", {"x": "INTEGER"})
+    full = failure(request, duckdb.IOException('IO Error: Could not write file "x": No space left on device'))
+    assert full.code is Code.MACHINE
+    assert "tried again" in (full.hint or "")
+    assert failure(request, duckdb.IOException("IO Error: no such file")).code is Code.EXECUTION
 
 
 def test_a_source_that_changed_since_its_stamp_has_moved(place) -> None:

@@ -72,6 +72,13 @@ def _attempt(connection: duckdb.DuckDBPyConnection, request: Execute) -> Execute
         return failure(request, error)
 
 
+#: What the system says when it is short of something, or broken: no query is to blame.
+_REFUSALS = (
+    *("No space left on device", "Disk quota exceeded", "Input/output error", "Too many open files"),
+    *("Read-only file system", "Permission denied"),
+)
+
+
 def seed_of(key: str) -> float:
     """Draw the seed of an execution from its key: random(), uuid() and samples come out alike for the same key.
 
@@ -151,6 +158,9 @@ def failure(request: Execute, error: duckdb.Error) -> Problem:
         setting = "spill_mb" if "max_temp_directory_size" in str(error) else "memory_mb"
         return _problem(request, Code.MEMORY, message, f"raise {setting} under [limits] in watch.toml, or read less")
     complaint = complaint_of(error)
+    if isinstance(error, duckdb.IOException) and any(words in complaint.message for words in _REFUSALS):
+        message = f"the machine refused: {sentence(complaint.message)}"
+        return _problem(request, Code.MACHINE, message, "free space, or give rights back; it is tried again by itself")
     if "negative intervals" in complaint.message:
         names = [repr(column.name) for column in request.schema.columns if "INTERVAL" in heads(column.type)]
         message = f"column {' or '.join(names)} holds a negative interval, which Parquet cannot"

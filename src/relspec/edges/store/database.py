@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from relspec.core.digest import BagDigest
 from relspec.core.errors import StateError
 from relspec.core.progress import Action
@@ -27,33 +29,52 @@ from relspec.edges.store.tables import Database
 _FREE_PAGES_MAX = 1024
 
 
+class RottenError(Exception):
+    """What a database holds is not what was written into it; it never leaves this module."""
+
+
 class Store:
     """The state database of one project, owned by one process and used by one thread."""
 
     def __init__(self, connection: sqlite3.Connection, session: str) -> None:
         self._connection = connection
         self._session = session
+        #: Read when it was opened, to see whether it can be.
+        self._saved: Saved | None = read.saved(connection)
 
     @classmethod
     def open(cls, path: Path, session: str) -> "Store":
         """Open or create the database at `path`; `session` names this life of the owner, for the session cache."""
         try:
-            return cls(_connect(path), session)
-        except StateError as error:
-            if isinstance(error.__cause__, sqlite3.OperationalError):
-                text = f"cannot open {path}: {error.__cause__}; check permissions and free space"
-                raise StateError(text) from error
-            raise
+            return cls._opened(path, session)
         except sqlite3.OperationalError as error:
             raise StateError(f"cannot open {path}: {error}; check permissions and free space") from error
-        except sqlite3.DatabaseError:
+        except RottenError:
             aside = path.with_name(f"{path.name}.corrupt-{int(time.time())}")
             _set_aside(path, aside)
             return cls(_connect(path), session)
 
+    @classmethod
+    def _opened(cls, path: Path, session: str) -> "Store":
+        """Open it and read it once; raises RottenError when what is in there is not what was written."""
+        connection = None
+        try:
+            connection = _connect(path)
+            return cls(connection, session)
+        except Exception as error:
+            if connection is not None:
+                connection.close()
+            cause = error.__cause__ if isinstance(error, StateError) else error
+            if _is_rotten(cause):
+                raise RottenError(str(cause)) from error
+            if isinstance(cause, sqlite3.OperationalError):
+                raise cause from error
+            raise
+
     def load(self) -> Saved:
         """Read all that a start needs. Cost: linear in the number of tasks and files."""
-        return read.saved(self._connection)
+        saved, self._saved = self._saved, None
+        return read.saved(self._connection) if saved is None else saved
 
     def commit(self, delta: Delta) -> None:
         """Make `delta` true in one transaction; when this returns it is durable."""
@@ -196,6 +217,13 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _is_rotten(error: BaseException | None) -> bool:
+    """Whether an error says that bytes are wrong, rather than that the machine refuses or is short of something."""
+    if isinstance(error, sqlite3.OperationalError):
+        return "decode" in str(error)
+    return isinstance(error, (sqlite3.DatabaseError, msgspec.MsgspecError, ValueError, KeyError, TypeError, IndexError))
 
 
 def _set_aside(path: Path, aside: Path) -> None:
