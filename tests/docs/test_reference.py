@@ -409,7 +409,7 @@ def test_the_code_map_names_every_part_and_only_what_is_there() -> None:
 
 def test_the_daemon_imports_what_the_architecture_says() -> None:
     heavy = ("ibis", "duckdb", "pyarrow", "sqlglot")
-    code = f"import sys, relspec.app.daemon; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, relspec.app.serving; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
 

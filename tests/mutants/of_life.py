@@ -108,7 +108,7 @@ BREAKS: tuple[Break, ...] = (
     ),
     Break(
         "life: a deleted project is brought back",
-        "app/daemon.py",
+        "app/serving.py",
         "    if not layout.root.is_dir():\n",
         "    layout.root.mkdir(exist_ok=True)\n    if not layout.root.is_dir():\n",
         (f"{_LIFE}::test_a_daemon_ends_with_its_project_and_nothing_comes_back",),

@@ -43,8 +43,8 @@ BREAKS: tuple[Break, ...] = (
     Break(
         "nobody waits for what does not hold still",
         "app/daemon.py",
-        "self._workspace.held or self._workspace.world.look_again",
-        "self._workspace.world.look_again",
+        "moves = {*self._workspace.held, *self._workspace.world.look_again}",
+        "moves = {*self._workspace.world.look_again}",
         (
             f"{_LOOKS}::test_an_answer_waits_for_data_that_is_being_written",
             f"{_LOOKS}::test_a_build_sees_data_that_was_saved_just_before",

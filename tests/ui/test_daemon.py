@@ -57,9 +57,9 @@ def run(layout, listener, let_go):
     return 0
 
 
-module = types.ModuleType("relspec.app.daemon")
+module = types.ModuleType("relspec.app.serving")
 module.run = run
-sys.modules["relspec.app.daemon"] = module
+sys.modules["relspec.app.serving"] = module
 """
 
 

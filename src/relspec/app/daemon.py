@@ -9,28 +9,19 @@ is left that was too young or moved too much to be taken in; for such a file it 
 import asyncio
 import contextlib
 import math
-import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from relspec.app.answers import Answers
 from relspec.app.build import EVERYTHING, BuildReport, Wish
 from relspec.app.gc import Collected
 from relspec.app.ports import Watcher
-from relspec.app.signals import INTERRUPTED, Ending
-from relspec.app.told import Told
 from relspec.app.trouble import files_worth_another_try, refused, worth_another_try
-from relspec.app.workspace import AGAIN_S, HELD_S, StateLostError, Workspace, open_workspace
-from relspec.core.errors import StateBusyError, StateError
-from relspec.core.layout import Layout
+from relspec.app.workspace import AGAIN_S, HELD_S, Workspace
+from relspec.core.errors import StateError
 from relspec.core.problem import Code, Problem
 from relspec.core.progress import ChangeDetected, ProblemsFound, Progress
 from relspec.core.settle import ChangeSet, Gathered, gather, look_at_ms
 from relspec.core.state import RunRecord
-from relspec.edges.api import serve
-from relspec.edges.journal import Journal
-from relspec.edges.supervisor import Supervisor
 
 _NO_CHANGES = ChangeSet((), (), ())
 
@@ -42,8 +33,6 @@ _IDLE_S = 2.0
 REFUSED_S = 5.0
 #: When nothing happens, so much of the state is read at a time, to find what has rotted.
 _AUDIT_BYTES = 32 << 20
-#: Deleting a project or its state takes so long, up to which nothing is made anew or believed to have failed.
-LOST_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,66 +369,3 @@ async def _ended(task: "asyncio.Task[object]") -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def _serve(layout: Layout, told: Told, ending: Ending) -> None:
-    async with AsyncExitStack() as stack:
-        workspace = await stack.enter_async_context(open_workspace(layout, told))
-        await stack.enter_async_context(_seen_as_lost(workspace))
-        told.began(layout)
-        settings = workspace.world.settings.watch
-        watcher = await stack.enter_async_context(workspace.machine.watcher(settings, workspace.files.directories))
-        daemon = Daemon(workspace, watcher, told)
-        ending.tell(daemon.stop)
-        answers = Answers(workspace, pid=os.getpid(), owner=daemon)
-        async with serve(layout, answers.answer), told.supervised():
-            await daemon.run()
-        told.ended("interrupted" if ending.interrupted else "asked to")
-
-
-@contextlib.asynccontextmanager
-async def _seen_as_lost(workspace: Workspace) -> AsyncIterator[None]:
-    """Take any failure for a lost state where it is lost: while it is deleted, its files fail us one by one."""
-    try:
-        yield
-    except StateLostError:
-        raise
-    except Exception:
-        await asyncio.sleep(LOST_S)
-        workspace.check()
-        raise
-
-
-async def _serve_on(layout: Layout, told: Told, let_go: Callable[[], None]) -> int:
-    ending = Ending(let_go)
-    while True:
-        try:
-            await _serve(layout, told, ending)
-        except StateLostError as error:
-            await _still_there(layout)
-            told.lost(str(error))
-            continue  # Whoever deleted the state wants it made anew.
-        except StateBusyError:
-            raise  # The log is that of the daemon that runs.
-        except BaseException as error:
-            told.ended("failed", error)
-            raise
-        return INTERRUPTED if ending.interrupted else 0
-
-
-async def _still_there(layout: Layout) -> None:
-    """Raise StateError when the project went with its state: a daemon belongs to a path, not to what was moved."""
-    # Whoever deletes a whole project may come by `state` first, and must not find a new one in a folder that is to go.
-    await asyncio.sleep(LOST_S)
-    if not layout.root.is_dir():
-        raise StateError(f"the project {layout.root} was deleted or moved away, so its daemon ends")
-
-
-def run(layout: Layout, listener: Callable[[Progress], None], let_go: Callable[[], None]) -> int:
-    """Run the daemon in this process until it is stopped; the exit code: 130 after Ctrl-C, else 0.
-
-    A second Ctrl-C ends the process at once, after a call of `let_go`.
-    """
-    with Journal(layout) as journal:
-        told = Told(listener, journal, Supervisor.of(os.environ))
-        return asyncio.run(_serve_on(layout, told, let_go))

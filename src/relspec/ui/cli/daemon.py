@@ -67,7 +67,7 @@ def _refuse_second(layout: Layout) -> None:
 def _attached(call: Call, layout: Layout) -> Outcome:
     _refuse_second(layout)
     # Start-up time: this imports asyncio, which no other command needs.
-    from relspec.app.daemon import run as watch  # noqa: PLC0415
+    from relspec.app.serving import run as watch  # noqa: PLC0415
 
     with _listener(sys.stderr if call.json else sys.stdout, layout) as listener:
         exit_code = watch(layout, listener, listener.let_go)

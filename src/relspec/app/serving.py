@@ -1,0 +1,85 @@
+"""The daemon's process: an opened project, its watch, its door and its log around one loop, until it is told to end."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+
+from relspec.app.answers import Answers
+from relspec.app.daemon import Daemon
+from relspec.app.signals import INTERRUPTED, Ending
+from relspec.app.told import Told
+from relspec.app.workspace import StateLostError, Workspace, open_workspace
+from relspec.core.errors import StateBusyError, StateError
+from relspec.core.layout import Layout
+from relspec.core.progress import Progress
+from relspec.edges.api import serve
+from relspec.edges.journal import Journal
+from relspec.edges.supervisor import Supervisor
+
+#: Deleting a project or its state takes so long, up to which nothing is made anew or believed to have failed.
+LOST_S = 1.0
+
+
+async def _serve(layout: Layout, told: Told, ending: Ending) -> None:
+    async with AsyncExitStack() as stack:
+        workspace = await stack.enter_async_context(open_workspace(layout, told))
+        await stack.enter_async_context(_seen_as_lost(workspace))
+        told.began(layout)
+        settings = workspace.world.settings.watch
+        watcher = await stack.enter_async_context(workspace.machine.watcher(settings, workspace.files.directories))
+        daemon = Daemon(workspace, watcher, told)
+        ending.tell(daemon.stop)
+        answers = Answers(workspace, pid=os.getpid(), owner=daemon)
+        async with serve(layout, answers.answer), told.supervised():
+            await daemon.run()
+        told.ended("interrupted" if ending.interrupted else "asked to")
+
+
+@contextlib.asynccontextmanager
+async def _seen_as_lost(workspace: Workspace) -> AsyncIterator[None]:
+    """Take any failure for a lost state where it is lost: while it is deleted, its files fail us one by one."""
+    try:
+        yield
+    except StateLostError:
+        raise
+    except Exception:
+        await asyncio.sleep(LOST_S)
+        workspace.check()
+        raise
+
+
+async def _serve_on(layout: Layout, told: Told, let_go: Callable[[], None]) -> int:
+    ending = Ending(let_go)
+    while True:
+        try:
+            await _serve(layout, told, ending)
+        except StateLostError as error:
+            await _still_there(layout)
+            told.lost(str(error))
+            continue  # Whoever deleted the state wants it made anew.
+        except StateBusyError:
+            raise  # The log is that of the daemon that runs.
+        except BaseException as error:
+            told.ended("failed", error)
+            raise
+        return INTERRUPTED if ending.interrupted else 0
+
+
+async def _still_there(layout: Layout) -> None:
+    """Raise StateError when the project went with its state: a daemon belongs to a path, not to what was moved."""
+    # Whoever deletes a whole project may come by `state` first, and must not find a new one in a folder that is to go.
+    await asyncio.sleep(LOST_S)
+    if not layout.root.is_dir():
+        raise StateError(f"the project {layout.root} was deleted or moved away, so its daemon ends")
+
+
+def run(layout: Layout, listener: Callable[[Progress], None], let_go: Callable[[], None]) -> int:
+    """Run the daemon in this process until it is stopped; the exit code: 130 after Ctrl-C, else 0.
+
+    A second Ctrl-C ends the process at once, after a call of `let_go`.
+    """
+    with Journal(layout) as journal:
+        told = Told(listener, journal, Supervisor.of(os.environ))
+        return asyncio.run(_serve_on(layout, told, let_go))
