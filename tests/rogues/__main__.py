@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.promises.page import record
 from tests.rogues.pulse import Heart, pulse_of
 from tests.rogues.rogues import LIMITS, ROGUES, Rogue, chatterbox
 from tests.rogues.superseded import PATIENT, STUBBORN, supersede, usual_ms
@@ -27,19 +28,22 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="which rogues; all by default")
     parser.add_argument("--printed-mb", type=int, default=10_240, metavar="N", help="what one of them prints (10240)")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each is superseded (5)")
+    parser.add_argument("--record", action="store_true", help="keep the figures in docs/reliability.md")
     parser.add_argument("--only", choices=["rogues", "superseded"], help="one half of it")
     arguments = parser.parse_args()
-    ok = True
+    ok, figures = True, list[str]()
     with tempfile.TemporaryDirectory(prefix="relspec-rogues-") as folder:
         if arguments.only != "superseded":
-            ok &= let_loose(Path(folder) / "rogues", set(arguments.names), arguments.printed_mb)
+            ok &= let_loose(Path(folder) / "rogues", set(arguments.names), arguments.printed_mb, figures)
         if arguments.only != "rogues":
-            ok &= replace(Path(folder) / "superseded", set(arguments.names), arguments.rounds)
+            ok &= replace(Path(folder) / "superseded", set(arguments.names), arguments.rounds, figures)
+    if arguments.record:
+        record("rogues", " ".join(("rogues", *arguments.names)), "; ".join(figures))
     return int(not ok)
 
 
-def let_loose(root: Path, names: set[str], printed_mb: int) -> bool:
-    """Let each rogue end by itself."""
+def let_loose(root: Path, names: set[str], printed_mb: int, figures: list[str]) -> bool:
+    """Let each rogue end by itself; what is to be remembered of it goes to `figures`."""
     root.mkdir()
     # Ten gigabytes take longer than any limit that is good for the others.
     talker = chatterbox(printed_mb)
@@ -60,7 +64,11 @@ def let_loose(root: Path, names: set[str], printed_mb: int) -> bool:
     if times_ms:
         pulse = pulse_of(times_ms)
         late = sum(ms > ANSWER_MS for ms in times_ms)
-        print(f"{len(chosen)} rogues; status {pulse}; {late} of {pulse.n} answers took over {ANSWER_MS:.0f} ms")
+        figures.append(
+            f"{len(chosen)} rogues, {len(wrong)} ended otherwise than they have to; status meanwhile {pulse},"
+            f" {late} of {pulse.n} answers over {ANSWER_MS:.0f} ms"
+        )
+        print(figures[-1])
     print("\n".join(wrong or ["all ended as they have to"]))
     return not wrong
 
@@ -99,12 +107,12 @@ def _fault(rogue: Rogue, document: dict[str, list[dict[str, str]]]) -> str | Non
     return None if fits and rogue.line in (None, problem["line"]) else f"it ended as {problem}"
 
 
-def replace(root: Path, names: set[str], rounds: int) -> bool:
-    """Supersede each of those that do not end by themselves."""
+def replace(root: Path, names: set[str], rounds: int, figures: list[str]) -> bool:
+    """Supersede each of those that do not end by themselves; what is to be remembered of it goes to `figures`."""
     chosen = [rogue for rogue in STUBBORN if not names or rogue.name in names]
     if not chosen:
         return True
-    slow = []
+    slow, worst = [], 0.0
     with Yard(root, PATIENT) as yard:
         usual = {kind: statistics.median(usual_ms(yard, _of(kind), 6)) for kind in (".py", ".sql")}
         print(f"a save that nothing stands in the way of: {usual['.py']:.0f} ms (Python), {usual['.sql']:.0f} ms (SQL)")
@@ -112,6 +120,7 @@ def replace(root: Path, names: set[str], rounds: int) -> bool:
         for rogue in chosen:
             deaths = [supersede(yard, rogue) for _ in range(rounds)]
             dead, fresh = [d.dead_ms for d in deaths], [d.fresh_ms for d in deaths]
+            worst = max(worst, *dead)
             before, after = deaths[-1].n_processes
             print(
                 f"{rogue.name:22} {statistics.median(dead):16.0f} {max(dead):7.0f} {statistics.median(fresh):18.0f}"
@@ -120,6 +129,7 @@ def replace(root: Path, names: set[str], rounds: int) -> bool:
             )
             if max(dead) > DEAD_MS or any(d.rows != 1 for d in deaths):
                 slow.append(rogue.name)
+    figures.append(f"{len(chosen)} superseded, dead after at most {worst:.0f} ms")
     print(f"over {DEAD_MS:.0f} ms, or published: {', '.join(slow)}" if slow else f"all dead within {DEAD_MS:.0f} ms")
     return not slow
 

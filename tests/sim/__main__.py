@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.promises.page import record
 from tests.sim.play import Played, play
 from tests.sim.script import draw, read
 from tests.sim.shrink import shrunk
@@ -28,6 +29,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="seeds at a time (1)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="makes what differs small, and writes it there")
     parser.add_argument("--stop", action="store_true", help="end at the first difference")
+    parser.add_argument("--record", action="store_true", help="keep the figures in docs/reliability.md")
     parser.add_argument("--script", type=Path, metavar="FILE", help="play a script that was kept instead")
     arguments = parser.parse_args()
     if arguments.script:
@@ -44,6 +46,10 @@ def main() -> int:
     n_seeds = total["seeds"]
     print(f"{n_seeds} seeds in {passed:.0f} s, {n_seeds / passed:.1f} a second; {differed} differed")
     print(f"{total['effects']} effects, {total['faults']} faults met, {total['seconds']} s of simulated time")
+    if arguments.record:
+        rate = f"{n_seeds} seeds, {n_seeds / passed:.0f} a second, {differed} differed"
+        told = f"{rate}; {total['effects']} effects, {total['faults']} faults met"
+        record("sim", f"sim --seeds {arguments.seeds} --seed {arguments.seed}", told)
     return int(bool(differed))
 
 
