@@ -199,7 +199,7 @@ async def test_a_process_that_made_itself_a_daemon_dies_with_its_session(project
     await project.loaded("tasks/rogue.py")
     number = int((project.root / "number").read_text())
     await _until(lambda: not _runs(number))
-    assert _children(project.loader) == []
+    await _until(lambda: _children(project.loader) == [])
 
 
 async def test_a_daemon_of_task_code_dies_also_when_the_parent_was_killed(tmp_path) -> None:
