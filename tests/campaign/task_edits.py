@@ -156,6 +156,9 @@ def _reordered(query: Query, names: list[str]) -> Query | None:
     # What is grouped keeps an aggregate, else it would be another sort of query.
     if any(s.group and not any(isinstance(o.expression, Aggregate) for o in s.outputs) for s in sides):
         return None
+    # A limit is ordered by all outputs, in their order: another one keeps other rows.
+    if any(s.limit is not None for s in sides):
+        return None
     return changed
 
 
