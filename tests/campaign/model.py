@@ -95,6 +95,8 @@ class Model:
             assert task is not None
             self.tables[name] = tables[name]
             if not task.is_stored:
+                # What it was as a table is remembered, but no longer there.
+                self.current.pop(name, None)
                 continue
             key = _key(task, meanings, tables)
             if self.current.get(name) == key:

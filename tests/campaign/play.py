@@ -50,9 +50,7 @@ async def play(script: Script, root: Path, tally: Counter[str], owning: Owning =
                     await player.step(owner, version)
         health = player.played[-1].expected.health
         try:
-            # A reader is blocked by what a type was before, and a clean build knows of no before.
-            if not version.drifted:
-                await compare_with_clean(root, root.with_name(root.name + "-clean"), {*health.failed, *health.blocked})
+            await compare_with_clean(root, root.with_name(root.name + "-clean"), {*health.failed, *health.blocked})
         except AssertionError as error:
             raise DifferenceError(f"a clean build differs: {error}", tuple(player.played)) from error
     tally["scripts"] += 1

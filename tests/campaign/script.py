@@ -73,16 +73,20 @@ def _after(project: Project, step: Step, history: list[Project]) -> Project:
 
 
 def versions(script: Script) -> Iterator[Version]:
-    """Every version in its order, the first one included."""
+    """Every version in its order, the first one included.
+
+    What lasts for one build only is not the last: a clean build knows of no before, neither what a type was nor which
+    tasks a file that does not load has.
+    """
     project = script.project
     history = [project]
     yield Version(project, {}, touched=False, restart=False, edits=())
-    for step in script.steps:
+    for i, step in enumerate(script.steps, 1):
         project = _after(project, step, history)
         words = tuple(f"{e.kind} {e.target}" for e in step.edits) + ((f"back {step.back}",) if step.back else ())
         touched = any(e.kind == "touch" for e in step.edits)
         yield Version(project, {}, touched, step.restart, words)
-        if step.excursion is not None:
+        if step.excursion is not None and i < len(script.steps):
             aside = applied(project, step.excursion)
             words = (f"{step.excursion.kind} {step.excursion.target}",)
             yield Version(aside, drifted_between(project, aside), touched=False, restart=False, edits=words)
