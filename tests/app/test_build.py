@@ -64,6 +64,13 @@ def test_a_table_that_somebody_removed_is_shown_again(project: Project) -> None:
     assert project.table("total") == [("60",)]
 
 
+def test_a_file_of_views_that_is_not_what_was_shown_is_made_again(project: Project) -> None:
+    project.run("build")
+    (project.root / "state" / "relspec.duckdb").write_bytes(b"not a database")
+    assert lists(project.run("build")[1]) == NOTHING
+    assert project.table("total") == [("60",)]
+
+
 def test_kinds_decide_where_a_table_is_seen(project: Project) -> None:
     project.save("tasks/a_view.sql", "-- relspec: kind=view\nselect id from orders\n")
     project.save("tasks/stored.sql", "-- relspec: kind=compute\nselect id from a_view\n")

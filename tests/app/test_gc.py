@@ -225,7 +225,9 @@ async def test_views_that_lag_behind_after_a_crash_stay_readable(root: Path) -> 
         shutil.copy(Layout(root).views, root / "before.duckdb")
         await step(workspace, SECOND)
         # As if the process had died between the commit and the publication.
-        workspace.store.set_published(1, str(root))
+        shown = workspace.store.published()
+        assert shown is not None
+        workspace.store.set_published(replace(shown, revision=1))
     (root / "before.duckdb").replace(Layout(root).views)
     async with opened(root) as workspace:
         assert kept(await gc(workspace)) == {"current": 2, "reader": 2}

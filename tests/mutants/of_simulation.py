@@ -62,16 +62,6 @@ BREAKS: tuple[Break, ...] = (
         _bitten("power"),
     ),
     Break(
-        "simulation: a revision is said to be shown before it is",
-        "app/build.py",
-        """        before = published_revision(world, tools.memory)
-""",
-        """        before = published_revision(world, tools.memory)
-        tools.memory.set_published(world.revision, str(world.layout.root))
-""",
-        _SLICE,
-    ),
-    Break(
         "simulation: a superseded build goes on",
         "app/daemon.py",
         """        if build is not None:

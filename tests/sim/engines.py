@@ -150,7 +150,7 @@ class Engines:
             left[:] = self._replace(request)
 
         await self._work("publish", str(request.revision), work)
-        return Published(request.revision, tuple(left))
+        return Published(request.revision, tuple(left), f"of {request.revision}")
 
     def _replace(self, request: PublishViews) -> list[str]:
         before = self._state.views

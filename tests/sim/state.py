@@ -17,7 +17,7 @@ from relspec.core.layout import Layout
 from relspec.core.problem import Problem
 from relspec.core.progress import Action
 from relspec.core.spec import CachePolicy
-from relspec.core.state import Delta, MemoRow, RunRecord, RunTask, Saved
+from relspec.core.state import Delta, MemoRow, Publication, RunRecord, RunTask, Saved
 from relspec.core.sweep import Claim, ClaimKind, Stock, StoredObject, Sweep
 from relspec.core.sweep import Shown as Visible
 from relspec.core.work import Extracted, ViewDefinition
@@ -54,7 +54,7 @@ class State:
     extractions: dict[tuple[str, str, str], tuple[Extracted, float]] = field(default_factory=dict)
     runs: dict[int, RunRecord] = field(default_factory=dict)
     shown: list[Shown] = field(default_factory=list)
-    published: tuple[int, str] | None = None
+    published: Publication | None = None
     collected: tuple[int, float] | None = None
     objects: dict[str, Table] = field(default_factory=dict)
     written_at: dict[str, float] = field(default_factory=dict)
@@ -124,13 +124,13 @@ class Memory:
             state.runs[run.run] = run
         self._effects.end(fault)
 
-    def set_published(self, revision: int, place: str) -> None:
+    def set_published(self, shown: Publication) -> None:
         """Remember what readers see."""
         fault = self._write("set_published")
-        self._state.published = (revision, place)
+        self._state.published = shown
         self._effects.end(fault)
 
-    def published(self) -> tuple[int, str] | None:
+    def published(self) -> Publication | None:
         """What readers saw last."""
         return self._state.published
 
@@ -337,9 +337,13 @@ class Objects:
         """All of them."""
         return tuple(contents)
 
-    def has_views(self) -> bool:
-        """Whether there is a file of views."""
-        return self._state.views is not None
+    def views_stamp(self) -> str | None:
+        """What tells the file of views from any other."""
+        return None if self._state.views is None else f"at {self._state.views.revision}"
+
+    def views_content(self) -> str | None:
+        """The hash of the file of views."""
+        return None if self._state.views is None else f"of {self._state.views.revision}"
 
 
 class Readers:

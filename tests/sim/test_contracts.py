@@ -16,7 +16,7 @@ from relspec.core.plan import Requirement
 from relspec.core.problem import Code, Problem
 from relspec.core.schema import Column, Schema
 from relspec.core.spec import CachePolicy
-from relspec.core.state import Delta, DigestRow, MemoRow, Output, RunRecord
+from relspec.core.state import Delta, DigestRow, MemoRow, Output, Publication, RunRecord
 from relspec.core.tree import FileEntry
 from relspec.core.work import Analysed, Executed, Intaken, Measure, Needs, ViewDefinition, ViewQuery
 
@@ -125,17 +125,22 @@ async def publications(kit: Kit, engines: Engines) -> None:
     part = taken(await engines.intake(intake(kit, "things.csv"))).part
     things = ViewDefinition("things", None, (part.path,), shaky=False)
     ones = ViewDefinition("ones", f"select a as a from {kit.stored('things')}", (), shaky=False)
+    assert (kit.objects.views_stamp(), kit.objects.views_content()) == (None, None)
     with pytest.raises(WorkerError):
         await engines.publish(publish(kit, 1, (things,), whole=False))
     published = await engines.publish(publish(kit, 1, (things, ones), whole=True))
     assert (published.revision, published.left_out) == (1, ())
+    first = kit.objects.views_stamp()
+    assert (kit.objects.views_content(), first is None) == (published.content, False)
     assert kit.shown("ones") == [(1,), (2,), (2,)]
     shaky = replace(ones, name="other", sql=str(ones.sql).replace("select a as", "select x as"), shaky=True)
     assert (await engines.publish(publish(kit, 2, (shaky,), whole=False))).left_out == ("other",)
     with pytest.raises(WorkerError):
         await engines.publish(publish(kit, 3, (replace(shaky, shaky=False),), whole=False))
     assert kit.shown("ones") == [(1,), (2,), (2,)]
-    await engines.publish(publish(kit, 4, (), ("ones",), whole=False))
+    published = await engines.publish(publish(kit, 4, (), ("ones",), whole=False))
+    assert kit.objects.views_content() == published.content
+    assert kit.objects.views_stamp() != first
     with pytest.raises(Exception, match="ones"):
         kit.shown("ones")
     assert kit.shown("things") == [(1, 5), (2, 6), (2, 7)]
@@ -165,14 +170,15 @@ def test_the_state_remembers_what_was_committed(kit: Kit) -> None:
             toolchain="tools",
         )
     )
-    store.set_published(1, "here")
+    shown = Publication(1, "a place", "a-stamp", "a-hash")
+    store.set_published(shown)
     store.close()
     store = kit.store(2)
     saved = store.load()
     assert (saved.run, saved.revision, saved.toolchain) == (1, 1, "tools")
     assert saved.files == {"one.sql": entry}
     assert saved.outputs == {"One": one}
-    assert store.published() == (1, "here")
+    assert store.published() == shown
     assert store.bags(["c1", "c2"]) == {("c1", "columns"): bag}
     assert store.changes(1) == (("one.sql", "added"),)
     # What was current stays, whatever its policy; the rest of another session goes.
@@ -197,7 +203,7 @@ def test_objects_are_shown_and_hidden(kit: Kit) -> None:
     objects.sync([content])
     with pytest.raises(StateError):
         objects.sync(["0" * 32])
-    assert (objects.shown(), objects.shows("things", content), objects.has_views()) == (frozenset(), False, False)
+    assert (objects.shown(), objects.shows("things", content)) == (frozenset(), False)
     objects.show("things", content)
     assert (objects.shown(), objects.shows("things", content)) == ({"things"}, True)
     assert list(objects.stored()) == [content]

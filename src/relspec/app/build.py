@@ -193,9 +193,9 @@ async def build(
     if first or shown:
         before = published_revision(world, tools.memory)
         names = None if first else shown
-        await publish(world, tools.engines, tools.objects, names, lambda: tools.readers.hold(before))
+        published = await publish(world, tools.engines, tools.objects, names, lambda: tools.readers.hold(before))
         world.shown.publish(world.revision)
-        tools.memory.set_published(world.revision, str(world.layout.root))
+        tools.memory.set_published(published)
     tools.tell(ProblemsFound(problems))
     tools.tell(WarningsFound(warnings))
     record = replace(record, ms=(tools.clock.monotonic() - started) * 1000)

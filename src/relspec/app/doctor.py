@@ -7,9 +7,9 @@ poison heals; the database is checked by SQLite itself, and set aside whole wher
 import asyncio
 from dataclasses import dataclass
 
-from relspec.app.lost import contents_of, note_damaged
+from relspec.app.lost import contents_of, note_damaged, note_unshown
 from relspec.app.ports import ObjectStore
-from relspec.app.publish import is_shown
+from relspec.app.publish import is_shown_whole
 from relspec.app.workspace import Workspace
 from relspec.core.health import Check, Verdict, checks_of
 
@@ -31,14 +31,14 @@ async def examine(workspace: Workspace) -> Examined:
     world, tools = workspace.world, workspace.tools
     folders = await asyncio.to_thread(workspace.files.directories)
     machine = checks_of(workspace.machine.vitals(), len(folders))
-    needed = contents_of(world) | {c for claim in tools.memory.stock().claims for c in claim.contents}
+    current = contents_of(world)
+    needed = current | {c for claim in tools.memory.stock().claims for c in claim.contents}
     damaged = await asyncio.to_thread(_damaged, tools.objects, needed)
-    lost = contents_of(world) - tools.objects.stored().keys()
+    lost = current - tools.objects.stored().keys()
     note_damaged(world, {*damaged, *lost})
-    shown = tools.memory.published() is None or is_shown(world, tools.objects)
+    shown = tools.memory.published() is None or await is_shown_whole(world, tools.memory, tools.objects)
     if not shown:
-        world.shown.revision = None
-        world.look_again.add(world.shown_path(str(world.layout.views)))
+        note_unshown(world)
     checks = (
         Check("versions", Verdict.OK, world.toolchain.whole),
         *machine,

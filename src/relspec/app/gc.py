@@ -86,6 +86,6 @@ def _oldest_read(world: World, tools: Tools) -> int | None:
     """The oldest revision that somebody has open or can open: also the one that is published, if that lags behind."""
     oldest = tools.readers.oldest()
     shown = published_revision(world, tools.memory)
-    if shown == world.revision or not tools.objects.has_views():
+    if shown == world.revision or not tools.objects.views_stamp():
         return oldest
     return shown if oldest is None else min(oldest, shown)

@@ -30,6 +30,12 @@ def note_damaged(world: "World", contents: Iterable[str]) -> None:
         note_moved(world, str(world.layout.object(content)))
 
 
+def note_unshown(world: "World") -> None:
+    """Have the next build show everything anew: what readers open is not what was shown."""
+    world.shown.revision = None
+    world.look_again.add(world.shown_path(str(world.layout.views)))
+
+
 def drop_lost(world: "World") -> frozenset[str]:
     """Forget what rests on lost objects, so that it is made again; their contents."""
     lost, world.lost_objects = world.lost_objects, set()

@@ -4,6 +4,7 @@ Both are switched atomically, and both can be made again from the store at any t
 publication costs a repetition at the next start.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
 from relspec.app.ports import Engines, Memory, ObjectStore
@@ -11,13 +12,13 @@ from relspec.app.world import World
 from relspec.core.errors import StateError, WorkerError
 from relspec.core.schedule import schedule
 from relspec.core.spec import Kind
-from relspec.core.state import TaskState
+from relspec.core.state import Publication, TaskState
 from relspec.core.work import PublishViews, ViewDefinition
 
 
 async def publish(
     world: World, engines: Engines, objects: ObjectStore, names: Iterable[str] | None, hold: Callable[[], None]
-) -> None:
+) -> Publication:
     """Show what changed: the datasets `names` in any case, or everything with `None`. Raises StateError.
 
     `hold` is called before the file of views is replaced: it keeps that file for those who have it open.
@@ -37,12 +38,13 @@ async def publish(
     hold()
     try:
         published = await engines.publish(request)
-        world.shown.leave_out(published.left_out)
     except WorkerError as error:
         if whole:
             raise StateError(f"cannot publish revision {world.revision} in {world.layout.views}: {error}") from error
         # Whatever went wrong with the change, the whole can be made from nothing.
-        await publish(world, engines, objects, None, hold)
+        return await publish(world, engines, objects, None, hold)
+    world.shown.leave_out(published.left_out)
+    return Publication(world.revision, str(world.layout.root), objects.views_stamp() or "", published.content)
 
 
 def rests(world: World, task: str) -> bool:
@@ -53,14 +55,24 @@ def rests(world: World, task: str) -> bool:
 
 def published_revision(world: World, memory: Memory) -> int:
     """The revision that the file of views shows at least; 0 where that is not known."""
-    published = memory.published()
-    return published[0] if published is not None and published[1] == str(world.layout.root) else 0
+    shown = memory.published()
+    return shown.revision if shown is not None and shown.place == str(world.layout.root) else 0
 
 
-def is_shown(world: World, objects: ObjectStore) -> bool:
-    """Whether every table lies where users open it: what a start has to repair otherwise. Cost: two stats a table."""
+def is_shown(world: World, memory: Memory, objects: ObjectStore) -> bool:
+    """Whether everything lies where users open it: what a start has to repair otherwise. Cost: two stats a table."""
+    shown = memory.published()
+    if shown is None or (shown.revision, shown.place) != (world.revision, str(world.layout.root)):
+        return False
     published = [o for n, o in world.outputs.items() if _is_published(world, n)]
-    return objects.has_views() and all(objects.shows(o.output, o.content) for o in published)
+    return objects.views_stamp() == shown.stamp and all(objects.shows(o.output, o.content) for o in published)
+
+
+async def is_shown_whole(world: World, memory: Memory, objects: ObjectStore) -> bool:
+    """The same, and whether the file of views is, byte for byte, what was written. Cost: reads it, in a thread."""
+    content = await asyncio.to_thread(objects.views_content)
+    shown = memory.published()
+    return shown is not None and shown.content == content and is_shown(world, memory, objects)
 
 
 def _is_published(world: World, name: str) -> bool:

@@ -38,19 +38,6 @@ def _unreadable(layout: Layout, error: duckdb.Error) -> StateError:
     return StateError(f"cannot read {layout.views}: {error}; run: relspec-watch build")
 
 
-def drop_unreadable(layout: Layout) -> bool:
-    """Take the file of views away if it is damaged, so that it is made anew; whether it was. Reads all of it."""
-    if not layout.views.exists():
-        return False
-    try:
-        with connect(layout) as connection:
-            connection.execute("select view_name, sql from duckdb_views()").fetchall()
-    except StateError:
-        layout.views.unlink(missing_ok=True)
-        return True
-    return False
-
-
 def known_name(connection: duckdb.DuckDBPyConnection, name: str) -> str:
     """Find a published relation by name; raises UnknownNameError."""
     found = connection.execute("select view_name from duckdb_views() where not internal").fetchall()

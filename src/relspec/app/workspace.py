@@ -16,10 +16,10 @@ from relspec.app.digests import Digests
 from relspec.app.executions import Executions
 from relspec.app.gc import UNASKED_MAX, Collected, collect
 from relspec.app.load import needs_of
-from relspec.app.lost import contents_of, note_damaged
+from relspec.app.lost import contents_of, note_damaged, note_unshown
 from relspec.app.machine import RealMachine
 from relspec.app.ports import Loader, Lock, Machine, ObjectStore, Scanner, Store
-from relspec.app.publish import is_shown, rests
+from relspec.app.publish import is_shown, is_shown_whole, rests
 from relspec.app.registry import registry_of
 from relspec.app.run import Run
 from relspec.app.world import World
@@ -173,13 +173,16 @@ class Workspace:
         return run
 
     async def audit(self, bytes_max: int) -> bool:
-        """Read the next slice of the objects that tables are made of; whether one was damaged, for a build to mend."""
-        objects = self.tools.objects
+        """Read what readers open and the next slice of the objects behind it; whether a build has to mend any."""
+        memory, objects = self.tools.memory, self.tools.objects
         part = objects.slice(sorted(contents_of(self.world)), self._audited, bytes_max)
         damaged = await asyncio.to_thread(objects.damaged, part)
         self._audited = part[-1] if part else ""
         note_damaged(self.world, damaged)
-        return bool(damaged)
+        shown = memory.published() is None or await is_shown_whole(self.world, memory, objects)
+        if not shown:
+            note_unshown(self.world)
+        return bool(damaged) or not shown
 
     async def collect(self, *, dry: bool) -> Collected:
         """Drop what is not needed any more, or only say what that is; see `gc.collect`. Between builds only."""
@@ -244,7 +247,7 @@ async def open_workspace(
         _find_unsettled(world, objects)
         views = (spec for spec in world.catalog.by_name.values() if spec.kind is Kind.VIEW)
         world.shown.leave_out(spec.output for spec in views if not rests(world, spec.name))
-        if store.published() == (world.revision, str(layout.root)) and is_shown(world, objects):
+        if is_shown(world, store, objects):
             world.shown.revision = world.revision
         engines = await stack.enter_async_context(machine.engines(settings))
         loader = await stack.enter_async_context(machine.loader(settings))

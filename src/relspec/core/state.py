@@ -160,6 +160,16 @@ class ExtractionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Publication:
+    """What readers see at `place`: a revision, through the file of views that has this stamp and this hash."""
+
+    revision: int
+    place: str
+    stamp: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """What one commit changes. In a mapping, `None` deletes; `problems` and `warnings` replace all; `None` leaves.
 

@@ -184,10 +184,11 @@ class PublishViews:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The file of views now shows `revision`, without the shaky views that do not bind."""
+    """The file of views now shows `revision`, without the shaky views that do not bind; `content` is its hash."""
 
     revision: int
     left_out: tuple[str, ...]
+    content: str
 
 
 @dataclass(frozen=True, slots=True)

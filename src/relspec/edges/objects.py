@@ -5,14 +5,13 @@ a hard link to its object, switched by rename, so it is whole at every moment; w
 """
 
 import errno
-import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
+from relspec.core.digest import content_of_file
 from relspec.core.errors import StateError
 from relspec.core.layout import Layout
 from relspec.core.sweep import StoredObject
@@ -103,14 +102,27 @@ class Objects:
             found.append(content)
         return tuple(found)
 
-    def has_views(self) -> bool:
-        """Whether there is a file of views. Cost: one stat."""
-        return self._layout.views.exists()
+    def views_stamp(self) -> str | None:
+        """What tells the file of views from any that replaces it; `None` where there is none. Cost: one stat."""
+        try:
+            status = self._layout.views.stat()
+        except OSError:
+            return None
+        # Not when its inode changed: a link that keeps the file for its readers changes that too.
+        return f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
+
+    def views_content(self) -> str | None:
+        """The hash of the file of views; `None` where it cannot be read."""
+        try:
+            with self._layout.views.open("rb") as file:
+                return content_of_file(file)
+        except OSError:
+            return None
 
     def _is_whole(self, content: str) -> bool:
         try:
             with self._layout.object(content).open("rb") as file:
-                return hashlib.file_digest(file, _content).hexdigest() == content
+                return content_of_file(file) == content
         except FileNotFoundError:
             return True
         except OSError:
@@ -118,11 +130,6 @@ class Objects:
 
     def _table(self, name: str) -> Path:
         return self._layout.tables / f"{name}.parquet"
-
-
-def _content() -> Any:
-    """The hash that names objects: as `core.digest.content_of`."""
-    return hashlib.blake2b(digest_size=16)
 
 
 def _sync(path: Path, flags: int) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from relspec.core.dataset import Format, Part, Stamp
+from relspec.core.digest import content_of_file
 from relspec.core.errors import InputMovedError
 from relspec.core.problem import Problem
 from relspec.core.schema import Column, Schema
@@ -26,7 +27,7 @@ from relspec.edges.engine.execute import write_parquet
 from relspec.edges.engine.intake_arrow import open_arrow
 from relspec.edges.engine.intake_csv import open_csv
 from relspec.edges.engine.intake_json import open_json
-from relspec.edges.engine.objects import content_of_file, object_path, settle, stamp_of, temporary_path
+from relspec.edges.engine.objects import object_path, settle, stamp_of, temporary_path
 from relspec.edges.engine.refusal import RefusedError, misconfigured, unreadable
 from relspec.edges.engine.sql import file_literal, read_parquet, selection
 from relspec.edges.engine.tabular import kept_metadata

@@ -4,32 +4,21 @@ An object is written under a private name, then renamed to the hash of its bytes
 Nothing is fsynced here: the daemon does that once for all objects of a run, before it commits.
 """
 
-import hashlib
 import itertools
 import os
 from collections.abc import Iterable
-from io import BufferedIOBase
 from pathlib import Path
 
 from relspec.core.dataset import Dataset, Part, Stamp
+from relspec.core.digest import content_of_file
 from relspec.core.errors import InputMovedError
 
-_CHUNK = 1 << 20
 _serial = itertools.count()
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
     """Take from `stat` what changes when a file does."""
     return Stamp(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
-def content_of_file(file: BufferedIOBase) -> str:
-    """Hash an open file from its start; the same value as `core.digest.content_of` of its bytes."""
-    state = hashlib.blake2b(digest_size=16)
-    file.seek(0)
-    while chunk := file.read(_CHUNK):
-        state.update(chunk)
-    return state.hexdigest()
 
 
 def own_prefix(pid: int) -> str:

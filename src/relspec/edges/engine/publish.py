@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 
+from relspec.core.digest import content_of_file
 from relspec.core.work import Published, PublishViews, ViewDefinition
 from relspec.edges.engine.complaint import complaint_of, sentence
 from relspec.edges.engine.objects import temporary_path
@@ -55,8 +56,8 @@ class Publisher:
             reason = sentence(complaint_of(error).message) if isinstance(error, duckdb.Error) else str(error)
             raise PublishError(f"the views cannot be brought to revision {request.revision}: {reason}") from error
         assert self._build is not None
-        _replace(self._build, Path(request.path))
-        return Published(request.revision, left_out)
+        content = _replace(self._build, Path(request.path))
+        return Published(request.revision, left_out, content)
 
     def close(self) -> None:
         """Give the private copy up."""
@@ -116,12 +117,15 @@ def _query(view: ViewDefinition) -> str:
     return view.sql if view.sql is not None else f"SELECT * FROM {read_parquet(view.parts)}"
 
 
-def _replace(build: Path, target: Path) -> None:
+def _replace(build: Path, target: Path) -> str:
+    """Let `target` be a copy of `build`, durable and at once; the hash of what it holds."""
     aside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         shutil.copyfile(build, aside)
         with aside.open("rb") as file:
+            content = content_of_file(file)
             os.fsync(file.fileno())
         aside.rename(target)
     finally:
         aside.unlink(missing_ok=True)
+    return content

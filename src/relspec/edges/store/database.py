@@ -18,7 +18,7 @@ from relspec.core.digest import BagDigest
 from relspec.core.errors import StateError
 from relspec.core.progress import Action
 from relspec.core.spec import CachePolicy
-from relspec.core.state import Delta, MemoRow, RunTask, Saved
+from relspec.core.state import Delta, MemoRow, Publication, RunTask, Saved
 from relspec.core.sweep import Stock, Sweep
 from relspec.core.work import Extracted
 from relspec.edges.store import read, stock, write
@@ -27,6 +27,8 @@ from relspec.edges.store.tables import Database
 
 #: Below so many unused pages (4 MB) the database is not worth being written anew.
 _FREE_PAGES_MAX = 1024
+#: What is noted of what readers see, besides its revision.
+_N_SHOWN = 3
 
 
 class RottenError(Exception):
@@ -81,15 +83,19 @@ class Store:
         with _transaction(self._connection):
             write.delta(self._connection, delta, self._session)
 
-    def set_published(self, revision: int, place: str) -> None:
-        """Remember the revision that readers see at `place`, so that the next start need not show it again."""
-        self._connection.execute("insert or replace into setting values ('published', ?)", (f"{revision} {place}",))
+    def set_published(self, shown: Publication) -> None:
+        """Remember what readers see, so that the next start need not show it again."""
+        value = f"{shown.revision} {shown.stamp} {shown.content} {shown.place}"
+        self._connection.execute("insert or replace into setting values ('published', ?)", (value,))
 
-    def published(self) -> tuple[int, str] | None:
-        """The revision that readers saw last, and where; `None` when nothing was ever shown."""
+    def published(self) -> Publication | None:
+        """What readers saw last; `None` when nothing was ever shown. What was noted in another form is not trusted."""
         row = self._connection.execute("select value from setting where name = 'published'").fetchone()
-        revision, _, place = ("" if row is None else str(row[0])).partition(" ")
-        return (int(revision), place) if revision else None
+        if row is None:
+            return None
+        revision, *rest = str(row[0]).split(" ", 3)
+        stamp, content, place = rest if len(rest) == _N_SHOWN else ("", "", "")
+        return Publication(int(revision), place, stamp, content)
 
     def forget_sessions(self) -> None:
         """Drop what other sessions remembered with the policy `session`, except what is current: this session's now."""

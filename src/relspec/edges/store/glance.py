@@ -3,7 +3,6 @@
 What changed on disk since the last commit shows as stale: files are compared by stamp, and code then by content.
 """
 
-import hashlib
 import os
 import sqlite3
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from relspec.core.digest import content_of
 from relspec.core.errors import StateError
 
 
@@ -95,4 +95,4 @@ def _moved(row: sqlite3.Row, root: Path) -> bool:
         return False
     if row["content"] is None:
         return True
-    return bool(hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest() != row["content"])
+    return bool(content_of(path.read_bytes()) != row["content"])

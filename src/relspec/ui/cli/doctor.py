@@ -11,10 +11,6 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(call: Call) -> Outcome:
-    """Take away a file of views that no reader can open, then let the owner of the state look at all else."""
-    # Start-up time: this imports duckdb.
-    from relspec.app.reading import drop_unreadable  # noqa: PLC0415
-
+    """Let the owner of the state look at everything."""
     layout = call.layout()
-    drop_unreadable(layout)
     return outcome_of(layout, answered(layout, "doctor", {}), doctor_lines)
