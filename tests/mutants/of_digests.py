@@ -13,6 +13,13 @@ BREAKS = (
     Break("long texts bring no more than their hash", _BAGS, "THEN md5_number({value}) END", "THEN NULL END", _MIXING),
     Break("wide decimals bring no more than their hash", _BAGS, 'return [f"-{name}"]', "return []", _TOLD_APART),
     Break(
+        "a file is read by the footer of an earlier one",
+        "edges/engine/connection.py",
+        '"enable_external_file_cache": "false"',
+        '"enable_external_file_cache": "true"',
+        ("tests/edges/engine/test_execute.py::test_a_parquet_file_is_not_read_by_an_earlier_footer",),
+    ),
+    Break(
         "all NaNs are one",
         _BAGS,
         "WHEN {name} = 0 OR isnan({name}) THEN",

@@ -14,9 +14,10 @@ from relspec.core.errors import InputMovedError
 from relspec.core.plan import Udf
 from relspec.core.problem import Code, Problem
 from relspec.core.schema import Column, Schema
-from relspec.core.work import Measure
+from relspec.core.work import Intaken, Measure
 from relspec.edges.engine.connection import open_connection
 from relspec.edges.engine.execute import failure
+from relspec.edges.engine.intake import intake
 from relspec.edges.engine.measure import measure
 from relspec.edges.engine.objects import stamp_of
 
@@ -262,3 +263,30 @@ def test_a_query_spills_no_more_than_it_may(place) -> None:
     assert problem.code is Code.MEMORY
     assert "spill_mb" in (problem.hint or "")
     assert "PRAGMA" not in problem.message
+
+
+def test_a_parquet_file_is_not_read_by_an_earlier_footer(place) -> None:
+    columns = (Column("x", "BIGINT"),)
+    values = "i AS a, i + 10 AS x, i + 20 AS y FROM range(8) r(i)"
+    found = []
+    for names in ("a, y, x", "a, x, y"):
+        made = place.root / "made.parquet"
+        place.connection.execute(f"COPY (SELECT {names} FROM (SELECT {values})) TO '{made}'")
+        request = place.asked("s.parquet", made.read_bytes(), Format.PARQUET)
+        # As it is for two saves within a second; the two files have one size as well.
+        os.utime(request.path, ns=(10**18, 10**18))
+        taken = intake(place.connection, request)
+        assert isinstance(taken, Intaken)
+        part = taken.part
+        assert part.stamp is not None
+        dataset = Dataset("s", taken.schema, (part,))
+        done = place.executed("SELECT x FROM main.s", {"x": "BIGINT"}, dataset, column_sets=(columns,))
+        (bag,) = measure(place.connection, Measure(part, (columns,))).bags
+        found.append(
+            (part.stamp.size, [c.name for c in taken.schema.columns], place.rows(place.object(done.content)), bag)
+        )
+    (size, before, rows, bag), (size_now, now, rows_now, bag_now) = found
+    assert (before, now) == (["a", "y", "x"], ["a", "x", "y"])
+    assert size == size_now
+    assert rows == rows_now == [(str(i + 10),) for i in range(8)]
+    assert bag == bag_now
