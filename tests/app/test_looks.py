@@ -201,20 +201,21 @@ async def test_an_answer_waits_for_what_moved_while_it_was_read_however_long_tha
         assert moved
 
 
+@pytest.mark.parametrize("verb", ["commit", "remembered"])
 async def test_a_daemon_whose_state_finds_no_room_says_so_stays_and_builds_when_there_is_some(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     monkeypatch.setattr(daemon_module, "REFUSED_S", 0.1)
     write(tmp_path, TASK)
     async with running(tmp_path) as (daemon, workspace, hints):
-        commit, full = workspace.store.commit, [True]
+        real, full = getattr(workspace.store, verb), [True]
 
-        def refuse(delta: Any) -> None:
+        def refuse(asked: Any) -> Any:
             if full[0]:
                 raise StateError("database or disk is full")
-            commit(delta)
+            return real(asked)
 
-        monkeypatch.setattr(workspace.store, "commit", refuse)
+        monkeypatch.setattr(workspace.store, verb, refuse)
         write(tmp_path, {"tasks/one.sql": "select max(a) as a from things"})
         hints.saved.put_nowait(frozenset({str(tmp_path / "tasks/one.sql")}))
         with pytest.raises(StateError, match="full"):

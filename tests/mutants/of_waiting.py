@@ -155,9 +155,9 @@ BREAKS: tuple[Break, ...] = (
         """    for name in gone:
         world.put_source(name, None)
     world.moved |= gone
-    await asyncio.gather(*(_bring(world, engines, found, anew) for found in assigned.values()))
+    await together(_bring(world, engines, found, anew) for found in assigned.values())
 """,
-        """    await asyncio.gather(*(_bring(world, engines, found, anew) for found in assigned.values()))
+        """    await together(_bring(world, engines, found, anew) for found in assigned.values())
     for name in gone:
         world.put_source(name, None)
     world.moved |= gone

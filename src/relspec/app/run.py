@@ -13,6 +13,7 @@ from relspec.app.digests import Digests
 from relspec.app.executions import Executions
 from relspec.app.lost import note_moved
 from relspec.app.ports import Clock, Engines, LoaderSession, Memory, ObjectStore
+from relspec.app.together import together
 from relspec.app.trouble import code_of, next_step
 from relspec.app.world import World
 from relspec.core.dataset import Dataset
@@ -98,9 +99,7 @@ class Run:
 
         n_workers = max(1, min(self.world.settings.limits.workers, len(order)))
         if order:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(n_workers):
-                    group.create_task(work())
+            await together(work() for _ in range(n_workers))
 
     async def _settle(self, task: str) -> None:
         spec = self.world.catalog.by_name[task]

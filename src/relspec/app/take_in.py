@@ -4,10 +4,10 @@ The first file of a text source fixes how the others are read. A file that canno
 until it is repaired; readers keep their last good outputs. A file that moves while it is read is looked at again.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping
 
 from relspec.app.ports import Engines
+from relspec.app.together import together
 from relspec.app.trouble import code_of
 from relspec.app.world import World
 from relspec.core.dataset import Reader
@@ -39,7 +39,7 @@ async def take_in(world: World, engines: Engines, touched: frozenset[str]) -> No
     for name in gone:
         world.put_source(name, None)
     world.moved |= gone
-    await asyncio.gather(*(_bring(world, engines, found, anew) for found in assigned.values()))
+    await together(_bring(world, engines, found, anew) for found in assigned.values())
     # A file that went away, or belongs to no source any more, is nothing to look at again.
     belong = {path for found in assigned.values() for path in found.paths}
     world.look_again -= {path for path in world.look_again if path not in belong and not is_code(path)}

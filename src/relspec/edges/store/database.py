@@ -10,7 +10,6 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -22,6 +21,7 @@ from relspec.core.state import Delta, MemoRow, Publication, RunTask, Saved
 from relspec.core.sweep import Stock, Sweep
 from relspec.core.work import Extracted
 from relspec.edges.store import read, stock, write
+from relspec.edges.store.connection import Connection
 from relspec.edges.store.migrations import SCHEMA_VERSION, migrations
 from relspec.edges.store.tables import Database
 
@@ -181,31 +181,8 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-class _Connection(sqlite3.Connection):
-    """A connection whose errors say what to do: a full or broken disk is no defect of ours."""
-
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        """Execute, as the class below; raises StateError where the system refuses."""
-        try:
-            return super().execute(sql, parameters)
-        except sqlite3.OperationalError as error:
-            raise _refused(error) from error
-
-    def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
-        """The same for many."""
-        try:
-            return super().executemany(sql, parameters)
-        except sqlite3.OperationalError as error:
-            raise _refused(error) from error
-
-
-def _refused(error: sqlite3.OperationalError) -> StateError:
-    text = f"the state cannot be kept: {error}; nothing that was answered before is lost"
-    return StateError(f"{text}; free space, check the disk and permissions, then build again")
-
-
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, factory=_Connection)
+    connection = sqlite3.connect(path, isolation_level=None, factory=Connection)
     try:
         os.chmod(path, 0o600)
         connection.execute("pragma journal_mode = wal").fetchall()

@@ -1,0 +1,55 @@
+"""A connection to SQLite whose errors say what to do: a full, broken or rotten disk is no defect of ours.
+
+Rows are fetched after a statement was executed, so each way to fetch them can fail as well.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from relspec.core.errors import StateError
+
+_KEPT = "nothing that was answered before is lost"
+
+
+class Connection(sqlite3.Connection):
+    """As the class below; raises StateError where the system refuses, and where bytes are not what was written."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """Execute one statement."""
+        with _said():
+            return self.cursor(_Cursor).execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
+        """Execute it for many."""
+        with _said():
+            return self.cursor(_Cursor).executemany(sql, parameters)
+
+
+class _Cursor(sqlite3.Cursor):
+    def __next__(self) -> Any:
+        with _said():
+            return super().__next__()
+
+    def fetchone(self) -> Any:
+        with _said():
+            return super().fetchone()
+
+    def fetchall(self) -> list[Any]:
+        with _said():
+            return super().fetchall()
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        hint = "free space, check the disk and permissions, then build again"
+        raise StateError(f"the state cannot be kept: {error}; {_KEPT}; {hint}") from error
+    except sqlite3.IntegrityError:
+        raise
+    except sqlite3.DatabaseError as error:
+        hint = "stop the daemon and build: what cannot be read is set aside then"
+        raise StateError(f"the state is damaged: {error}; {_KEPT}; {hint}") from error

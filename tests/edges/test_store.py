@@ -1,0 +1,66 @@
+"""The state's connection: what the disk refuses, or has lost, is said as such at whatever step it shows."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relspec.core.errors import StateError
+from relspec.edges.store.connection import Connection
+
+_PAGE = 4096
+
+
+def opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, isolation_level=None, factory=Connection)
+
+
+def fill(path: Path) -> None:
+    connection = opened(path)
+    connection.execute("create table things (a integer primary key, text text)")
+    connection.executemany("insert into things values (?, ?)", [(i, "x" * 500) for i in range(400)])
+    connection.close()
+
+
+def spoil(path: Path) -> None:
+    """Overwrite the last pages, which hold the last rows."""
+    data = bytearray(path.read_bytes())
+    data[-10 * _PAGE :] = b"\xff" * (10 * _PAGE)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "fetch",
+    [
+        lambda cursor: cursor.fetchall(),
+        list,
+        lambda cursor: [cursor.fetchone() for _ in range(400)],
+        dict,
+    ],
+    ids=["all", "iterated", "one by one", "as pairs"],
+)
+def test_rot_that_shows_only_as_rows_are_fetched_is_a_state_error(tmp_path: Path, fetch: Callable[[Any], Any]) -> None:
+    path = tmp_path / "a.sqlite"
+    fill(path)
+    spoil(path)
+    connection = opened(path)
+    rows = connection.execute("select a, text from things order by a")
+    with pytest.raises(StateError, match=r"damaged.*build") as raised:
+        fetch(rows)
+    assert isinstance(raised.value.__cause__, sqlite3.DatabaseError)
+    connection.close()
+
+
+def test_what_the_disk_refuses_is_a_state_error_and_a_broken_promise_of_ours_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    fill(path)
+    connection = opened(path)
+    (pages,) = connection.execute("pragma page_count").fetchone()
+    connection.execute(f"pragma max_page_count = {pages}").fetchall()
+    with pytest.raises(StateError, match=r"full.*free space"):
+        connection.executemany("insert into things values (?, ?)", [(i, "x" * 500) for i in range(400, 900)])
+    with pytest.raises(sqlite3.IntegrityError):
+        connection.execute("insert into things values (1, '')")
+    connection.close()
