@@ -376,6 +376,29 @@ def test_a_folder_that_cannot_be_listed_is_a_problem(root: Path, monkeypatch: py
     assert [problem.path for problem in found.problems] == ["tasks/in"]
 
 
+def test_code_in_a_folder_that_cannot_be_listed_any_more_stays_and_data_goes(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = put(root, "tasks/in/a.sql", "select 1")
+    put(root, "data/in/d.csv", "a\n1\n")
+    settings = Settings(sources=(SourceSpec("d", "data/in/*.csv", None, (), None),))
+    files = Files(Layout(root), settings)
+    before = files.scan(None, {})
+    assert paths(before) == ["data/in/d.csv", "tasks/in/a.sql"]
+    denied = PermissionError(13, "Permission denied")
+    with (
+        refused(monkeypatch, os, "scandir", root / "tasks/in", denied),
+        refused(monkeypatch, os, "scandir", root / "data/in", denied),
+    ):
+        found = files.scan(None, before.tree)
+        assert found.tree == {"tasks/in/a.sql": before.tree["tasks/in/a.sql"]}
+        assert [problem.path for problem in found.problems] == ["data/in", "tasks/in"]
+    code.write_text("select 12")
+    again = files.scan(hint(root / "tasks/in", root / "data/in"), found.tree)
+    assert (again.problems, paths(again)) == ((), paths(before))
+    assert again.tree["tasks/in/a.sql"].content == content_of(b"select 12")
+
+
 def test_a_whole_scan_forgets_problems_that_are_gone(root: Path) -> None:
     bad = root / "tasks" / os.fsdecode(b"\xff.sql")
     bad.touch()
@@ -391,6 +414,10 @@ def test_a_shortage_of_descriptors_loses_nothing(root: Path, monkeypatch: pytest
     before = files.scan(None, {}).tree
     with refused(monkeypatch, os, "scandir", root / "tasks/in", OSError(24, "Too many open files")):
         assert files.scan(None, before) == Scan(before, (), frozenset({"tasks/in"}))
+    code.write_text("select 12")
+    found = files.scan(hint(root / "tasks/in"), before)
+    assert (found.held, found.tree["tasks/in/a.sql"].content) == (frozenset(), content_of(b"select 12"))
+    before = found.tree
     with refused(monkeypatch, os, "open", code, OSError(24, "Too many open files")):
         assert files.scan(None, before) == Scan(before, (), frozenset({"tasks/in/a.sql"}))
     assert files.scan(hint(root / "tasks/in"), before) == Scan(before, (), frozenset())

@@ -72,6 +72,7 @@ def report(played: Played, keep: Path | None) -> int:
     if played.difference is not None and keep is not None:
         small = shrunk(played.script)
         path = keep / f"seed_{small.seed}.json"
+        keep.mkdir(parents=True, exist_ok=True)
         path.write_text(small.text())
         print(f"  {len(small.steps)} steps and {len(small.faults)} faults in {path}", flush=True)
     return int(played.difference is not None)

@@ -99,7 +99,7 @@ class Daemon:
         self._now = workspace.machine.clock.monotonic
         self._busy_at = self._now()
         self._audited_at = self._busy_at
-        self._holds_out = self._tries_again = False
+        self._holds_out = self._tries_again = self._reminded = False
         self._moving: dict[str, tuple[float, float]] = {}
         self._retry = False
         self._again_wanted: frozenset[str] = frozenset()
@@ -195,7 +195,7 @@ class Daemon:
             case BuildEnded():
                 self._end_build()
             case TryAgain():
-                self._tries_again = True
+                self._tries_again, self._reminded = True, False
             case StopRequested():
                 raise AssertionError("the loop ends on a stop request")
 
@@ -315,7 +315,7 @@ class Daemon:
         moved = {str(self._workspace.world.layout.root / p) for p in self._workspace.world.look_again}
         self._note_moving(frozenset(moved))
         if refused(self._workspace.world):
-            asyncio.get_running_loop().call_later(REFUSED_S, self._events.put_nowait, TryAgain())
+            self._try_later()
         if moved:
             asyncio.get_running_loop().call_later(AGAIN_S, self._again, frozenset(moved))
 
@@ -330,7 +330,13 @@ class Daemon:
             if not request.done.done():
                 request.done.set_exception(error)
         self._holds_out = True
-        asyncio.get_running_loop().call_later(REFUSED_S, self._events.put_nowait, TryAgain())
+        self._try_later()
+
+    def _try_later(self) -> None:
+        """Try again what the machine refused; one reminder is enough for all that it refused meanwhile."""
+        if not self._reminded:
+            self._reminded = True
+            asyncio.get_running_loop().call_later(REFUSED_S, self._events.put_nowait, TryAgain())
 
     def _again(self, paths: frozenset[str]) -> None:
         self._changes = self._changes.merged(ChangeSet((), tuple(sorted(self._workspace.world.look_again)), ()))

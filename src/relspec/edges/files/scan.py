@@ -68,6 +68,8 @@ class Files:
         self._excluded = GitIgnored(self._paths)
         self._wanted: dict[str, bool] = {}
         self._walked: set[str] = set()
+        #: Folders that could not be listed when they were last walked: what is known of them is from before.
+        self._unlisted: set[str] = set()
         self._trusted: set[str] = set()
         self._problems: dict[str, Problem] = {}
 
@@ -155,6 +157,7 @@ class Files:
             return
         self._problems.clear()
         self._walked.clear()
+        self._unlisted.clear()
         for folder in self._scope.folders:
             place = look.walk.approach(folder.path, folder)
             if place is not None:
@@ -177,7 +180,7 @@ class Files:
             if folder is not None and above not in self._walked and is_below(above, folder.path):
                 # Nobody has looked into this folder yet: what came before the hint told no one.
                 folders.add(above)
-        self._forget(look, files | folders, {f for f in folders if f in self._walked})
+        self._forget(look, files | folders, {f for f in folders if f in self._walked | self._unlisted})
         for path in sorted(folders):
             self._take_below(look, path)
         for path in sorted(files - look.tree.keys()):
@@ -189,11 +192,13 @@ class Files:
             look.tree.pop(path, None)
             self._problems.pop(path, None)
         if folders:
-            lost = {path for path in (*look.tree, *self._problems, *self._walked) if _is_in(path, folders)}
+            known = (*look.tree, *self._problems, *self._walked, *self._unlisted)
+            lost = {path for path in known if _is_in(path, folders)}
             for path in lost:
                 look.tree.pop(path, None)
                 self._problems.pop(path, None)
             self._walked -= lost
+            self._unlisted -= lost
 
     def _take_below(self, look: _Look, path: str) -> None:
         """Walk a folder that was hinted at, or the folders of the scope that lie in it."""
@@ -300,8 +305,12 @@ class Files:
         elif error.errno in _PASSING:
             look.held.add(path or ".")
             look.tree.update((p, e) for p, e in look.before.items() if p == path or is_below(p, path))
+            self._unlisted.add(path)
         elif error.errno not in _GONE:
             self._problems[path] = _unreadable(path, error)
+            # Tasks that cannot be seen are not gone. Data that cannot be seen is: nothing can be made of it.
+            look.tree.update((p, e) for p, e in look.before.items() if is_code(p) and is_below(p, path))
+            self._unlisted.add(path)
 
     def _wants(self, path: str) -> bool:
         answer = self._wanted.get(path)
