@@ -127,7 +127,8 @@ class Meanings:
             any(isinstance(o.expression, Aggregate) for o in outputs),
             select.having,
             select.distinct,
-            select.limit,
+            # What a limit leaves hangs on all outputs, which it is ordered by one after the other.
+            select.limit and (select.limit, *(written(o.expression) for o in outputs)),
         )
         found = tuple(written(o.expression) if i in counted else None for i, o in enumerate(outputs))
         return (*body, _bag(found)), found
@@ -148,11 +149,16 @@ class Meanings:
             body, outputs = self._query(task.query, {names.index(c) for c in columns}, required)
             slots.bodies.append(body)
             slots.columns.append({c: ("inner", outputs[names.index(c)]) for c in columns})
-            if i == 1 and self._is_read_whole_beside(select.inputs[0]):
+            if i == 1 and self.is_read_whole_beside(select.inputs[0]) and not self._is_wrapped(select):
                 self._query(task.query, None, required)
         return slots
 
-    def _is_read_whole_beside(self, left: str) -> bool:
+    def _is_wrapped(self, select: Select) -> bool:
+        """Whether the left side of a join is put into a query of its own, as Ibis does it for a filter or a column."""
+        python = (s for t in self.project.tasks if t.is_python for s in selects(t.query))
+        return bool(select.where or select.outputs) and any(s is select for s in python)
+
+    def is_read_whole_beside(self, left: str) -> bool:
         """Whether DuckDB computes every column of what is joined to `left`, as it does right of a bare DISTINCT."""
         task = self.project.task(left)
         if task is None or task.is_stored or (task.is_python and _is_cast(task.query)):

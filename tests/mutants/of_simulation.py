@@ -62,6 +62,13 @@ BREAKS: tuple[Break, ...] = (
         _bitten("power"),
     ),
     Break(
+        "simulation: what was shown under a name stays until its new owner has made something",
+        "app/publish.py",
+        "        elif world.source(name) is None:\n",
+        "        elif world.source(name) is None and world.producer(name) is None:\n",
+        _found("deleted_then_broken"),
+    ),
+    Break(
         "simulation: a superseded build goes on",
         "app/daemon.py",
         """        if build is not None:

@@ -39,8 +39,14 @@ class Executions:
         if flight is None:
             flight = _InFlight(request, asyncio.create_task(start(request)))
             self._by_key[key] = flight
-            flight.work.add_done_callback(lambda _: self._by_key.pop(key, None))
+            flight.work.add_done_callback(lambda work: self._ended(key, work))
         return flight.request, await asyncio.shield(flight.work)
+
+    def _ended(self, key: str, work: "asyncio.Task[Executed | Problem]") -> None:
+        self._by_key.pop(key, None)
+        if not work.cancelled():
+            # Whoever waits is told of a failure; where nobody does any more, it is of no concern.
+            work.exception()
 
     async def end(self, obsolete: Callable[[str], bool]) -> None:
         """Kill what runs for tasks that are obsolete, and wait until it is gone."""

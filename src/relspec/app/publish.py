@@ -111,7 +111,8 @@ def _definitions(world: World, wanted: Iterable[str]) -> tuple[tuple[ViewDefinit
             views[plan.task] = ViewDefinition(plan.output, plan.sql, (), shaky=not rests(world, plan.task))
         elif dataset is not None and dataset.parts:
             stored.append(ViewDefinition(dataset.name, None, tuple(p.path for p in dataset.parts), shaky=False))
-        elif world.producer(name) is None and world.source(name) is None:
+        elif world.source(name) is None:
+            # Nobody makes it, or who does has never yet: what was shown under that name was another's.
             dropped.append(name)
     order = schedule(world.graph, frozenset(views), {})
     return (*stored, *(views[task] for generation in order for task in generation)), tuple(dropped)
