@@ -1,8 +1,9 @@
 """A build that is killed, or refused by the system, at one chosen system call; and what has to hold afterwards.
 
 `strace` counts the calls of the process that owns the state, its main thread alone: that is where commits, renames and
-links are made. Afterwards readers see one whole revision, the earlier or the later one, and a further build gives what
-the second version means.
+links are made. Or it follows the children, and each process meets the fault at its own call of that number. Afterwards
+readers see one whole revision, the earlier or the later one, every table that they open is whole, and a further build
+gives what a clean build of the second version gives.
 """
 
 import json
@@ -61,6 +62,9 @@ class Trial:
         self._write(BEFORE)
         self.before = self._built()
         shutil.copytree(self._root, self._kept, symlinks=True)
+        self._fresh()
+        self._root.joinpath("tasks").mkdir(parents=True)
+        self._write(BEFORE)
         self._write(AFTER)
         self.after = self._built()
 
@@ -71,10 +75,11 @@ class Trial:
         self._strace("-o", str(log), "-e", f"trace={MUTATING}")
         return sum(1 for line in log.read_text().splitlines() if "(" in line and not line.startswith(("---", "+++")))
 
-    def strike(self, number: int, fault: str) -> Outcome:
+    def strike(self, number: int, fault: str, *, children: bool = False) -> Outcome:
         """Let the call with this number meet a fault, as `strace` writes it: `signal=KILL`, or `error=ENOSPC`."""
         self._reset()
-        done = self._strace("-o", "/dev/null", "-e", f"inject={MUTATING}:{fault}:when={number}")
+        follow = ("-f",) if children else ()
+        done = self._strace(*follow, "-o", "/dev/null", "-e", f"inject={MUTATING}:{fault}:when={number}")
         told = done.stdout + done.stderr
         wrong = None
         if "Traceback" in told:
@@ -82,6 +87,9 @@ class Trial:
         seen = self._seen()
         if seen not in (self.before, self.after):
             wrong = wrong or f"readers see {seen}"
+        torn = [n for n, rows in self._opened().items() if rows not in (self.before.get(n), self.after.get(n))]
+        if torn:
+            wrong = wrong or f"{torn} are no tables of either version"
         if done.returncode == 0 and seen != self.after:
             wrong = wrong or "what was acknowledged is lost"
         started = time.monotonic()
@@ -92,6 +100,8 @@ class Trial:
         seconds = time.monotonic() - started
         if now != self.after:
             wrong = wrong or f"the next build gives {now}"
+        if any(rows != self.after.get(name) for name, rows in self._opened().items()):
+            wrong = wrong or f"the next build leaves {self._opened()}"
         return Outcome(done.returncode != 0, seconds, wrong or next(self._left(), None))
 
     def _strace(self, *options: str) -> subprocess.CompletedProcess[str]:
@@ -116,6 +126,14 @@ class Trial:
                 for (name,) in names
                 if not name.startswith("relspec_")
             }
+
+    def _opened(self) -> Tables:
+        """What lies under `tables/`, opened as users do it: without asking anybody."""
+        found: Tables = {}
+        with duckdb.connect() as connection:
+            for path in Layout(self._root).tables.glob("*.parquet"):
+                found[path.stem] = sorted(connection.execute(f"from '{path}'").fetchall(), key=repr)
+        return found
 
     def _left(self) -> Iterator[str]:
         temporary = Layout(self._root).temporary

@@ -81,7 +81,7 @@ class Compilation:
             for finished in done:
                 task = running.pop(finished)
                 finished.result()
-                if task in self._wanted or task in late:
+                if task in self._wanted or task in late or self._is_behind(task):
                     waiting.add(task)
                     late.discard(task)
                 if task not in self._wanted:
@@ -197,6 +197,15 @@ class Compilation:
             adopt(world, first, plan)
         elif first is None or first.fingerprint != plan.fingerprint:
             self.moved.add(task)
+
+    def _is_behind(self, task: str) -> bool:
+        """Whether something that a task saw moved while it was compiled.
+
+        Of a task that was broken, or is new, nobody knew that it would look there.
+        """
+        record = self.world.records.get(task)
+        asked = () if record is None else record.asked
+        return any(digest != self.world.asked_digest(dataset) for dataset, digest in asked) and self._examine(task)
 
     def _made_stale_by(self, task: str) -> set[str]:
         spec = self.world.catalog.by_name[task]

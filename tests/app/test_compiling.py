@@ -1,0 +1,54 @@
+"""Tasks that are compiled side by side: what one saw of another is what it is in the end."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.scenarios.harness import build, compare_with_clean, write
+
+from relspec.app.workspace import open_workspace
+from relspec.core.layout import Layout
+from relspec.core.problem import Problem
+from relspec.core.work import Analyse, Analysed, Needs
+
+TOP = "select sum(a) as a from middle\n"
+FILES: dict[str, str | None] = {
+    "data/things.csv": "a\n1\n2\n3\n",
+    "tasks/bottom.sql": "-- relspec: kind=view\nselect a from things where a > 1\n",
+    "tasks/middle.sql": "-- relspec: kind=view\nselect a from bottom\n",
+    "tasks/top.sql": TOP,
+}
+
+
+@pytest.mark.parametrize("was", ["broken", "new"])
+async def test_who_is_compiled_while_a_view_below_moves_is_compiled_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, was: str
+) -> None:
+    root = tmp_path / "project"
+    (root / "tasks").mkdir(parents=True)
+    write(root, FILES)
+    async with open_workspace(Layout(root), lambda _: None) as workspace:
+        await build(workspace)
+        write(root, {"tasks/top.sql": "selec nothing\n" if was == "broken" else None})
+        await build(workspace)
+        engines, world = workspace.tools.engines, workspace.world
+        analyse, before, held = engines.analyse, world.asked_digest("middle"), []
+
+        async def slow(request: Analyse) -> Analysed | Needs | Problem:
+            answer = await analyse(request)
+            if request.task == "top" and isinstance(answer, Analysed) and not held:
+                # What it saw is old by the time it is taken over.
+                held.append(request.task)
+                async with asyncio.timeout(20):
+                    while world.asked_digest("middle") == before:  # noqa: ASYNC110 - a new plan tells nobody
+                        await asyncio.sleep(0.01)
+            return answer
+
+        monkeypatch.setattr(engines, "analyse", slow)
+        bottom = "-- relspec: kind=view\nselect a from things where a > 2\n"
+        write(root, {"tasks/top.sql": TOP, "tasks/bottom.sql": bottom})
+        document = await build(workspace)
+        assert held == ["top"]
+        assert (document["executed"], document["restored"]) == (["top"], [])
+        assert document["recompiled"] == ["bottom", "middle", "top"]
+    await compare_with_clean(root, tmp_path / "clean", set())
