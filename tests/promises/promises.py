@@ -89,7 +89,11 @@ PROMISES = (
         10,
         "A full disk is a message",
         "Where disk, descriptors or permissions fail an error says so, nothing is torn, and the next build goes on.",
-        ("tests/edges/test_files.py::test_a_shortage_of_descriptors_loses_nothing", "tests/crash/test_crash.py"),
+        (
+            "tests/edges/test_files.py::test_a_shortage_of_descriptors_loses_nothing",
+            "tests/crash/test_crash.py",
+            "tests/crash/test_full_disk.py",
+        ),
         ("crash",),
     ),
     Promise(
