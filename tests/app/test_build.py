@@ -1,9 +1,13 @@
 """Builds without a daemon: what a restart keeps, what heals, what is published."""
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import duckdb
 from tests.app.conftest import Project
+
+from relspec.edges.store.migrations import SCHEMA_VERSION
 
 
 def lists(document: dict[str, object]) -> dict[str, object]:
@@ -69,6 +73,26 @@ def test_a_file_of_views_that_is_not_what_was_shown_is_made_again(project: Proje
     (project.root / "state" / "relspec.duckdb").write_bytes(b"not a database")
     assert lists(project.run("build")[1]) == NOTHING
     assert project.table("total") == [("60",)]
+
+
+def test_a_state_of_a_newer_version_is_refused_and_left_alone(project: Project) -> None:
+    project.run("build")
+    database = project.root / "state" / "relspec.sqlite"
+
+    def set_version(version: int) -> None:
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            connection.execute(f"pragma user_version = {version}")
+
+    set_version(SCHEMA_VERSION + 1)
+    held = database.read_bytes()
+    project.save("tasks/total.sql", "select sum(revenue) * 2 as total from daily\n")
+    code, document = project.run("build")
+    assert (code, document["error"]["code"]) == (1, "state")
+    assert "newer relspec-watch" in document["error"]["message"]
+    assert database.read_bytes() == held
+    assert project.table("total") == [("60",)]
+    set_version(SCHEMA_VERSION)
+    assert project.run("build")[1]["executed"] == ["total"]
 
 
 def test_kinds_decide_where_a_table_is_seen(project: Project) -> None:
