@@ -4,11 +4,18 @@ from tests.mutants.planted import Break, scenarios
 
 BREAKS = (
     Break(
+        "it is published into a state that is no longer ours",
+        "app/build.py",
+        "        tools.check()\n",
+        "",
+        ("tests/app/test_meanwhile.py::test_nothing_is_published_into_a_state_that_took_the_place_of_ours",),
+    ),
+    Break(
         "what moved while a task was compiled is taken for what it saw",
         "app/compile.py",
         " or task in late or self._is_behind(task):",
         " or task in late:",
-        ("tests/app/test_compiling.py",),
+        ("tests/app/test_meanwhile.py",),
     ),
     Break(
         "what is behind a view is known to its readers too",

@@ -41,7 +41,10 @@ class BuildReport:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a build works with; a loader session is opened for each build."""
+    """What a build works with; a loader session is opened for each build.
+
+    `check` raises when the state is no longer ours: what lies in its place belongs to another process.
+    """
 
     engines: Engines
     memory: Memory
@@ -50,6 +53,7 @@ class Tools:
     code: CodeFiles
     executions: Executions
     look: Callable[[], Awaitable[ChangeSet]]
+    check: Callable[[], None]
     tell: Callable[[Progress], None]
     clock: Clock
 
@@ -191,6 +195,7 @@ async def build(
     world.untold = record
     shown = world.shown.waiting()
     if first or shown:
+        tools.check()
         before = published_revision(world, tools.memory)
         names = None if first else shown
         published = await publish(world, tools.engines, tools.objects, names, lambda: tools.readers.hold(before))

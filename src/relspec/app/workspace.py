@@ -254,8 +254,8 @@ async def open_workspace(
         files = machine.files(settings)
         workspace = Workspace(world, machine, loader, files, store, lock)
         await workspace.extend(*needs_of(world))
-        look, clock = workspace.look_within, machine.clock
-        workspace.tools = Tools(engines, store, objects, readers, workspace, Executions(), look, tell, clock)
+        look, check, clock = workspace.look_within, workspace.check, machine.clock
+        workspace.tools = Tools(engines, store, objects, readers, workspace, Executions(), look, check, tell, clock)
         yield workspace
 
 

@@ -1,15 +1,16 @@
-"""Tasks that are compiled side by side: what one saw of another is what it is in the end."""
+"""What happens while a build is under way: views that move below a task, and a state that is taken away."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
 from tests.scenarios.harness import build, compare_with_clean, write
 
-from relspec.app.workspace import open_workspace
+from relspec.app.workspace import StateLostError, open_workspace
 from relspec.core.layout import Layout
 from relspec.core.problem import Problem
-from relspec.core.work import Analyse, Analysed, Needs
+from relspec.core.work import Analyse, Analysed, Execute, Executed, Needs
 
 TOP = "select sum(a) as a from middle\n"
 FILES: dict[str, str | None] = {
@@ -18,6 +19,33 @@ FILES: dict[str, str | None] = {
     "tasks/middle.sql": "-- relspec: kind=view\nselect a from bottom\n",
     "tasks/top.sql": TOP,
 }
+
+
+async def test_nothing_is_published_into_a_state_that_took_the_place_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "project"
+    (root / "tasks").mkdir(parents=True)
+    write(root, FILES)
+    layout = Layout(root)
+    async with open_workspace(layout, lambda _: None) as workspace:
+        await build(workspace)
+        engines, execute = workspace.tools.engines, workspace.tools.engines.execute
+
+        async def swapped(request: Execute) -> Executed | Problem:
+            answer = await execute(request)
+            layout.state.rename(tmp_path / "moved")
+            # As another process would begin there.
+            shutil.copytree(tmp_path / "moved", layout.state)
+            return answer
+
+        monkeypatch.setattr(engines, "execute", swapped)
+        shown = layout.views.read_bytes()
+        write(root, {"tasks/top.sql": "select max(a) as a from middle\n"})
+        with pytest.raises(StateLostError):
+            await build(workspace)
+        assert layout.views.read_bytes() == shown
+        assert layout.tables.joinpath("top.parquet").stat().st_nlink == 1
 
 
 @pytest.mark.parametrize("was", ["broken", "new"])
