@@ -48,6 +48,48 @@ async def test_nothing_is_published_into_a_state_that_took_the_place_of_ours(
         assert layout.tables.joinpath("top.parquet").stat().st_nlink == 1
 
 
+async def test_a_column_that_comes_back_behind_a_view_heals_who_is_compiled_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "project"
+    (root / "tasks").mkdir(parents=True)
+    whole = "select a, a + 1 as b from things\n"
+    write(root, {"data/things.csv": "a\n1\n2\n", "tasks/base.sql": whole})
+    write(root, {"tasks/low.sql": "-- relspec: kind=view\nselect a, b from base\n"})
+    write(root, {"tasks/middle.sql": "-- relspec: kind=view\nselect a, b from low\n"})
+    write(root, {"tasks/top.sql": "select sum(b) as b from middle\n"})
+    async with open_workspace(Layout(root), lambda _: None) as workspace:
+        await build(workspace)
+        write(root, {"tasks/base.sql": "select a from things\n"})
+        assert (await build(workspace))["blocked"] == ["low", "middle", "top"]
+        engines, world, answered = workspace.tools.engines, workspace.world, asyncio.Event()
+        analyse = engines.analyse
+
+        def has_come_back() -> bool:
+            schema = world.schema("base")
+            return schema is not None and schema.column("b") is not None
+
+        async def slow(request: Analyse) -> Analysed | Needs | Problem:
+            if request.task == "low":
+                async with asyncio.timeout(20):
+                    await answered.wait()
+            answer = await analyse(request)
+            if request.task == "top" and isinstance(answer, Problem) and not answered.is_set():
+                # By the time this is taken over the column is back, and the view is about to be well.
+                async with asyncio.timeout(20):
+                    while not has_come_back():  # noqa: ASYNC110 - a new plan tells nobody
+                        await asyncio.sleep(0.01)
+                asyncio.get_running_loop().call_later(0.05, answered.set)
+            return answer
+
+        monkeypatch.setattr(engines, "analyse", slow)
+        write(root, {"tasks/base.sql": whole, "tasks/top.sql": "select max(b) as b from middle\n"})
+        document = await build(workspace)
+        assert answered.is_set()
+        assert (document["ok"], document["executed"], document["restored"]) == (True, ["top"], ["base"])
+    await compare_with_clean(root, tmp_path / "clean", set())
+
+
 @pytest.mark.parametrize("was", ["broken", "new"])
 async def test_who_is_compiled_while_a_view_below_moves_is_compiled_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, was: str

@@ -4,6 +4,20 @@ from tests.mutants.planted import Break, scenarios
 
 BREAKS = (
     Break(
+        "a view is well where the views that it is made of are not",
+        "app/trouble.py",
+        "inner = [] if plan is None else [world.view_plan(need.dataset) for need in plan.deps.views]",
+        "inner: list[PlanArtifact | None] = []",
+        ("tests/scenarios/test_scenarios.py::test_exactly_what_must_run_runs[found/edited_above_lost]",),
+    ),
+    Break(
+        "a broken query does not hang on what its views are made of",
+        "app/compile_task.py",
+        "                seen = behind | seen\n",
+        "                pass\n",
+        ("tests/app/test_meanwhile.py::test_a_column_that_comes_back_behind_a_view_heals_who_is_compiled_then",),
+    ),
+    Break(
         "it is published into a state that is no longer ours",
         "app/build.py",
         "        tools.check()\n",

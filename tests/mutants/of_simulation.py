@@ -69,6 +69,13 @@ BREAKS: tuple[Break, ...] = (
         _found("deleted_then_broken"),
     ),
     Break(
+        "simulation: what is missing is said after a circle",
+        "app/compile.py",
+        "        if task not in self._wanted and any(self._is_missing(d) for d in wanted):\n",
+        "        if False:\n",
+        _found("circle_beside_missing"),
+    ),
+    Break(
         "simulation: a superseded build goes on",
         "app/daemon.py",
         """        if build is not None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from relspec.app.adopt import adopt
 from relspec.app.causes import causes_of, moved_files
 from relspec.app.compile_task import TaskCompiler, upstream_problem
-from relspec.app.trouble import is_misfit
+from relspec.app.trouble import is_misfit, misfit_view
 from relspec.app.world import World
 from relspec.core.plan import CompileRecord, PlanArtifact, is_same_query
 from relspec.core.problem import Code, Problem
@@ -134,8 +134,10 @@ class Compilation:
         """Whether a task waited for views that are well again, in the form that they had when they broke."""
         if record is None or record.problem is None or record.problem.code is not Code.UPSTREAM:
             return False
-        producers = [p for dataset, _ in record.asked if (p := self._producer(dataset)) is not None]
-        return bool(producers) and not any(is_misfit(self.world, p) for p in producers)
+        datasets = [dataset for dataset, _ in record.asked]
+        producers = [p for dataset in datasets if (p := self._producer(dataset)) is not None]
+        fits = not any(is_misfit(self.world, p) for p in producers) and misfit_view(self.world, datasets) is None
+        return bool(producers) and fits
 
     def _type_drift(self, record: CompileRecord) -> Problem | None:
         """A required column of a source that changed into another family of types blocks its readers, untouched."""
@@ -153,7 +155,14 @@ class Compilation:
         return None
 
     def _waits_for(self, task: str, pending: set[str]) -> bool:
-        return any(self._producer(d) in pending - {task} for d in self._wants(task))
+        wanted = self._wants(task)
+        if task not in self._wanted and any(self._is_missing(d) for d in wanted):
+            # That it says at once, whatever else it looks at: as it does where nothing is known of it yet.
+            return False
+        return any(self._producer(d) in pending - {task} for d in wanted)
+
+    def _is_missing(self, dataset: str) -> bool:
+        return self._producer(dataset) is None and self.world.source(dataset) is None
 
     def _wants(self, task: str) -> frozenset[str]:
         """The datasets that `task` is known to look at: found in this pass, or before if its own files did not move."""

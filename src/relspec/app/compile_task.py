@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from relspec.app.ports import CodeReader, Engines, LoaderSession
-from relspec.app.trouble import code_of, is_misfit, next_step
+from relspec.app.trouble import code_of, misfit_view, next_step
 from relspec.app.world import World
 from relspec.core.errors import InputMovedError, WorkerError
 from relspec.core.plan import (
@@ -65,8 +65,12 @@ class TaskCompiler:
         for _ in range(_ROUNDS_MAX):
             # What was seen is noted before it is used: it may move while the task is compiled.
             seen = {n: self.world.asked_digest(n) for n in names}
+            behind = {n: self.world.asked_digest(n) for n in self._behind(names)}
             answer = await self._attempt(spec, names)
             seen = {n: d for n, d in seen.items() if n in names}
+            if isinstance(answer, Problem) and answer.code in _OF_A_LOST_COLUMN:
+                # Where a query does not hold, what its views are made of counts too: it may be that which moved.
+                seen = behind | seen
             if not isinstance(answer, Needs):
                 return self._finish(spec, seen, answer)
             late = {n.name for n in answer.datasets if self._producer(n.name) in pending}
@@ -112,11 +116,15 @@ class TaskCompiler:
             return self._died(spec, error)
         return (analysed, query) if isinstance(analysed, Analysed) else analysed
 
+    def _behind(self, names: set[str]) -> set[str]:
+        """The stored datasets that the views among `names` read, without those that are among them by themselves."""
+        views = [plan for n in names if (plan := self.world.view_plan(n)) is not None]
+        tables = {n.lower() for n in names if self.world.view_plan(n) is None}
+        return {n for plan in views for need in plan.deps.inputs if (n := need.dataset).lower() not in tables}
+
     def _analyse(self, spec: TaskSpec, names: set[str], query: _Query) -> Analyse:
         views = {n: plan for n in names if (plan := self.world.view_plan(n)) is not None}
-        tables = names - views.keys()
-        behind = {need.dataset for plan in views.values() for need in plan.deps.inputs}
-        behind = {n for n in behind if n.lower() not in {t.lower() for t in tables}}
+        tables, behind = names - views.keys(), self._behind(names)
         stored = {n: s for n in tables | behind if (s := self.world.schema(n)) is not None}
         return Analyse(
             task=spec.name,
@@ -205,8 +213,7 @@ class TaskCompiler:
         """Name the broken view when its last good text, put into a query, no longer holds against its inputs."""
         if problem.code not in _OF_A_LOST_COLUMN:
             return problem
-        views = (plan.task for n in sorted(names) if (plan := self.world.view_plan(n)) is not None)
-        broken = next((view for view in views if is_misfit(self.world, view)), None)
+        broken = misfit_view(self.world, names)
         return problem if broken is None else upstream_problem(spec, broken)
 
     def _as_edge(self, spec: TaskSpec, problem: Problem) -> Problem:

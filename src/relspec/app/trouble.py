@@ -1,6 +1,6 @@
 """Everything that is wrong in the user's files now: gathered from where it was found, each once, ordered by place."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from relspec.app.world import World
 from relspec.core.errors import WorkerError
@@ -73,6 +73,17 @@ def is_misfit(world: World, task: str) -> bool:
     """Whether a task did not compile, or its inputs have other types than it was compiled for."""
     record = world.records.get(task)
     return task in world.edge_failures or (record is not None and record.problem is not None)
+
+
+def misfit_view(world: World, datasets: Iterable[str]) -> str | None:
+    """The first task among these views, and the views that they are made of, that is a misfit; `None` if all fit."""
+    for name in sorted(datasets):
+        plan = world.view_plan(name)
+        inner = [] if plan is None else [world.view_plan(need.dataset) for need in plan.deps.views]
+        for view in (plan, *inner):
+            if view is not None and is_misfit(world, view.task):
+                return view.task
+    return None
 
 
 def problems_of(world: World) -> tuple[Problem, ...]:
