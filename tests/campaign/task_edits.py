@@ -21,6 +21,7 @@ from tests.campaign.shape import (
     Predicate,
     Project,
     Query,
+    Scalar,
     Select,
     Task,
     Udf,
@@ -155,6 +156,10 @@ def _reordered(query: Query, names: list[str]) -> Query | None:
     sides = selects(changed)
     # What is grouped keeps an aggregate, else it would be another sort of query.
     if any(s.group and not any(isinstance(o.expression, Aggregate) for o in s.outputs) for s in sides):
+        return None
+    # Nor is a second input one that no output reads: its text would not name it.
+    read = [s for s in sides if any(isinstance(o.expression, Scalar) for o in s.outputs)]
+    if any(s.join is not None and s.join.kind == "scalar" and s not in read for s in sides):
         return None
     # A limit is ordered by all outputs, in their order: another one keeps other rows.
     if any(s.limit is not None for s in sides):
