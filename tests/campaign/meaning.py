@@ -37,10 +37,14 @@ Shape = tuple[tuple[str, Family], ...]
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """A query's identity, and the columns that it needs of each stored dataset."""
+    """A query's identity, and the columns that it needs of each stored dataset.
+
+    It is `doubtful` where the engine may compute columns that nobody asked for, which are required then.
+    """
 
     form: Form
     required: Mapping[str, frozenset[str]]
+    doubtful: bool
 
 
 @dataclass
@@ -49,6 +53,7 @@ class Meanings:
 
     project: Project
     _shapes: dict[str, Shape] = field(default_factory=dict)
+    _doubtful: bool = False
 
     def shape(self, dataset: str) -> Shape:
         """The columns of a dataset with their families; raises BrokenError where they cannot be told."""
@@ -92,8 +97,9 @@ class Meanings:
     def of(self, query: Query) -> Meaning:
         """The meaning of a task's query, all of whose outputs count."""
         required: dict[str, set[str]] = {}
+        self._doubtful = False
         form, outputs = self._query(query, None, required)
-        return Meaning((form, outputs), {name: frozenset(columns) for name, columns in required.items()})
+        return Meaning((form, outputs), {n: frozenset(columns) for n, columns in required.items()}, self._doubtful)
 
     def _query(self, query: Query, needed: set[int] | None, required: dict[str, set[str]]) -> tuple[Form, Form]:
         """The form of the body, and of each needed output by position (`None` elsewhere)."""
@@ -149,19 +155,17 @@ class Meanings:
             body, outputs = self._query(task.query, {names.index(c) for c in columns}, required)
             slots.bodies.append(body)
             slots.columns.append({c: ("inner", outputs[names.index(c)]) for c in columns})
-            if i == 1 and self.is_read_whole_beside(select.inputs[0]) and not self._is_wrapped(select):
-                self._query(task.query, None, required)
+            self._doubtful |= i == 1 and len(columns) < len(names) and self._is_distinct(select.inputs[0])
         return slots
 
-    def _is_wrapped(self, select: Select) -> bool:
-        """Whether the left side of a join is put into a query of its own, as Ibis does it for a filter or a column."""
-        python = (s for t in self.project.tasks if t.is_python for s in selects(t.query))
-        return bool(select.where or select.outputs) and any(s is select for s in python)
+    def _is_distinct(self, dataset: str) -> bool:
+        """Whether a dataset is a view without duplicates.
 
-    def is_read_whole_beside(self, left: str) -> bool:
-        """Whether DuckDB computes every column of what is joined to `left`, as it does right of a bare DISTINCT."""
-        task = self.project.task(left)
-        if task is None or task.is_stored or (task.is_python and _is_cast(task.query)):
+        Right of a bare DISTINCT DuckDB computes every column of what is joined to it. Whether it stands bare there
+        hangs on what the optimizer makes of the rest.
+        """
+        task = self.project.task(dataset)
+        if task is None or task.is_stored:
             return False
         return task.query.distinct if isinstance(task.query, Select) else not task.query.all
 
@@ -191,12 +195,6 @@ class _Slots:
         if isinstance(value, tuple):
             return _bag(value)
         return self.written(value) if hasattr(value, "__slots__") and hasattr(value, "ref") else value
-
-
-def _is_cast(query: Query) -> bool:
-    """Whether Ibis promises another type than the engine gives, so that a cast is put around the query."""
-    outputs = [o.expression for select in selects(query) for o in select.outputs]
-    return any(isinstance(e, Aggregate) and e.function == "sum" for e in outputs)
 
 
 def _bag(parts: Iterable[object]) -> Form:

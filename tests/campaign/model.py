@@ -28,6 +28,8 @@ class Health:
 class Expectation:
     """What a build has to say.
 
+    Tasks of which it is not known which columns the engine reads are in neither list: `either` have to be executed or
+    restored, `perhaps` may be.
     `recompiled` are the tasks that must be, `at_most` those that may be: whether the SQL of a Python view, or of views
     in views, came out in other words is not for the model to know. Both are `None` where something is or was broken:
     then the model does not say.
@@ -35,6 +37,8 @@ class Expectation:
 
     executed: tuple[str, ...]
     restored: tuple[str, ...]
+    either: frozenset[str]
+    perhaps: frozenset[str]
     recompiled: tuple[str, ...] | None
     at_most: tuple[str, ...] | None
     health: Health
@@ -75,6 +79,8 @@ class Model:
     memo: dict[Key, str] = field(default_factory=dict)
     current: dict[str, Key] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
+    #: Tasks that were doubtful once: what is remembered of them is not known.
+    _doubted: set[str] = field(default_factory=set)
     _seen: dict[str, tuple[Key, Key]] = field(default_factory=dict)
     _was_well: bool = True
 
@@ -89,7 +95,7 @@ class Model:
         for name in [n for n in self.current if project.task(n) is None]:
             del self.current[name]
             self.tables.pop(name, None)
-        executed, restored = [], []
+        lists: dict[str, list[str]] = {"executed": [], "restored": [], "either": [], "perhaps": []}
         for name in health.order:
             task = project.task(name)
             assert task is not None
@@ -99,15 +105,20 @@ class Model:
                 self.current.pop(name, None)
                 continue
             key = _key(task, meanings, tables)
+            if meanings.of(task.query).doubtful:
+                self._doubted.add(name)
             if self.current.get(name) == key:
+                lists["perhaps"] += [name] if name in self._doubted else []
                 continue
-            (restored if key in self.memo else executed).append(name)
+            lists["either" if name in self._doubted else "restored" if key in self.memo else "executed"].append(name)
             self.current[name] = key
             policy = task.policy or {"compute": "session"}.get(task.kind, "persistent")
             if policy != "none":
                 self.memo.setdefault(key, policy)
         recompiled, at_most = self._recompiled(project, files, tables, health)
-        return Expectation(tuple(sorted(executed)), tuple(sorted(restored)), recompiled, at_most, health)
+        executed, restored = (tuple(sorted(lists[k])) for k in ("executed", "restored"))
+        either, perhaps = (frozenset(lists[k]) for k in ("either", "perhaps"))
+        return Expectation(executed, restored, either, perhaps, recompiled, at_most, health)
 
     def _recompiled(
         self, project: Project, files: Files, tables: Mapping[str, Table], health: Health

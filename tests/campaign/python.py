@@ -97,9 +97,7 @@ def _function(task: Task, helper: str, meanings: Meanings) -> list[str]:
         lines.append(f"    # Version {task.style}.")
     results = []
     for side, select in enumerate(selects(task.query)):
-        # An unused column takes its DISTINCT from what is joined to it, and with it the columns that are read there.
-        unused = select.join is not None and meanings.is_read_whole_beside(select.inputs[0])
-        body, result = _Body(task, select, side, helper, rng).lines(unused=unused)
+        body, result = _Body(task, select, side, helper, rng).lines()
         lines += [f"    {line}" for line in body]
         results.append(result)
     if isinstance(task.query, Select):
@@ -114,7 +112,7 @@ class _Body:
         self.task, self.select, self.helper, self.rng = task, select, helper, rng
         self.names = [f"{rng.choice(('t', 'rows', 'v'))}{side}{i}" for i in range(len(select.inputs))]
 
-    def lines(self, *, unused: bool) -> tuple[list[str], str]:
+    def lines(self) -> tuple[list[str], str]:
         select, main = self.select, self.names[0]
         lines = [f'{name} = ctx.table("{dataset}")' for name, dataset in zip(self.names, select.inputs, strict=True)]
         predicates = [self._predicate(p) for p in select.where]
@@ -122,7 +120,7 @@ class _Body:
             lines.append(f"{main} = {main}.filter({', '.join(predicates)})")
         else:
             lines += [f"{main} = {main}.filter({p})" for p in predicates]
-        if select.outputs and (self.rng.random() < 0.3 or unused):
+        if select.outputs and self.rng.random() < 0.3:
             lines.append(f"{main} = {main}.mutate(unused_{self.rng.randrange(9)}={self.rng.randrange(9)})")
         table = main
         if select.join is not None:

@@ -66,7 +66,9 @@ async def test_a_failing_script_becomes_as_small_as_what_makes_it_fail() -> None
 
 def test_a_scenario_has_the_files_and_the_expectations_of_what_was_played() -> None:
     files = files_of(new_project(random.Random(1), 12))
-    expected = Expectation(("t1", "t2"), (), ("t1",), ("t1",), Health(frozenset({"t3"}), frozenset(), ()))
+    expected = Expectation(
+        ("t1", "t2"), (), frozenset(), frozenset(), ("t1",), ("t1",), Health(frozenset({"t3"}), frozenset(), ())
+    )
     gone = Played({min(files): None}, expected, restart=True)
     first, second = parse(scenario("Two versions.", [Played(dict(files), expected, restart=False), gone]))
     assert (first.files, first.restart) == (files, False)
