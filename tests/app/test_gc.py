@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from tests.app.conftest import Project
-from tests.scenarios.harness import build, compare_with_clean, write
+from tests.scenarios.harness import Children, build, compare_with_clean, open_children, write
 
 from relspec.app.documents import Document, gc_document
 from relspec.app.workspace import Workspace, open_workspace
@@ -44,6 +45,22 @@ print("open", flush=True)
 for query in sys.stdin:
     print(connection.execute(query).fetchall(), flush=True)
 """
+
+
+in_one_loop = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def children(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Children]:
+    async with open_children(tmp_path_factory.mktemp("children")) as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def lent(children: Children) -> Iterator[None]:
+    """Starting engines and a loader for each test is what would cost."""
+    with children.lent():
+        yield
 
 
 @asynccontextmanager
@@ -112,6 +129,7 @@ def root(tmp_path: Path) -> Path:
     return made
 
 
+@in_one_loop
 async def test_nothing_current_is_touched_and_a_build_afterwards_executes_nothing(root: Path) -> None:
     async with opened(root) as workspace:
         await step(workspace, FIRST)
@@ -129,6 +147,7 @@ async def test_nothing_current_is_touched_and_a_build_afterwards_executes_nothin
     await compare_with_clean(root, root.with_name("clean"), set())
 
 
+@in_one_loop
 async def test_an_undo_of_what_was_dropped_executes_again_and_is_right(root: Path) -> None:
     async with opened(root) as workspace:
         await step(workspace, FIRST)
@@ -138,6 +157,7 @@ async def test_an_undo_of_what_was_dropped_executes_again_and_is_right(root: Pat
     await compare_with_clean(root, root.with_name("clean"), set())
 
 
+@in_one_loop
 async def test_what_is_recent_is_kept_and_restored(root: Path) -> None:
     async with opened(root) as workspace:
         await step(workspace, _default(FIRST))
@@ -151,6 +171,7 @@ def _default(files: Mapping[str, str | None]) -> dict[str, str | None]:
     return {name: text for name, text in files.items() if name != "watch.toml"}
 
 
+@in_one_loop
 async def test_a_pin_that_fits_no_output_is_told_and_one_of_a_deleted_task_is_not(root: Path) -> None:
     async with opened(root) as workspace:
         pinned = FORGETFUL + 'pinned = ["totl", "TOTAL", "gone"]\n'
@@ -159,6 +180,7 @@ async def test_a_pin_that_fits_no_output_is_told_and_one_of_a_deleted_task_is_no
         assert (await gc(workspace))["unknown_pins"] == [{"name": "totl", "likely": "total"}]
 
 
+@in_one_loop
 async def test_a_pinned_output_keeps_what_others_lose(root: Path) -> None:
     async with opened(root) as workspace:
         other = "select max(price) as top from prices\n"
@@ -169,6 +191,7 @@ async def test_a_pinned_output_keeps_what_others_lose(root: Path) -> None:
         assert did(await step(workspace, {**_default(FIRST), "tasks/other.sql": other})) == (["other"], ["total"])
 
 
+@in_one_loop
 async def test_a_dry_run_says_the_same_and_changes_nothing(root: Path) -> None:
     async with opened(root) as workspace:
         await step(workspace, FIRST)
@@ -190,6 +213,7 @@ def _all_rows(root: Path) -> list[tuple[Any, ...]]:
         connection.close()
 
 
+@in_one_loop
 async def test_another_process_that_has_an_old_revision_open_reads_it_after_builds_and_gc(root: Path) -> None:
     async with opened(root) as workspace:
         await step(workspace, {**FIRST, "tasks/later.sql": "select 1 as x\n"})
@@ -208,6 +232,7 @@ async def test_another_process_that_has_an_old_revision_open_reads_it_after_buil
         assert list(Layout(root).held.iterdir()) == []
 
 
+@in_one_loop
 async def test_a_reader_outlives_the_owner_of_the_state(root: Path) -> None:
     async with opened(root) as workspace:
         await step(workspace, FIRST)
@@ -219,6 +244,7 @@ async def test_a_reader_outlives_the_owner_of_the_state(root: Path) -> None:
         assert reader.ask("select item, price from prices order by item") == "[('a', 1), ('b', 2)]"
 
 
+@in_one_loop
 async def test_views_that_lag_behind_after_a_crash_stay_readable(root: Path) -> None:
     async with opened(root) as workspace:
         await step(workspace, FIRST)
@@ -238,6 +264,7 @@ async def test_views_that_lag_behind_after_a_crash_stay_readable(root: Path) -> 
             assert reader.ask("select item, price from prices order by item") == "[('a', 1), ('b', 2)]"
 
 
+@in_one_loop
 async def test_a_new_database_keeps_everything_while_somebody_reads_what_the_old_one_showed(root: Path) -> None:
     async with opened(root) as workspace:
         await step(workspace, FIRST)
@@ -253,6 +280,7 @@ async def test_a_new_database_keeps_everything_while_somebody_reads_what_the_old
             assert reader.ask("select item, price from prices order by item") == "[('a', 1), ('b', 2)]"
 
 
+@in_one_loop
 async def test_a_broken_source_goes_on_being_shown_as_it_was(root: Path) -> None:
     async with opened(root) as workspace:
         await step(workspace, FIRST)
@@ -263,6 +291,7 @@ async def test_a_broken_source_goes_on_being_shown_as_it_was(root: Path) -> None
             assert reader.ask("select item, price from prices order by item") == "[('a', 1), ('b', 2)]"
 
 
+@in_one_loop
 async def test_where_readers_are_not_seen_what_was_replaced_today_stays(root: Path) -> None:
     async with opened(root) as workspace:
         await step(workspace, FIRST)
@@ -283,6 +312,7 @@ class Dying:
         raise KeyboardInterrupt
 
 
+@in_one_loop
 async def test_a_crash_between_forgetting_and_unlinking_leaves_files_that_the_next_gc_finds(root: Path) -> None:
     async with opened(root) as workspace:
         await step(workspace, FIRST)
@@ -315,6 +345,7 @@ def notes(file):
 """
 
 
+@in_one_loop
 async def test_extractions_of_files_as_they_are_stay_and_dropped_ones_are_made_again(root: Path) -> None:
     files = {
         "watch.toml": FORGETFUL,
@@ -334,6 +365,7 @@ async def test_extractions_of_files_as_they_are_stay_and_dropped_ones_are_made_a
     await compare_with_clean(root, root.with_name("clean"), set())
 
 
+@in_one_loop
 async def test_an_object_that_two_tables_share_stays_while_one_of_them_needs_it(root: Path) -> None:
     async with opened(root) as workspace:
         same = "select 7 as x\n"
@@ -344,6 +376,7 @@ async def test_an_object_that_two_tables_share_stays_while_one_of_them_needs_it(
         assert did(await build(workspace)) == ([], [])
 
 
+@in_one_loop
 async def test_history_goes_and_why_still_has_an_answer_for_every_task(root: Path) -> None:
     async with opened(root) as workspace:
         settings = "[gc]\nauto = false\nkeep_runs = 1\n"
@@ -360,6 +393,7 @@ async def test_history_goes_and_why_still_has_an_answer_for_every_task(root: Pat
         assert (workspace.world.run, workspace.world.revision) == (6, world.revision)
 
 
+@in_one_loop
 async def test_going_back_and_forth_leaves_one_row_of_what_was_shown(root: Path) -> None:
     async with opened(root) as workspace:
         for files in (FIRST, SECOND, FIRST, SECOND):
@@ -371,6 +405,7 @@ async def test_going_back_and_forth_leaves_one_row_of_what_was_shown(root: Path)
     assert rows == [("output", "total", 4, None), ("source", "prices", 4, None)]
 
 
+@in_one_loop
 async def test_a_state_of_the_first_schema_is_taken_over_and_nothing_of_it_is_lost(root: Path) -> None:
     async with opened(root) as workspace:
         await step(workspace, FIRST)

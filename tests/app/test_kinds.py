@@ -4,14 +4,15 @@ Breaks that were caught: a view that is stored; a compute table under `tables/`;
 session, or forgets what is current; a policy `none` that remembers.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pytest
-from tests.scenarios.harness import build, compare_with_clean, write
+import pytest_asyncio
+from tests.scenarios.harness import Children, build, compare_with_clean, open_children, write
 
 from relspec.app.workspace import Workspace, open_workspace
 from relspec.core.layout import Layout
@@ -42,6 +43,22 @@ PROMISES = {
 }
 
 
+in_one_loop = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def children(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Children]:
+    async with open_children(tmp_path_factory.mktemp("children")) as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def lent(children: Children) -> Iterator[None]:
+    """Starting engines and a loader for each test is what would cost."""
+    with children.lent():
+        yield
+
+
 @asynccontextmanager
 async def opened(root: Path) -> AsyncIterator[Workspace]:
     async with open_workspace(Layout(root), lambda _: None) as workspace:
@@ -68,6 +85,7 @@ async def was_free(workspace: Workspace, files: dict[str, str | None]) -> bool:
     return document["executed"] == []
 
 
+@in_one_loop
 @pytest.mark.parametrize(("pair", "promise"), PROMISES.items(), ids=["-".join(pair) for pair in PROMISES])
 async def test_a_pair_keeps_its_promise(pair: tuple[str, str], promise: Promise, tmp_path: Path) -> None:
     root = tmp_path / "project"
@@ -98,6 +116,7 @@ async def test_a_pair_keeps_its_promise(pair: tuple[str, str], promise: Promise,
     await compare_with_clean(root, tmp_path / "clean", set())
 
 
+@in_one_loop
 @pytest.mark.parametrize("policy", ["session", "persistent"])
 @pytest.mark.parametrize("language", ["sql", "python"])
 async def test_a_view_that_is_to_be_remembered_is_refused_with_its_place(
@@ -126,6 +145,7 @@ def _made(root: Path) -> Path:
     return root
 
 
+@in_one_loop
 async def test_a_table_that_becomes_a_view_is_no_longer_stored_and_comes_back_restored(tmp_path: Path) -> None:
     root = tmp_path / "project"
     write(root, {"data/orders.parquet": ORDERS})
@@ -141,6 +161,7 @@ async def test_a_table_that_becomes_a_view_is_no_longer_stored_and_comes_back_re
         assert workspace.world.statuses["t"].rows == 4
 
 
+@in_one_loop
 async def test_what_was_remembered_before_the_policy_became_none_is_not_restored(tmp_path: Path) -> None:
     root = tmp_path / "project"
     write(root, {"data/orders.parquet": ORDERS})

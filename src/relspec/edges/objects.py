@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from relspec.core.digest import content_of_file
 from relspec.core.errors import StateError
 from relspec.core.layout import Layout
 from relspec.core.sweep import StoredObject
+from relspec.edges.contents import content_of_file
 
 #: The hexadecimal digits of a content.
 CONTENT_LENGTH = 32

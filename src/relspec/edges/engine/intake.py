@@ -15,12 +15,12 @@ from pathlib import Path
 import duckdb
 
 from relspec.core.dataset import Format, Part, Stamp
-from relspec.core.digest import content_of_file
 from relspec.core.errors import InputMovedError
 from relspec.core.problem import Problem
 from relspec.core.schema import Column, Schema
 from relspec.core.types import stored_type
 from relspec.core.work import Intake, Intaken
+from relspec.edges.contents import content_of_file
 from relspec.edges.engine.complaint import complaint_of, sentence
 from relspec.edges.engine.connection import scratch
 from relspec.edges.engine.execute import write_parquet

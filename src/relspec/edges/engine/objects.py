@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from relspec.core.dataset import Dataset, Part, Stamp
-from relspec.core.digest import content_of_file
 from relspec.core.errors import InputMovedError
+from relspec.edges.contents import content_of_file
 
 _serial = itertools.count()
 
