@@ -28,8 +28,16 @@ def digest_of(*parts: str | bytes) -> str:
 
 
 def content_of(data: bytes) -> str:
-    """Hash the bytes of one file, unframed; the same value as streaming the file through BLAKE2b-128."""
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
+    """Hash the bytes of one file, unframed, with BLAKE2b-128."""
+    return content_of_chunks((data,))
+
+
+def content_of_chunks(chunks: Iterable[bytes]) -> str:
+    """Hash the bytes of one file as they are read, without holding them all; as `content_of` of them together."""
+    state = hashlib.blake2b(digest_size=16)
+    for chunk in chunks:
+        state.update(chunk)
+    return state.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,17 @@ import os
 import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from io import BufferedIOBase
 from pathlib import Path
 
+from relspec.core.digest import content_of_chunks
 from relspec.core.errors import StateError
 from relspec.core.layout import Layout
 from relspec.core.sweep import StoredObject
-from relspec.edges.contents import content_of_file
 
 #: The hexadecimal digits of a content.
 CONTENT_LENGTH = 32
+_CHUNK = 1 << 20
 
 
 class Objects:
@@ -115,14 +117,14 @@ class Objects:
         """The hash of the file of views; `None` where it cannot be read."""
         try:
             with self._layout.views.open("rb") as file:
-                return content_of_file(file)
+                return _content(file)
         except OSError:
             return None
 
     def _is_whole(self, content: str) -> bool:
         try:
             with self._layout.object(content).open("rb") as file:
-                return content_of_file(file) == content
+                return _content(file) == content
         except FileNotFoundError:
             return True
         except OSError:
@@ -130,6 +132,10 @@ class Objects:
 
     def _table(self, name: str) -> Path:
         return self._layout.tables / f"{name}.parquet"
+
+
+def _content(file: BufferedIOBase) -> str:
+    return content_of_chunks(iter(lambda: file.read(_CHUNK), b""))
 
 
 def _sync(path: Path, flags: int) -> None:

@@ -20,14 +20,13 @@ from relspec.core.problem import Problem
 from relspec.core.schema import Column, Schema
 from relspec.core.types import stored_type
 from relspec.core.work import Intake, Intaken
-from relspec.edges.contents import content_of_file
 from relspec.edges.engine.complaint import complaint_of, sentence
 from relspec.edges.engine.connection import scratch
 from relspec.edges.engine.execute import write_parquet
 from relspec.edges.engine.intake_arrow import open_arrow
 from relspec.edges.engine.intake_csv import open_csv
 from relspec.edges.engine.intake_json import open_json
-from relspec.edges.engine.objects import object_path, settle, stamp_of, temporary_path
+from relspec.edges.engine.objects import content_of_file, object_path, settle, stamp_of, temporary_path
 from relspec.edges.engine.refusal import RefusedError, misconfigured, unreadable
 from relspec.edges.engine.sql import file_literal, read_parquet, selection
 from relspec.edges.engine.tabular import kept_metadata

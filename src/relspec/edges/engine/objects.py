@@ -7,18 +7,26 @@ Nothing is fsynced here: the daemon does that once for all objects of a run, bef
 import itertools
 import os
 from collections.abc import Iterable
+from io import BufferedIOBase
 from pathlib import Path
 
 from relspec.core.dataset import Dataset, Part, Stamp
+from relspec.core.digest import content_of_chunks
 from relspec.core.errors import InputMovedError
-from relspec.edges.contents import content_of_file
 
+_CHUNK = 1 << 20
 _serial = itertools.count()
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
     """Take from `stat` what changes when a file does."""
     return Stamp(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def content_of_file(file: BufferedIOBase) -> str:
+    """Hash an open file from its start."""
+    file.seek(0)
+    return content_of_chunks(iter(lambda: file.read(_CHUNK), b""))
 
 
 def own_prefix(pid: int) -> str:

@@ -16,9 +16,8 @@ from pathlib import Path
 import duckdb
 
 from relspec.core.work import Published, PublishViews, ViewDefinition
-from relspec.edges.contents import content_of_file
 from relspec.edges.engine.complaint import complaint_of, sentence
-from relspec.edges.engine.objects import temporary_path
+from relspec.edges.engine.objects import content_of_file, temporary_path
 from relspec.edges.engine.sql import identifier, read_parquet
 
 #: The name under which the revision is published; no output can have it.
