@@ -64,3 +64,5 @@ def test_what_the_disk_refuses_is_a_state_error_and_a_broken_promise_of_ours_is_
     with pytest.raises(sqlite3.IntegrityError):
         connection.execute("insert into things values (1, '')")
     connection.close()
+    with pytest.raises(sqlite3.ProgrammingError):
+        connection.execute("select 1")

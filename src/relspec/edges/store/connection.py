@@ -48,8 +48,9 @@ def _said() -> Iterator[None]:
     except sqlite3.OperationalError as error:
         hint = "free space, check the disk and permissions, then build again"
         raise StateError(f"the state cannot be kept: {error}; {_KEPT}; {hint}") from error
-    except sqlite3.IntegrityError:
-        raise
     except sqlite3.DatabaseError as error:
+        # The classes below it say that we asked wrongly, or broke a promise of ours: no disk is to blame for these.
+        if type(error) is not sqlite3.DatabaseError:
+            raise
         hint = "stop the daemon and build: what cannot be read is set aside then"
         raise StateError(f"the state is damaged: {error}; {_KEPT}; {hint}") from error
