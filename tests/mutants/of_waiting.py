@@ -152,7 +152,7 @@ BREAKS: tuple[Break, ...] = (
     Break(
         "what was known of a folder that could not be listed is believed",
         "edges/files/scan.py",
-        "{f for f in folders if f in self._walked | self._unlisted}",
+        "{f for f in folders if f in self._walked or f in self._unlisted}",
         "{f for f in folders if f in self._walked}",
         ("tests/edges/test_files.py::test_a_shortage_of_descriptors_loses_nothing",),
     ),

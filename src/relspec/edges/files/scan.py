@@ -144,7 +144,7 @@ class Files:
         private = frozenset(identity for identity in found if identity is not None)
 
         def fail(path: str, error: OSError | None) -> None:
-            self._fail(look, path, error)
+            self._fail_folder(look, path, error)
 
         look = _Look(previous, Walk(self._layout, self._scope, self._excluded.has, fail), private)
         return look
@@ -180,7 +180,7 @@ class Files:
             if folder is not None and above not in self._walked and is_below(above, folder.path):
                 # Nobody has looked into this folder yet: what came before the hint told no one.
                 folders.add(above)
-        self._forget(look, files | folders, {f for f in folders if f in self._walked | self._unlisted})
+        self._forget(look, files | folders, {f for f in folders if f in self._walked or f in self._unlisted})
         for path in sorted(folders):
             self._take_below(look, path)
         for path in sorted(files - look.tree.keys()):
@@ -303,14 +303,24 @@ class Files:
             message = f"the name {shown} is not UTF-8, so it is not watched"
             self._problems[path] = Problem(Code.UNREADABLE, None, shown, None, None, message, "rename it")
         elif error.errno in _PASSING:
-            look.held.add(path or ".")
-            look.tree.update((p, e) for p, e in look.before.items() if p == path or is_below(p, path))
-            self._unlisted.add(path)
+            self._hold(look, path)
         elif error.errno not in _GONE:
             self._problems[path] = _unreadable(path, error)
-            # Tasks that cannot be seen are not gone. Data that cannot be seen is: nothing can be made of it.
-            look.tree.update((p, e) for p, e in look.before.items() if is_code(p) and is_below(p, path))
-            self._unlisted.add(path)
+
+    def _fail_folder(self, look: _Look, path: str, error: OSError | None) -> None:
+        """The same for a folder that cannot be listed, or a name in one. Cost: a pass over what was known."""
+        if error is None or error.errno in _GONE:
+            self._fail(look, path, error)
+            return
+        passing = error.errno in _PASSING
+        if passing:
+            look.held.add(path or ".")
+        else:
+            self._problems[path] = _unreadable(path, error)
+        # Tasks that cannot be seen are not gone. Data that cannot be seen for good is: nothing can be made of it.
+        kept = ((p, e) for p, e in look.before.items() if is_below(p, path) and (passing or is_code(p)))
+        look.tree.update(kept)
+        self._unlisted.add(path)
 
     def _wants(self, path: str) -> bool:
         answer = self._wanted.get(path)
