@@ -71,7 +71,7 @@ BREAKS: tuple[Break, ...] = (
     Break(
         "simulation: what is missing is said after a circle",
         "app/compile.py",
-        "        if task not in self._wanted and any(self._is_missing(d) for d in wanted):\n",
+        "        if task not in self._wanted and any(map(self.world.is_absent, wanted)):\n",
         "        if False:\n",
         _found("circle_beside_missing"),
     ),

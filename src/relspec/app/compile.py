@@ -156,13 +156,10 @@ class Compilation:
 
     def _waits_for(self, task: str, pending: set[str]) -> bool:
         wanted = self._wants(task)
-        if task not in self._wanted and any(self._is_missing(d) for d in wanted):
+        if task not in self._wanted and any(map(self.world.is_absent, wanted)):
             # That it says at once, whatever else it looks at: as it does where nothing is known of it yet.
             return False
         return any(self._producer(d) in pending - {task} for d in wanted)
-
-    def _is_missing(self, dataset: str) -> bool:
-        return self._producer(dataset) is None and self.world.source(dataset) is None
 
     def _wants(self, task: str) -> frozenset[str]:
         """The datasets that `task` is known to look at: found in this pass, or before if its own files did not move."""

@@ -136,9 +136,12 @@ class World:
         schema = self.schema(dataset)
         if schema is None:
             # What is unreadable, or made by a task without a plan, is not absent: its readers hear of another reason.
-            absent = self.source(dataset) is None and self.producer(dataset) is None
-            return ABSENT if absent else digest_of("unreadable")
+            return ABSENT if self.is_absent(dataset) else digest_of("unreadable")
         return digest_of("schema", *(c for col in schema.columns for c in (col.name, col.type)), repr(schema.metadata))
+
+    def is_absent(self, dataset: str) -> bool:
+        """Whether nothing of that name is known: neither a source, nor a task that would make it."""
+        return self.source(dataset) is None and self.producer(dataset) is None
 
     def dataset_names(self) -> tuple[str, ...]:
         """All names that a query may mention."""

@@ -6,7 +6,7 @@ part files add up to the digest of the whole. Nothing here ever returns an empty
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from relspec.core.schema import Column
@@ -15,6 +15,7 @@ from relspec.core.schema import Column
 EDGE_FORMAT = "edge-2"
 
 _MODULUS = 1 << 128
+_CHUNK = 1 << 20
 
 
 def digest_of(*parts: str | bytes) -> str:
@@ -29,13 +30,13 @@ def digest_of(*parts: str | bytes) -> str:
 
 def content_of(data: bytes) -> str:
     """Hash the bytes of one file, unframed, with BLAKE2b-128."""
-    return content_of_chunks((data,))
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def content_of_chunks(chunks: Iterable[bytes]) -> str:
-    """Hash the bytes of one file as they are read, without holding them all; as `content_of` of them together."""
+def content_of_stream(read: Callable[[int], bytes]) -> str:
+    """Hash what `read` gives of a file, without holding it all; the same value as `content_of` of all of it."""
     state = hashlib.blake2b(digest_size=16)
-    for chunk in chunks:
+    while chunk := read(_CHUNK):
         state.update(chunk)
     return state.hexdigest()
 

@@ -9,17 +9,15 @@ import os
 import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from io import BufferedIOBase
 from pathlib import Path
 
-from relspec.core.digest import content_of_chunks
+from relspec.core.digest import content_of_stream
 from relspec.core.errors import StateError
 from relspec.core.layout import Layout
 from relspec.core.sweep import StoredObject
 
 #: The hexadecimal digits of a content.
 CONTENT_LENGTH = 32
-_CHUNK = 1 << 20
 
 
 class Objects:
@@ -117,14 +115,14 @@ class Objects:
         """The hash of the file of views; `None` where it cannot be read."""
         try:
             with self._layout.views.open("rb") as file:
-                return _content(file)
+                return content_of_stream(file.read)
         except OSError:
             return None
 
     def _is_whole(self, content: str) -> bool:
         try:
             with self._layout.object(content).open("rb") as file:
-                return _content(file) == content
+                return content_of_stream(file.read) == content
         except FileNotFoundError:
             return True
         except OSError:
@@ -132,10 +130,6 @@ class Objects:
 
     def _table(self, name: str) -> Path:
         return self._layout.tables / f"{name}.parquet"
-
-
-def _content(file: BufferedIOBase) -> str:
-    return content_of_chunks(iter(lambda: file.read(_CHUNK), b""))
 
 
 def _sync(path: Path, flags: int) -> None:

@@ -3,8 +3,8 @@
 One thread and a fixed memory limit give the same bytes for the same inputs. The time zone is set, extensions are
 neither fetched nor loaded, and names of Python variables are no tables. Nothing is remembered of a file that was read:
 DuckDB takes the footer of a Parquet file for one of the same path, size and second that is no longer there (1.5.6,
-measured), and would read one column for another. Each request runs in a transaction that is
-rolled back, so its tables and views are gone afterwards whatever happened.
+measured), and would read one column for another. Each request runs in a transaction that is rolled back, so its tables
+and views are gone afterwards whatever happened.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -11,10 +11,9 @@ from io import BufferedIOBase
 from pathlib import Path
 
 from relspec.core.dataset import Dataset, Part, Stamp
-from relspec.core.digest import content_of_chunks
+from relspec.core.digest import content_of_stream
 from relspec.core.errors import InputMovedError
 
-_CHUNK = 1 << 20
 _serial = itertools.count()
 
 
@@ -26,7 +25,7 @@ def stamp_of(status: os.stat_result) -> Stamp:
 def content_of_file(file: BufferedIOBase) -> str:
     """Hash an open file from its start."""
     file.seek(0)
-    return content_of_chunks(iter(lambda: file.read(_CHUNK), b""))
+    return content_of_stream(file.read)
 
 
 def own_prefix(pid: int) -> str:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relspec.core.digest import content_of
 from relspec.core.errors import StateError
 
 
@@ -95,4 +94,7 @@ def _moved(row: sqlite3.Row, root: Path) -> bool:
         return False
     if row["content"] is None:
         return True
+    # Start-up time: most of the time nothing has to be hashed.
+    from relspec.core.digest import content_of  # noqa: PLC0415
+
     return bool(content_of(path.read_bytes()) != row["content"])
