@@ -6,16 +6,37 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import psutil
 import pytest
+from tests.scenarios.harness import Children
+
+from relspec.app.workspace import Workspace, open_workspace
+from relspec.core.layout import Layout
 
 COMMAND = [str(Path(sys.executable).with_name("relspec-watch"))]
 DEADLINE_S = 30.0
+#: For tests that share what their module started.
+in_one_loop = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def lent(children: Children) -> Iterator[None]:
+    """Workspaces that this test opens use the children of its module: starting them is what would cost."""
+    with children.lent():
+        yield
+
+
+@asynccontextmanager
+async def opened(root: Path) -> AsyncIterator[Workspace]:
+    """Open a project; nobody hears of its progress."""
+    async with open_workspace(Layout(root), lambda _: None) as workspace:
+        yield workspace
 
 
 class Project:

@@ -3,13 +3,11 @@
 import os
 import random
 import sqlite3
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
-from tests.app.conftest import Project
-from tests.scenarios.harness import Children, build, compare_with_clean, open_children, write
+from tests.app.conftest import Project, in_one_loop
+from tests.scenarios.harness import Children, build, compare_with_clean, write
 
 from relspec.app.answers import Answers
 from relspec.app.documents import Document
@@ -20,8 +18,6 @@ from relspec.core.layout import Layout
 from relspec.edges.objects import Objects
 from relspec.edges.store.database import Store
 
-in_one_loop = pytest.mark.asyncio(loop_scope="module")
-
 FILES: dict[str, str | None] = {
     "data/prices.csv": "item,price\na,1\nb,2\n",
     "tasks/total.sql": "select sum(price) as total from prices\n",
@@ -29,12 +25,6 @@ FILES: dict[str, str | None] = {
     "tasks/seen.sql": "-- relspec: kind=view\nselect twice from twice\n",
 }
 WELL = Vitals(100_000, 128, 1 << 40, None, has_links=True, open_modes=())
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def children(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Children]:
-    async with open_children(tmp_path_factory.mktemp("children")) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -10,19 +10,18 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from tests.app.conftest import Project
-from tests.scenarios.harness import Children, build, compare_with_clean, open_children, write
+from tests.app.conftest import Project, in_one_loop, opened
+from tests.scenarios.harness import build, compare_with_clean, write
 
 from relspec.app.documents import Document, gc_document
-from relspec.app.workspace import Workspace, open_workspace
+from relspec.app.workspace import Workspace
 from relspec.core.layout import Layout
 from relspec.core.progress import Action
 from relspec.edges.store.migrations import migrations
@@ -47,26 +46,7 @@ for query in sys.stdin:
 """
 
 
-in_one_loop = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def children(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Children]:
-    async with open_children(tmp_path_factory.mktemp("children")) as found:
-        yield found
-
-
-@pytest.fixture(autouse=True)
-def lent(children: Children) -> Iterator[None]:
-    """Starting engines and a loader for each test is what would cost."""
-    with children.lent():
-        yield
-
-
-@asynccontextmanager
-async def opened(root: Path) -> AsyncIterator[Workspace]:
-    async with open_workspace(Layout(root), lambda _: None) as workspace:
-        yield workspace
+pytestmark = pytest.mark.usefixtures("lent")
 
 
 async def step(workspace: Workspace, files: Mapping[str, str | None]) -> Document:

@@ -4,17 +4,15 @@ Breaks that were caught: a view that is stored; a compute table under `tables/`;
 session, or forgets what is current; a policy `none` that remembers.
 """
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pytest
-import pytest_asyncio
-from tests.scenarios.harness import Children, build, compare_with_clean, open_children, write
+from tests.app.conftest import in_one_loop, opened
+from tests.scenarios.harness import build, compare_with_clean, write
 
-from relspec.app.workspace import Workspace, open_workspace
+from relspec.app.workspace import Workspace
 from relspec.core.layout import Layout
 
 ORDERS = "select i as id, i * 10 as amount from range(4) t(i)"
@@ -43,26 +41,7 @@ PROMISES = {
 }
 
 
-in_one_loop = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def children(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Children]:
-    async with open_children(tmp_path_factory.mktemp("children")) as found:
-        yield found
-
-
-@pytest.fixture(autouse=True)
-def lent(children: Children) -> Iterator[None]:
-    """Starting engines and a loader for each test is what would cost."""
-    with children.lent():
-        yield
-
-
-@asynccontextmanager
-async def opened(root: Path) -> AsyncIterator[Workspace]:
-    async with open_workspace(Layout(root), lambda _: None) as workspace:
-        yield workspace
+pytestmark = pytest.mark.usefixtures("lent")
 
 
 def version(pair: tuple[str, str], number: int) -> dict[str, str | None]:

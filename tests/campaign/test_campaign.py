@@ -7,11 +7,9 @@ do not look at the view, digests in which duplicate rows cancel out, cutting off
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from tests.campaign.edits import EXCURSIONS, Edit, applied, new_edit
 from tests.campaign.files import files_of
 from tests.campaign.generate import new_project
@@ -19,15 +17,9 @@ from tests.campaign.model import Expectation, Health, health_of
 from tests.campaign.play import DifferenceError, Played, play
 from tests.campaign.script import Script, Step, new_script
 from tests.campaign.shrink import scenario, shrunk
-from tests.scenarios.harness import Children, open_children, parse
+from tests.scenarios.harness import Children, parse
 
 from relspec.app import run
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def children(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Children]:
-    async with open_children(tmp_path_factory.mktemp("children")) as opened:
-        yield opened
 
 
 @pytest.mark.asyncio(loop_scope="module")
