@@ -21,11 +21,16 @@ FILES: dict[str, str | None] = {
 }
 
 
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    made = tmp_path / "project"
+    (made / "tasks").mkdir(parents=True)
+    return made
+
+
 async def test_nothing_is_published_into_a_state_that_took_the_place_of_ours(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = tmp_path / "project"
-    (root / "tasks").mkdir(parents=True)
     write(root, FILES)
     layout = Layout(root)
     async with open_workspace(layout, lambda _: None) as workspace:
@@ -49,10 +54,8 @@ async def test_nothing_is_published_into_a_state_that_took_the_place_of_ours(
 
 
 async def test_a_column_that_comes_back_behind_a_view_heals_who_is_compiled_then(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = tmp_path / "project"
-    (root / "tasks").mkdir(parents=True)
     whole = "select a, a + 1 as b from things\n"
     write(root, {"data/things.csv": "a\n1\n2\n", "tasks/base.sql": whole})
     write(root, {"tasks/low.sql": "-- relspec: kind=view\nselect a, b from base\n"})
@@ -92,10 +95,8 @@ async def test_a_column_that_comes_back_behind_a_view_heals_who_is_compiled_then
 
 @pytest.mark.parametrize("was", ["broken", "new"])
 async def test_who_is_compiled_while_a_view_below_moves_is_compiled_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, was: str
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, was: str
 ) -> None:
-    root = tmp_path / "project"
-    (root / "tasks").mkdir(parents=True)
     write(root, FILES)
     async with open_workspace(Layout(root), lambda _: None) as workspace:
         await build(workspace)

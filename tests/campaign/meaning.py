@@ -48,12 +48,19 @@ class Meaning:
 
 
 @dataclass
+class _Needs:
+    """What is gathered of a query on the way through the views that it reads; as in `Meaning`."""
+
+    required: dict[str, set[str]] = field(default_factory=dict)
+    doubtful: bool = False
+
+
+@dataclass
 class Meanings:
     """Answers for one version of a project."""
 
     project: Project
     _shapes: dict[str, Shape] = field(default_factory=dict)
-    _doubtful: bool = False
 
     def shape(self, dataset: str) -> Shape:
         """The columns of a dataset with their families; raises BrokenError where they cannot be told."""
@@ -96,22 +103,22 @@ class Meanings:
 
     def of(self, query: Query) -> Meaning:
         """The meaning of a task's query, all of whose outputs count."""
-        required: dict[str, set[str]] = {}
-        self._doubtful = False
-        form, outputs = self._query(query, None, required)
-        return Meaning((form, outputs), {n: frozenset(columns) for n, columns in required.items()}, self._doubtful)
+        needs = _Needs()
+        form, outputs = self._query(query, None, needs)
+        required = {name: frozenset(columns) for name, columns in needs.required.items()}
+        return Meaning((form, outputs), required, needs.doubtful)
 
-    def _query(self, query: Query, needed: set[int] | None, required: dict[str, set[str]]) -> tuple[Form, Form]:
+    def _query(self, query: Query, needed: set[int] | None, needs: _Needs) -> tuple[Form, Form]:
         """The form of the body, and of each needed output by position (`None` elsewhere)."""
         if isinstance(query, Select):
-            return self._select(query, needed, required)
+            return self._select(query, needed, needs)
         wanted = needed if query.all else None
-        left, left_outputs = self._select(query.left, wanted, required)
-        right, right_outputs = self._select(query.right, wanted, required)
+        left, left_outputs = self._select(query.left, wanted, needs)
+        right, right_outputs = self._select(query.right, wanted, needs)
         pairs = tuple(None if a is None else ("pair", a, b) for a, b in zip(left_outputs, right_outputs, strict=True))
         return ("union", query.all, left, right, _bag(pairs)), pairs
 
-    def _select(self, select: Select, needed: set[int] | None, required: dict[str, set[str]]) -> tuple[Form, Form]:
+    def _select(self, select: Select, needed: set[int] | None, needs: _Needs) -> tuple[Form, Form]:
         outputs = self.expanded(select)
         everything = set(range(len(outputs)))
         counted = everything if needed is None or select.distinct or select.limit is not None else set(needed)
@@ -121,7 +128,7 @@ class Meanings:
         if select.group:
             used += [o.expression for o in keys_of(select)]
         joined = _join_refs(self, select)
-        slots = self._slots(select, [*(r for part in used for r in refs(part)), *joined], required)
+        slots = self._slots(select, [*(r for part in used for r in refs(part)), *joined], needs)
         written = slots.written
         keys = [written(o.expression) for o in keys_of(select)] if select.group else []
         body = (
@@ -139,7 +146,7 @@ class Meanings:
         found = tuple(written(o.expression) if i in counted else None for i, o in enumerate(outputs))
         return (*body, _bag(found)), found
 
-    def _slots(self, select: Select, used: Iterable[Ref], required: dict[str, set[str]]) -> "_Slots":
+    def _slots(self, select: Select, used: Iterable[Ref], needs: _Needs) -> "_Slots":
         wanted: list[set[str]] = [set() for _ in select.inputs]
         for ref in used:
             wanted[ref.slot].add(ref.column)
@@ -147,15 +154,15 @@ class Meanings:
         for i, (dataset, columns) in enumerate(zip(select.inputs, wanted, strict=True)):
             task = self.project.task(dataset)
             if task is None or task.is_stored:
-                required.setdefault(dataset, set()).update(columns)
+                needs.required.setdefault(dataset, set()).update(columns)
                 slots.bodies.append((dataset,))
                 slots.columns.append({c: ("column", c) for c in columns})
                 continue
             names = [name for name, _ in self.shape(dataset)]
-            body, outputs = self._query(task.query, {names.index(c) for c in columns}, required)
+            body, outputs = self._query(task.query, {names.index(c) for c in columns}, needs)
             slots.bodies.append(body)
             slots.columns.append({c: ("inner", outputs[names.index(c)]) for c in columns})
-            self._doubtful |= i == 1 and len(columns) < len(names) and self._is_distinct(select.inputs[0])
+            needs.doubtful |= i == 1 and len(columns) < len(names) and self._is_distinct(select.inputs[0])
         return slots
 
     def _is_distinct(self, dataset: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tests.campaign.files import Files, used_files
-from tests.campaign.meaning import BrokenError, Meanings
+from tests.campaign.meaning import BrokenError, Meaning, Meanings
 from tests.campaign.oracle import Table
 from tests.campaign.shape import FAMILIES, Project, Task, inputs
 
@@ -104,8 +104,9 @@ class Model:
                 # What it was as a table is remembered, but no longer there.
                 self.current.pop(name, None)
                 continue
-            key = _key(task, meanings, tables)
-            if meanings.of(task.query).doubtful:
+            meaning = meanings.of(task.query)
+            key = _key(task, meaning, tables)
+            if meaning.doubtful:
                 self._doubted.add(name)
             if self.current.get(name) == key:
                 lists["perhaps"] += [name] if name in self._doubted else []
@@ -139,8 +140,7 @@ class Model:
         return tuple(sorted(moved[0])), tuple(sorted({*moved[0], *moved[1]}))
 
 
-def _key(task: Task, meanings: Meanings, tables: Mapping[str, Table]) -> Key:
-    meaning = meanings.of(task.query)
+def _key(task: Task, meaning: Meaning, tables: Mapping[str, Table]) -> Key:
     language = "python" if task.is_python else "sql"
     bags = tuple((name, tables[name].bag(columns)) for name, columns in sorted(meaning.required.items()))
     return (task.name, language, meaning.form, tables[task.name].columns, bags)

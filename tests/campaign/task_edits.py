@@ -155,16 +155,19 @@ def _reordered(query: Query, names: list[str]) -> Query | None:
     changed = replace(query, left=of(query.left), right=of(query.right)) if isinstance(query, Union) else of(query)
     sides = selects(changed)
     # What is grouped keeps an aggregate, else it would be another sort of query.
-    if any(s.group and not any(isinstance(o.expression, Aggregate) for o in s.outputs) for s in sides):
+    if any(s.group and not _gives(s, Aggregate) for s in sides):
         return None
-    # Nor is a second input one that no output reads: its text would not name it.
-    read = [s for s in sides if any(isinstance(o.expression, Scalar) for o in s.outputs)]
-    if any(s.join is not None and s.join.kind == "scalar" and s not in read for s in sides):
+    # What is joined for a scalar keeps one, else its text would not name that input.
+    if any(s.join is not None and s.join.kind == "scalar" and not _gives(s, Scalar) for s in sides):
         return None
     # A limit is ordered by all outputs, in their order: another one keeps other rows.
     if any(s.limit is not None for s in sides):
         return None
     return changed
+
+
+def _gives(select: Select, kind: type[Expression]) -> bool:
+    return any(isinstance(o.expression, kind) for o in select.outputs)
 
 
 def _modify_output(project: Project, task: Task, rng: random.Random) -> Project:

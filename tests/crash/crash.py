@@ -57,14 +57,10 @@ class Trial:
     def __init__(self, folder: Path) -> None:
         self._root = folder / "project"
         self._kept = folder / "kept"
-        self._fresh()
-        self._root.joinpath("tasks").mkdir(parents=True)
-        self._write(BEFORE)
+        self._begin()
         self.before = self._built()
         shutil.copytree(self._root, self._kept, symlinks=True)
-        self._fresh()
-        self._root.joinpath("tasks").mkdir(parents=True)
-        self._write(BEFORE)
+        self._begin()
         self._write(AFTER)
         self.after = self._built()
 
@@ -141,13 +137,15 @@ class Trial:
         if left:
             yield f"temporary files are left: {left}"
 
+    def _begin(self) -> None:
+        """Write the first version, with no state."""
+        shutil.rmtree(self._root, ignore_errors=True)
+        self._write(BEFORE)
+
     def _reset(self) -> None:
-        self._fresh()
+        shutil.rmtree(self._root, ignore_errors=True)
         shutil.copytree(self._kept, self._root, symlinks=True)
         self._write(AFTER)
-
-    def _fresh(self) -> None:
-        shutil.rmtree(self._root, ignore_errors=True)
 
     def _write(self, files: "dict[str, str] | dict[str, str | None]") -> None:
         for name, text in files.items():
