@@ -123,3 +123,29 @@ async def test_who_is_compiled_while_a_view_below_moves_is_compiled_again(
         assert (document["executed"], document["restored"]) == (["top"], [])
         assert document["recompiled"] == ["bottom", "middle", "top"]
     await compare_with_clean(root, tmp_path / "clean", set())
+
+
+async def test_a_superseded_query_dies_while_others_still_compile(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A save of many tasks left it running until the last of them was compiled.
+    endless = "select count(*) as n from range(1000000000) a, range(1000000000) b where a.range + b.range = -1\n"
+    write(root, {"tasks/other.sql": "select 1 as a\n", "tasks/deleted.sql": endless, "tasks/edited.sql": endless})
+    async with open_workspace(Layout(root), lambda _: None) as workspace:
+        executions, analyse = workspace.tools.executions, workspace.tools.engines.analyse
+        first = asyncio.create_task(build(workspace))
+        async with asyncio.timeout(20):
+            while not executions.tasks() >= {"deleted", "edited"}:
+                await asyncio.sleep(0.01)
+        first.cancel()
+        await asyncio.wait([first])
+
+        async def slow(request: Analyse) -> Analysed | Needs | Problem:
+            if request.task == "other":
+                async with asyncio.timeout(20):
+                    while executions.tasks():
+                        await asyncio.sleep(0.01)
+            return await analyse(request)
+
+        monkeypatch.setattr(workspace.tools.engines, "analyse", slow)
+        mended = {"tasks/other.sql": "select 2 as a\n", "tasks/edited.sql": "select 3 as a\n", "tasks/deleted.sql": None}
+        write(root, mended)
+        assert (await build(workspace))["problems"] == []

@@ -153,4 +153,11 @@ BREAKS = (
         "                answer = await self.workshop.executions.run(now.key, spec.name, start)",
         ("tests/rogues/test_superseded.py",),
     ),
+    Break(
+        "a superseded query runs on until all of its build is compiled",
+        "app/compile.py",
+        "            self.kill(task)\n",
+        "",
+        ("tests/app/test_meanwhile.py::test_a_superseded_query_dies_while_others_still_compile",),
+    ),
 )

@@ -87,6 +87,7 @@ async def compile_changes(
     came, gone = world.declare()
     world.removed |= {world.plans[t].output for t in gone if t in world.plans}
     for task in sorted(gone):
+        tools.executions.kill(task)
         world.remove_task(task)
     world.removed |= _drop_renamed(world, came)
     touched = {*changes.added, *changes.changed, *changes.removed}
@@ -98,7 +99,8 @@ async def compile_changes(
     moved = {*world.moved, *world.removed, *_outputs(world, world.unsettled & world.catalog.by_name.keys())}
     candidates |= {t for name in moved for t in world.asked_by(name)}
     compiler = TaskCompiler(world, tools.engines, session, tools.code)
-    compilation = Compilation(world, compiler, frozenset(touched), _hopeful(world, touched, retry))
+    kill = tools.executions.kill
+    compilation = Compilation(world, compiler, frozenset(touched), kill, _hopeful(world, touched, retry))
     await compilation.run(frozenset(candidates & world.catalog.by_name.keys()))
     world.removed.clear()
     world.unsettled &= world.catalog.by_name.keys()

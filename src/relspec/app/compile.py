@@ -6,7 +6,7 @@ than before makes its readers stale in turn; one that comes out the same stops t
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 from relspec.app.adopt import adopt
@@ -32,12 +32,13 @@ class Compilation:
     """One pass of compiling, after `touched` paths changed.
 
     `hopeful` tasks are tried again in any case. `recompiled` tasks went through the compiler; of those `moved` have
-    another plan.
+    another plan. A query that still runs for the plan before is killed at once by `kill`, while others compile.
     """
 
     world: World
     compiler: TaskCompiler
     touched: frozenset[str]
+    kill: Callable[[str], None]
     hopeful: frozenset[str] = frozenset()
     recompiled: set[str] = field(default_factory=set)
     moved: set[str] = field(default_factory=set)
@@ -203,6 +204,7 @@ class Compilation:
             adopt(world, first, plan)
         elif first is None or first.fingerprint != plan.fingerprint:
             self.moved.add(task)
+            self.kill(task)
 
     def _is_behind(self, task: str) -> bool:
         """Whether something that a task saw moved while it was compiled.

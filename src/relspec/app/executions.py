@@ -48,6 +48,12 @@ class Executions:
             # Whoever waits is told of a failure; where nobody does any more, it is of no concern.
             work.exception()
 
+    def kill(self, task: str) -> None:
+        """Begin to kill what runs for a task; whoever may start it anew waits with `end` first."""
+        for flight in self._by_key.values():
+            if flight.request.task == task:
+                flight.work.cancel()
+
     async def end(self, obsolete: Callable[[str], bool]) -> None:
         """Kill what runs for tasks that are obsolete, and wait until it is gone."""
         doomed = [f.work for f in self._by_key.values() if obsolete(f.request.task)]
