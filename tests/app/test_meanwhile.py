@@ -130,22 +130,35 @@ async def test_a_superseded_query_dies_while_others_still_compile(root: Path, mo
     endless = "select count(*) as n from range(1000000000) a, range(1000000000) b where a.range + b.range = -1\n"
     write(root, {"tasks/other.sql": "select 1 as a\n", "tasks/deleted.sql": endless, "tasks/edited.sql": endless})
     async with open_workspace(Layout(root), lambda _: None) as workspace:
-        executions, analyse = workspace.tools.executions, workspace.tools.engines.analyse
-        first = asyncio.create_task(build(workspace))
-        async with asyncio.timeout(20):
-            while not executions.tasks() >= {"deleted", "edited"}:
-                await asyncio.sleep(0.01)
-        first.cancel()
-        await asyncio.wait([first])
+        engines, running = workspace.tools.engines, set[str]()
+        analyse, execute = engines.analyse, engines.execute
+        both, none = asyncio.Event(), asyncio.Event()
+
+        async def noted(request: Execute) -> Executed | Problem:
+            running.add(request.task)
+            if running == {"deleted", "edited"}:
+                both.set()
+            try:
+                return await execute(request)
+            finally:
+                running.discard(request.task)
+                if not running:
+                    none.set()
 
         async def slow(request: Analyse) -> Analysed | Needs | Problem:
-            if request.task == "other":
+            if request.task == "other" and "2" in request.text:
                 async with asyncio.timeout(20):
-                    while executions.tasks():
-                        await asyncio.sleep(0.01)
+                    await none.wait()
             return await analyse(request)
 
-        monkeypatch.setattr(workspace.tools.engines, "analyse", slow)
-        mended = {"tasks/other.sql": "select 2 as a\n", "tasks/edited.sql": "select 3 as a\n", "tasks/deleted.sql": None}
-        write(root, mended)
+        monkeypatch.setattr(engines, "execute", noted)
+        monkeypatch.setattr(engines, "analyse", slow)
+        first = asyncio.create_task(build(workspace))
+        async with asyncio.timeout(20):
+            await both.wait()
+        first.cancel()
+        await asyncio.wait([first])
+        none.clear()
+        write(root, {"tasks/other.sql": "select 2 as a\n", "tasks/edited.sql": "select 3 as a\n"})
+        write(root, {"tasks/deleted.sql": None})
         assert (await build(workspace))["problems"] == []
