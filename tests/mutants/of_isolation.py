@@ -160,4 +160,32 @@ BREAKS = (
         "",
         ("tests/app/test_meanwhile.py::test_a_superseded_query_dies_while_others_still_compile",),
     ),
+    Break(
+        "what comes to no end is loaded again with every save of code",
+        "app/load.py",
+        " and not (module.problem.code is Code.TIMEOUT and module.files)",
+        "",
+        ("tests/app/test_endless.py",),
+    ),
+    Break(
+        "a builder that comes to no end is called again with every save of code",
+        "app/build.py",
+        "p is not None and p.code is not Code.TIMEOUT",
+        "p is not None",
+        ("tests/app/test_endless.py",),
+    ),
+    Break(
+        "what task code had read before its time was up is not told",
+        "edges/loader/client.py",
+        "                raise _told(WorkerError(",
+        "                raise (WorkerError(",
+        ("tests/app/test_endless.py",),
+    ),
+    Break(
+        "a copy of task code's process writes into its notes",
+        "edges/loader/child.py",
+        "if os.getpid() == own and threading.current_thread() is threading.main_thread():",
+        "if threading.current_thread() is threading.main_thread():",
+        ("tests/edges/loader/test_rogues.py::test_what_came_to_no_end_tells_what_it_had_read_and_tried_until_then",),
+    ),
 )

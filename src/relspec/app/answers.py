@@ -8,7 +8,7 @@ from relspec.app import documents
 from relspec.app.doctor import examine
 from relspec.app.documents import Document
 from relspec.app.gc import Collected
-from relspec.app.trouble import problems_of
+from relspec.app.trouble import is_retried, problems_of
 from relspec.app.why import why_document
 from relspec.app.workspace import Workspace
 from relspec.core.errors import ConfigError, UnknownNameError
@@ -22,10 +22,13 @@ from relspec.core.state import RunRecord, TaskState
 class Owner(Protocol):
     """Who builds: the daemon's loop, or a single command."""
 
-    async def sync(self, *, retry: bool, again: frozenset[str] = frozenset()) -> tuple[RunRecord, ...]:
-        """Wait until every save made before is taken in and built; with `retry`, the runs that nobody was told of.
+    async def sync(
+        self, *, retry: bool, take: bool = False, again: frozenset[str] = frozenset()
+    ) -> tuple[RunRecord, ...]:
+        """Wait until every save made before is taken in and built: the runs that nobody was told of.
 
-        Tasks of `again` are executed in any case.
+        With `retry` what the machine made fail is tried again; with that or `take` they count as told. Tasks of `again`
+        are executed in any case.
         """
         ...
 
@@ -78,7 +81,7 @@ class Answers:
 
     async def _build(self, arguments: dict[str, Any]) -> Document:
         asked_at = self._workspace.machine.clock.time()
-        records = await self._sync(retry=True)
+        records = await self._sync(retry=self._tries_again(arguments), take=True)
         world = self._workspace.world
         if arguments.get("again"):
             # Only now, with all saves taken in, do the names mean what they will.
@@ -88,6 +91,16 @@ class Answers:
         if scope is not None:
             self._keep(tuple(_outside(record, scope) for record in records))
         return documents.build_document(world, records, self._problems(scope, arguments), scope)
+
+    def _tries_again(self, arguments: dict[str, Any]) -> bool:
+        """Whether to try again what the machine made fail: a save hook does so for its own file alone.
+
+        What comes to no end elsewhere would cost each save its time.
+        """
+        if not arguments.get("file"):
+            return True
+        shown = self._workspace.world.shown_path(str(arguments["file"]))
+        return any(p.path == shown and is_retried(p) for p in problems_of(self._workspace.world))
 
     def _again(self, arguments: dict[str, Any], records: Sequence[RunRecord], asked_at: float) -> frozenset[str]:
         """The tasks to execute again: those of a view are its readers. What ran since it was asked has run again."""

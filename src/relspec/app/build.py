@@ -23,7 +23,7 @@ from relspec.app.take_in import take_in
 from relspec.app.trouble import problems_of
 from relspec.app.warnings import warnings_of
 from relspec.app.world import World
-from relspec.core.problem import Problem
+from relspec.core.problem import Code, Problem
 from relspec.core.progress import Action, AllReady, ProblemsFound, Progress, WarningsFound
 from relspec.core.settle import ChangeSet
 from relspec.core.spec import Language
@@ -135,8 +135,10 @@ def _hopeful(world: World, touched: set[str], retry: frozenset[str]) -> frozense
     died = frozenset(t for t in retry if (r := world.records.get(t)) is not None and r.problem is not None)
     if not any(path.endswith(".py") for path in touched):
         return died
-    broken = ((t, r) for t in world.unsettled if (r := world.records.get(t)) is not None and r.problem is not None)
-    return died | {t for t, r in broken if r.spec.builder.language is Language.PYTHON}
+    broken = ((t, r, r.problem) for t in world.unsettled if (r := world.records.get(t)) is not None)
+    # One that comes to no end costs the time for it: only for what it had read.
+    short = {t: r for t, r, p in broken if p is not None and p.code is not Code.TIMEOUT}
+    return died | {t for t, r in short.items() if r.spec.builder.language is Language.PYTHON}
 
 
 def _rests(world: World, task: str) -> bool:

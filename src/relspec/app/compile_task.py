@@ -93,12 +93,14 @@ class TaskCompiler:
     async def _attempt(
         self, spec: TaskSpec, names: set[str]
     ) -> "Needs | Problem | BuildFailed | tuple[Analysed, _Query]":
+        read_by_builder: tuple[FileUse, ...] = ()
         try:
             if spec.builder.language is Language.PYTHON:
                 built = await self.session.build(spec, self._schemas(names))
                 if not isinstance(built, Built):
                     return built
                 names &= set(built.asked)
+                read_by_builder = built.files
                 query = _Query(built.text, built)
             else:
                 read = self.code.read_code(spec.builder.path)
@@ -113,7 +115,7 @@ class TaskCompiler:
         except InputMovedError:
             return self._moved(spec)
         except WorkerError as error:
-            return self._died(spec, error)
+            return self._died(spec, error, read_by_builder or error.files)
         return (analysed, query) if isinstance(analysed, Analysed) else analysed
 
     def _behind(self, names: set[str]) -> set[str]:
@@ -251,10 +253,11 @@ class TaskCompiler:
         problem = Problem(Code.UNREADABLE, spec.name, path, spec.line, 1, message, hint)
         return BuildFailed(problem, (), (FileUse(path, ABSENT),))
 
-    def _died(self, spec: TaskSpec, error: WorkerError) -> Problem:
+    def _died(self, spec: TaskSpec, error: WorkerError, files: tuple[FileUse, ...]) -> BuildFailed:
         code = code_of(error)
         message = f"compiling {spec.name} ended its process: {error}"
-        return Problem(code, spec.name, spec.builder.path, spec.line, 1, message, next_step(code, "build"))
+        problem = Problem(code, spec.name, spec.builder.path, spec.line, 1, message, next_step(code, "build"))
+        return BuildFailed(problem, (), files)
 
 
 def upstream_problem(spec: TaskSpec, upstream: str) -> Problem:

@@ -46,12 +46,13 @@ class Hinted:
 class SyncRequested:
     """Somebody waits until all is taken in.
 
-    `retry` asks for another try of what the machine made fail, `again` for tasks to be executed in any case.
-    `asked_at` is on the monotonic clock.
+    `retry` asks for another try of what the machine made fail, `again` for tasks to be executed in any case. With
+    `take` the runs of the answer count as told. `asked_at` is on the monotonic clock.
     """
 
     done: "asyncio.Future[tuple[RunRecord, ...]]"
     retry: bool
+    take: bool
     again: frozenset[str]
     asked_at: float
 
@@ -135,14 +136,17 @@ class Daemon:
         """Ask the loop to end."""
         self._events.put_nowait(StopRequested())
 
-    async def sync(self, *, retry: bool, again: frozenset[str] = frozenset()) -> tuple[RunRecord, ...]:
+    async def sync(
+        self, *, retry: bool, take: bool = False, again: frozenset[str] = frozenset()
+    ) -> tuple[RunRecord, ...]:
         """Wait until every save before this call is taken in and built; the runs since the last one who asked.
 
-        With `retry` the answer is taken: the next who asks gets what came after. Tasks of `again` execute in any case.
+        With `retry` or `take` the answer is taken: the next who asks gets what came after. Tasks of `again` execute in
+        any case.
         """
         await self._watcher.barrier()
         done: asyncio.Future[tuple[RunRecord, ...]] = asyncio.get_running_loop().create_future()
-        self._events.put_nowait(SyncRequested(done, retry, again, self._now()))
+        self._events.put_nowait(SyncRequested(done, retry, take or retry, again, self._now()))
         return await done
 
     async def collect(self, *, dry: bool) -> Collected:
@@ -367,7 +371,7 @@ class Daemon:
         for request in (r for r in waiting if r.asked_at <= since):
             if not request.done.done():
                 request.done.set_result(records)
-            if request.retry:
+            if request.take:
                 self._records = []
 
 

@@ -54,7 +54,7 @@ def stale_modules(world: World, changes: ChangeSet) -> tuple[frozenset[str], fro
     if names:
         users |= {path for path, module in world.modules.items() if not names.isdisjoint(module.imports)}
     if any(path.endswith(".py") for path in touched):
-        users |= {path for path in world.troubled_modules if isinstance(world.modules[path], LoadFailed)}
+        users |= {path for path in world.troubled_modules if _may_be_mended(world.modules[path])}
     stale |= {path for path in users if path.endswith(".py") and path in world.tree}
     stale |= {path for path, content in world.registry.installed.items() if not _is_loaded(world, path, content)}
     gone = {path for path in touched if path in world.modules and path not in world.tree}
@@ -63,6 +63,14 @@ def stale_modules(world: World, changes: ChangeSet) -> tuple[frozenset[str], fro
         stale |= every if world.retooled else every - world.modules.keys()
         gone |= world.modules.keys() - every
     return frozenset(stale), frozenset(gone)
+
+
+def _may_be_mended(module: Loaded | LoadFailed) -> bool:
+    """Whether any change of code may be the repair of what does not load.
+
+    One that comes to no end told what it had read until then: the time that it takes is spent again only for that.
+    """
+    return isinstance(module, LoadFailed) and not (module.problem.code is Code.TIMEOUT and module.files)
 
 
 def _is_loaded(world: World, path: str, content: str) -> bool:
@@ -101,7 +109,7 @@ async def _load_one(path: str, session: LoaderSession, code: CodeReader) -> Load
         kind = code_of(error)
         message = f"loading {path} ended its process: {error}"
         problem = Problem(kind, None, path, 1, 1, message, next_step(kind, "load"))
-        return LoadFailed(problem, (), ())
+        return LoadFailed(problem, error.files, error.imports)
 
 
 def _load_sql(path: str, code: CodeReader) -> Loaded | LoadFailed:

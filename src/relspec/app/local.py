@@ -57,7 +57,13 @@ class _Once:
         self._arguments = arguments
         self._builds = build
 
-    async def sync(self, *, retry: bool, again: frozenset[str] = frozenset()) -> tuple[RunRecord, ...]:
+    async def sync(
+        self,
+        *,
+        retry: bool,
+        take: bool = False,  # noqa: ARG002 - nobody asks a second time.
+        again: frozenset[str] = frozenset(),
+    ) -> tuple[RunRecord, ...]:
         """Build, or compile, everything that changed since the last look; a second time there is `again` to execute."""
         workspace = self._workspace
         if not self._builds:

@@ -46,7 +46,7 @@ def next_step(code: Code, stage: str) -> str:
 def worth_another_try(world: World) -> frozenset[str]:
     """The tasks that the machine made fail, rather than their own query: run, compiled, or kept from being decided."""
     ran = {task for task, (_, problem) in world.failures.items() if problem.code in _RETRIED}
-    compiled = {t for t in world.unsettled if (r := world.records.get(t)) is not None and _is_retried(r.problem)}
+    compiled = {t for t in world.unsettled if (r := world.records.get(t)) is not None and is_retried(r.problem)}
     left = {t for t in world.unsettled if (s := world.statuses.get(t)) is not None and s.state is TaskState.STALE}
     return frozenset(ran | compiled | left)
 
@@ -59,13 +59,14 @@ def refused(world: World) -> frozenset[str]:
 def files_worth_another_try(world: World) -> frozenset[str]:
     """The files that the machine kept from being loaded or taken in, rather than what is in them."""
     loaded = {
-        p for p in world.troubled_modules if isinstance(m := world.modules[p], LoadFailed) and _is_retried(m.problem)
+        p for p in world.troubled_modules if isinstance(m := world.modules[p], LoadFailed) and is_retried(m.problem)
     }
     files = (file for name in world.troubled_sources for file in world.sources[name].files)
-    return frozenset(loaded | {file.path for file in files if _is_retried(file.problem)})
+    return frozenset(loaded | {file.path for file in files if is_retried(file.problem)})
 
 
-def _is_retried(problem: Problem | None) -> bool:
+def is_retried(problem: Problem | None) -> bool:
+    """Whether the machine made something fail, rather than what is in the files."""
     return problem is not None and problem.code in _RETRIED
 
 

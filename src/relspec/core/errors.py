@@ -5,9 +5,13 @@ next where the message does not.
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from relspec.core.suggest import closest
+
+if TYPE_CHECKING:
+    # Commands that only ask import no plans.
+    from relspec.core.plan import FileUse
 
 
 class RelspecError(Exception):
@@ -71,6 +75,9 @@ class WorkerError(RelspecError):
     def __init__(self, cause: str, message: str) -> None:
         super().__init__(message)
         self.cause = cause
+        #: What user code in it had read and tried to import by then, as far as it told.
+        self.files: tuple[FileUse, ...] = ()
+        self.imports: tuple[str, ...] = ()
 
 
 class InputMovedError(RelspecError):

@@ -7,6 +7,7 @@ import time
 import psutil
 import pytest
 
+from relspec.core.digest import content_of
 from relspec.core.errors import WorkerError
 from relspec.core.layout import Layout
 from relspec.core.problem import Code
@@ -76,6 +77,37 @@ async def test_an_endless_loop_is_ended_at_the_limit_and_the_session_goes_on(imp
         assert time.monotonic() - start < 2
         loaded = await session.load("tasks/good.py")
     assert isinstance(loaded, Loaded)
+
+
+async def test_what_came_to_no_end_tells_what_it_had_read_and_tried_until_then(impatient) -> None:
+    impatient.write("shared.py", "import deeper")
+    impatient.write("deeper.py", "X = 1\n")
+    impatient.write("notes.txt", "read")
+    # A copy of the process, and a thread of it, write nothing into its notes.
+    code = """
+        import os, threading
+        import shared
+        open('notes.txt').close()
+        try:
+            import absent
+        except ImportError:
+            pass
+        if os.fork() == 0:
+            import late
+        threading.Thread(target=lambda: __import__('later')).start()
+        while True:
+            pass
+        """
+    impatient.write("tasks/rogue.py", code)
+    impatient.write("late.py", "while True: pass")
+    impatient.write("later.py", "")
+    async with impatient.loader.session() as session:
+        with pytest.raises(WorkerError) as caught:
+            await session.load("tasks/rogue.py")
+    read = {use.path: use.content for use in caught.value.files}
+    assert read.keys() == {"tasks/rogue.py", "shared.py", "deeper.py", "notes.txt"}
+    assert read["deeper.py"] == content_of(b"X = 1\n")
+    assert {"absent", "shared", "deeper"} <= set(caught.value.imports)
 
 
 async def test_a_builder_without_end_is_ended_and_its_neighbour_still_builds_in_a_fresh_child(impatient) -> None:

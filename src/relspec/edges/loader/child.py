@@ -10,12 +10,15 @@ import os
 import resource
 import socket
 import sys
+import threading
 import traceback
 from typing import Any, NoReturn
 
+from relspec.core.plan import FileUse
 from relspec.edges.loader.family import adopt_orphans, n_tasks
-from relspec.edges.loader.messages import CONNECTION_LOST, Answer, Configure, Fault, Reply, Request
+from relspec.edges.loader.messages import CONNECTION_LOST, Answer, Configure, Fault, Noted, Reply, Request
 from relspec.edges.loader.session import OpenEngine, Runner, Session
+from relspec.edges.loader.snapshot import Note
 from relspec.edges.loader.surroundings import Surroundings
 from relspec.edges.parentage import die_with_parent
 from relspec.edges.wire import Channel, WireError
@@ -55,7 +58,7 @@ def _serve(channel: Channel[Request, Reply], open_engine: OpenEngine, descriptor
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True)
-    session = Session(project, open_engine)
+    session = Session(project, open_engine, _note_on(channel))
     surroundings = Surroundings((0, 1, 2, descriptor))
     while True:
         request = channel.receive()
@@ -67,6 +70,19 @@ def _serve(channel: Channel[Request, Reply], open_engine: OpenEngine, descriptor
         _send(channel, Reply(answer, surroundings.spoilt()))
         if isinstance(answer, Fault):
             return
+
+
+def _note_on(channel: Channel[Request, Reply]) -> Note:
+    """Send notes; threads and copies of us that user code made would write into what is being sent."""
+    own = os.getpid()
+
+    def note(files: tuple[FileUse, ...], imports: tuple[str, ...]) -> None:
+        if os.getpid() == own and threading.current_thread() is threading.main_thread():
+            # Where the connection is gone, or a name is no text, the answer will say so.
+            with contextlib.suppress(OSError, ValueError):
+                channel.send(Reply(Noted(files, imports), None))
+
+    return note
 
 
 def _bounded(project: Configure, open_engine: OpenEngine) -> OpenEngine:

@@ -9,9 +9,9 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
@@ -52,6 +52,7 @@ from relspec.edges.loader.messages import (
     GaveNeeds,
     GaveProblem,
     InputMoved,
+    Noted,
     Reply,
     Request,
 )
@@ -175,9 +176,14 @@ class _Child:
     ticket: int
     exited: "asyncio.Future[Exited]"
     channel: AsyncChannel[Reply, Request]
+    noted: list[Noted] = field(default_factory=list)
 
     async def ask(self, request: Request) -> Reply:
-        """Send a request and wait for its answer; raises WorkerError when the child ends instead."""
+        """Send a request and wait for its answer; raises WorkerError when the child ends instead.
+
+        `noted` has what user code read and tried meanwhile.
+        """
+        self.noted.clear()
         receiving = asyncio.ensure_future(self._exchange(request))
         either: set[asyncio.Future[Any]] = {receiving, self.exited}
         try:
@@ -203,7 +209,9 @@ class _Child:
 
     async def _exchange(self, request: Request) -> Reply:
         await self.channel.send(request)
-        return await self.channel.receive()
+        while isinstance(note := (reply := await self.channel.receive()).answer, Noted):
+            self.noted.append(note)
+        return reply
 
 
 class Session:
@@ -253,16 +261,17 @@ class Session:
             if self._child is None or self._child.exited.done():
                 await self.end()
                 self._child = await self._loader.fork()
-            limit = self._loader.limit_of(request)
+            limit, noted = self._loader.limit_of(request), self._child.noted
             try:
                 async with asyncio.timeout(limit):
                     reply = await self._child.ask(request)
             except TimeoutError as error:
                 _LOG.warning("a session of the loader is lost: %s did not end within %g s", _named(request), limit)
                 await self.end()
-                raise WorkerError("timeout", f"it did not end within {limit:g} s") from error
+                raise _told(WorkerError("timeout", f"it did not end within {limit:g} s"), noted) from error
             except WorkerError as error:
                 _LOG.warning("a session of the loader is lost at %s: %s", _named(request), error)
+                _told(error, noted)
                 await self.end()
                 raise
             except BaseException:
@@ -284,6 +293,13 @@ class Session:
             await self.end()
             raise WorkerError("memory" if answer.memory else "crash", answer.message)
         return answer
+
+
+def _told(error: WorkerError, noted: Iterable[Noted]) -> WorkerError:
+    """Let an error say what user code had read and tried until then; what was read first counts."""
+    error.files = tuple({use.path: use for note in reversed(list(noted)) for use in note.files}.values())
+    error.imports = tuple(sorted({name for note in noted for name in note.imports}))
+    return error
 
 
 def _named(request: Request) -> str:

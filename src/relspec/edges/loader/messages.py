@@ -1,11 +1,13 @@
 """What the daemon says to the warm parent, and to the child of a session, and what it hears back.
 
 To the parent: one message a datagram; the child's end of its connection travels with `Fork` as a descriptor.
-To a child: `Configure` first, which has no answer, then one request at a time, each with one answer.
+To a child: `Configure` first, which has no answer, then one request at a time, each with one answer,
+which notes of what user code reads come before.
 """
 
 import msgspec
 
+from relspec.core.plan import FileUse
 from relspec.core.problem import Problem
 from relspec.core.schema import Schema
 from relspec.core.spec import TaskSpec
@@ -161,6 +163,13 @@ class InputMoved(msgspec.Struct, tag="input-moved", frozen=True):
     path: str
 
 
+class Noted(msgspec.Struct, tag="noted", frozen=True):
+    """No answer yet: what user code has read and tried to import by now, should it never come to one."""
+
+    files: tuple[FileUse, ...]
+    imports: tuple[str, ...]
+
+
 class Fault(msgspec.Struct, tag="fault", frozen=True):
     """We met an error of our own; the child ends after this."""
 
@@ -179,6 +188,7 @@ Answer = (
     | GaveExecuted
     | GaveProblem
     | InputMoved
+    | Noted
     | Fault
 )
 

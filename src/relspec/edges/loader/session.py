@@ -39,7 +39,7 @@ from relspec.edges.loader.messages import (
 from relspec.edges.loader.modules import Modules
 from relspec.edges.loader.places import Places
 from relspec.edges.loader.rendering import code_of, name_functions
-from relspec.edges.loader.snapshot import Snapshot, watch_opens
+from relspec.edges.loader.snapshot import Note, Snapshot, watch_opens
 
 UserFunction = Callable[..., Any]
 #: Runs a query with Python functions by their names in the SQL.
@@ -51,10 +51,10 @@ OpenEngine = Callable[[int, str, str, int], Runner]
 class Session:
     """The state of a session's process: what it has loaded, and its engine once there is one."""
 
-    def __init__(self, project: Configure, open_engine: OpenEngine) -> None:
+    def __init__(self, project: Configure, open_engine: OpenEngine, note: Note) -> None:
         self._project = project
         self._open_engine = open_engine
-        self._snapshot = Snapshot(Places(project.root, project.folders, project.state))
+        self._snapshot = Snapshot(Places(project.root, project.folders, project.state), note)
         imports = Imports(self._snapshot)
         self._modules = Modules(self._snapshot, imports)
         self._runner: Runner | None = None

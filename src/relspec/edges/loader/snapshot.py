@@ -7,22 +7,25 @@ each file, and the content that is reported is that of the bytes that ran.
 import os
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import FrameType
 
 from relspec.core.digest import content_of
 from relspec.core.plan import ABSENT, FileUse
 from relspec.edges.loader.places import Places
 
+Note = Callable[[tuple[FileUse, ...], tuple[str, ...]], None]
+
 #: A file that is opened in one of these ways is written rather than read.
 _WRITING = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
 class Snapshot:
-    """Files by absolute path."""
+    """Files by absolute path; `note` is told of what was read and tried, each time when that is more."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, note: Note) -> None:
         self.places = places
+        self._note = note
         #: The file that is being loaded or built: it answers for whatever nobody else can be blamed for.
         self.current: str | None = None
         self._code: dict[str, bytes] = {}
@@ -36,6 +39,7 @@ class Snapshot:
             with open(path, "rb") as file:
                 self._code[path] = file.read()
             self._contents[path] = content_of(self._code[path])
+            self._note(self.files(path), ())
         return self._code[path]
 
     def is_code(self, path: str | None) -> bool:
@@ -59,13 +63,15 @@ class Snapshot:
     def uses(self, user: str | None, used: str) -> None:
         """Remember that the file `user` has used the file `used`."""
         user = user or self.current
-        if user is not None and user != used:
-            self._edges.setdefault(user, {})[used] = None
+        if user is not None and user != used and used not in self._edges.setdefault(user, {}):
+            self._edges[user][used] = None
+            self._note(self.files(used), self.imports(used))
 
     def tried(self, user: str | None, names: Iterable[str]) -> None:
         """Remember the names of modules that a file tried to import."""
-        if user is not None:
-            self._names.setdefault(user, set()).update(names)
+        if user is not None and (fresh := set(names) - self._names.setdefault(user, set())):
+            self._names[user] |= fresh
+            self._note((), tuple(sorted(fresh)))
 
     def closure(self, path: str) -> tuple[str, ...]:
         """List `path` and all that it has used, directly or not; itself first, the others sorted."""
