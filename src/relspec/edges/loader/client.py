@@ -98,10 +98,11 @@ class ForkingLoader:
         self._bounds = Bounds(limits.processes, limits.memory_mb + limits.python_mb + OWN_MB, limits.output_kb)
         self._parent: WarmParent | None = None
         self._children: set[_Child] = set()
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         """Start the parent, which becomes warm in the background."""
-        self._parent = WarmParent.start(self._module, self._timezone)
+        self._parent = self._started()
         return self
 
     async def __aexit__(
@@ -123,6 +124,7 @@ class ForkingLoader:
         if self._parent is not None:
             parent, self._parent = self._parent, None
             await parent.end()
+        await asyncio.gather(*self._ending)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator["Session"]:
@@ -138,7 +140,7 @@ class ForkingLoader:
         if self._parent is None or not self._parent.alive:
             if self._parent is not None:
                 await self._parent.end()
-            self._parent = WarmParent.start(self._module, self._timezone)
+            self._parent = self._started()
         ours, theirs = socket.socketpair()
         try:
             with theirs:
@@ -159,6 +161,20 @@ class ForkingLoader:
             await child.end()
             raise
         return child
+
+    def _started(self) -> WarmParent:
+        return WarmParent.start(self._module, self._timezone, self._replace)
+
+    def _replace(self) -> None:
+        """Start another parent at once in place of one that is gone: who asks next finds it warm."""
+        if self._parent is None or self._parent.alive:
+            return
+        ending = asyncio.get_running_loop().create_task(self._parent.end())
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+        # Where the system has no room for it now, the next call tries again.
+        with suppress(OSError):
+            self._parent = self._started()
 
     def limit_of(self, request: Request) -> float:
         """Give the seconds that a request may take."""

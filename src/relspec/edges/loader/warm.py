@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -47,20 +47,27 @@ _ENVIRONMENT = {
 class WarmParent:
     """A running parent process; made by `start` within a running event loop."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", control: socket.socket, mark: str) -> None:
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", control: socket.socket, mark: str, gone: Callable[[], None]
+    ) -> None:
         self._process = process
+        self._gone = gone
         self._mark = mark
         self._control = control
         self._reports: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
         self._tickets = 0
+        self._was_warm = False
         self._forked: dict[int, asyncio.Future[int]] = {}
         self._exited: dict[int, asyncio.Future[Exited]] = {}
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(control.fileno(), self._hear)
 
     @classmethod
-    def start(cls, module: str, timezone: str) -> "WarmParent":
-        """Start the program `module`; it becomes warm while nobody waits for it."""
+    def start(cls, module: str, timezone: str, gone: Callable[[], None]) -> "WarmParent":
+        """Start the program `module`; it becomes warm while nobody waits for it.
+
+        `gone` is called when no more children can be had of one that was warm.
+        """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         with theirs:
@@ -70,7 +77,7 @@ class WarmParent:
             except BaseException:
                 ours.close()
                 raise
-        return cls(process, ours, mark)
+        return cls(process, ours, mark, gone)
 
     @property
     def pid(self) -> int:
@@ -141,6 +148,7 @@ class WarmParent:
             return
         match self._reports.decode(data):
             case Forked(ticket=ticket, pid=pid):
+                self._was_warm = True
                 _settle(self._forked.get(ticket), pid)
             case Exited(ticket=ticket) as report:
                 _settle(self._exited.pop(ticket, None), report)
@@ -156,6 +164,8 @@ class WarmParent:
         for ticket, exited in self._exited.items():
             _settle(exited, Exited(ticket, PARENT_GONE))
         self._exited.clear()
+        if self._was_warm:
+            self._gone()
 
 
 def _spawn(module: str, descriptor: int, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
