@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from relspec.core.dataset import SUFFIXES
 from relspec.core.globs import is_glob, matches
 from relspec.core.settings import Settings
-from relspec.core.tree import CODE_SUFFIXES, CONFIG_NAME
+from relspec.core.tree import CODE_SUFFIXES, CONFIG_NAME, suffix_of
 
 #: The name of the files with git's patterns.
 GITIGNORE = ".gitignore"
@@ -66,7 +66,7 @@ class Scope:
 
     def wants(self, path: str) -> bool:
         """Whether a file at `path` belongs to the project."""
-        suffix = PurePosixPath(path).suffix
+        suffix = suffix_of(path)
         if path == CONFIG_NAME or path in self._named or (suffix == ".py" and "/" not in path):
             return True
         if suffix in CODE_SUFFIXES and path.startswith(self._task_prefixes):

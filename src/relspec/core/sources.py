@@ -12,6 +12,7 @@ from relspec.core.dataset import SUFFIXES, Format
 from relspec.core.globs import matches
 from relspec.core.problem import Code, Problem
 from relspec.core.settings import Settings, SourceSpec
+from relspec.core.tree import suffix_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class SourceFiles:
 
     def format(self, path: str) -> Format | None:
         """The format of one file: as set in `watch.toml`, else by its suffix; `None` when neither says."""
-        return self.spec.format or SUFFIXES.get(PurePosixPath(path).suffix.lower())
+        return self.spec.format or SUFFIXES.get(suffix_of(path).lower())
 
 
 def assign(settings: Settings, paths: Iterable[str]) -> tuple[dict[str, SourceFiles], tuple[Problem, ...]]:
@@ -53,7 +54,7 @@ def assign(settings: Settings, paths: Iterable[str]) -> tuple[dict[str, SourceFi
 
 def _is_conventional(settings: Settings, path: str) -> bool:
     in_data = any(path.startswith(f"{folder.rstrip('/')}/") for folder in settings.data)
-    return in_data and PurePosixPath(path).suffix.lower() in SUFFIXES
+    return in_data and suffix_of(path).lower() in SUFFIXES
 
 
 def _no_files(spec: SourceSpec) -> Problem:

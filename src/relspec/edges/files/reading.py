@@ -57,7 +57,8 @@ def read_whole(path: str) -> tuple[bytes, Stamp]:
         for _ in range(READS_MAX):
             before = os.fstat(descriptor)
             _check_readable(descriptor, before)
-            data = os.pread(descriptor, CODE_BYTES_MAX + 1, 0)
+            # One byte more shows that it has grown. The room for it is taken first: not as much as code may have.
+            data = os.pread(descriptor, before.st_size + 1, 0)
             after = stamp_of(os.fstat(descriptor))
             if is_same(after, before) and len(data) == after.size:
                 return data, after
