@@ -1,8 +1,10 @@
 """Poison heals: bytes of the state that flipped are found by a check-up, by an idle daemon, and at a start."""
 
+import json
 import os
 import random
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,10 @@ from relspec.app.local import _Once
 from relspec.app.workspace import Workspace, open_workspace
 from relspec.core.health import FREE_BYTES_MIN, Verdict, Vitals, checks_of
 from relspec.core.layout import Layout
+from relspec.edges.api import serve
 from relspec.edges.objects import Objects
 from relspec.edges.store.database import Store
+from relspec.edges.vitals import vitals
 
 FILES: dict[str, str | None] = {
     "data/prices.csv": "item,price\na,1\nb,2\n",
@@ -192,8 +196,22 @@ def test_a_slice_goes_round_and_keeps_to_its_size(tmp_path: Path) -> None:
     assert objects.slice([], "", 10) == ()
 
 
+async def test_a_daemon_and_what_a_killed_one_left_are_told_apart(root: Path) -> None:
+    layout = Layout(root)
+    layout.temporary.mkdir(parents=True)
+    assert (vitals(layout).socket, vitals(layout).left_behind) == (None, ())
+    (layout.temporary / "deep").mkdir()
+    (layout.temporary / "deep" / "spilled").write_bytes(b"x" * 1000)
+    assert vitals(layout).temporary_bytes >= 1000
+    async with serve(layout, lambda *_: pytest.fail("nobody asks")):
+        assert (vitals(layout).socket, vitals(layout).left_behind) == (str(layout.socket), ())
+        card = json.loads(layout.card.read_bytes())
+        layout.card.write_text(json.dumps({**card, "pid": 1}))
+        assert vitals(layout).left_behind == (str(layout.card), str(layout.socket))
+
+
 @pytest.mark.parametrize(
-    ("vitals", "n_folders", "name", "verdict"),
+    ("said", "n_folders", "name", "verdict"),
     [
         (WELL, 10, "watches", Verdict.OK),
         (WELL, 60_000, "watches", Verdict.NOTE),
@@ -203,9 +221,11 @@ def test_a_slice_goes_round_and_keeps_to_its_size(tmp_path: Path) -> None:
         (Vitals(9, 9, 1 << 40, None, False, ()), 1, "file-system", Verdict.NOTE),
         (Vitals(9, 9, FREE_BYTES_MIN - 1, None, True, ()), 1, "room", Verdict.WRONG),
         (Vitals(9, 9, 1 << 40, None, True, ("state",)), 1, "permissions", Verdict.WRONG),
+        (replace(WELL, socket="state/daemon.sock"), 1, "daemon", Verdict.OK),
+        (replace(WELL, left_behind=("state/daemon.json",)), 1, "daemon", Verdict.NOTE),
     ],
 )
-def test_a_machine_is_judged_by_what_it_says(vitals: Vitals, n_folders: int, name: str, verdict: Verdict) -> None:
-    found = {check.name: check for check in checks_of(vitals, n_folders)}
+def test_a_machine_is_judged_by_what_it_says(said: Vitals, n_folders: int, name: str, verdict: Verdict) -> None:
+    found = {check.name: check for check in checks_of(said, n_folders)}
     assert found[name].verdict is verdict
     assert all(check.verdict is not Verdict.WRONG or check.hint for check in found.values())

@@ -212,6 +212,50 @@ def leave_stale(layout: Layout) -> None:
         dead.listen()
 
 
+@pytest.mark.parametrize("where", ["layout", "deep"])
+@pytest.mark.parametrize("removed", ["socket", "card", "folder"])
+async def test_what_was_tidied_away_under_a_daemon_is_made_anew(
+    where: str, removed: str, runtime: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    # Nobody could ask it any more, nor stop it: `stop` said that no daemon runs.
+    monkeypatch.setattr(api, "KEEP_S", 0.01)
+    here: Layout = request.getfixturevalue(where)
+    async with api.serve(here, echo):
+        if removed == "folder" and where == "deep":
+            shutil.rmtree(here.socket.resolve().parent)
+        else:
+            (here.card if removed == "card" else here.socket).unlink()
+        async with asyncio.timeout(5):
+            while card(here) is None or (found := await asked(here)) is None:  # noqa: ASYNC110 - files tell nobody.
+                await asyncio.sleep(0.01)
+        assert found == (1, {"command": "status"})
+    assert not here.socket.is_symlink()
+    assert not here.socket.exists()
+    assert not here.card.exists()
+    assert list(runtime.iterdir()) == []
+
+
+async def test_no_socket_is_made_in_a_state_that_took_the_place_of_ours(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "KEEP_S", 0.01)
+    looked, is_at, enough = 0, api._is_at, asyncio.Event()
+
+    def counted(*where: Any) -> bool:
+        nonlocal looked
+        looked += 1
+        if looked == 3:
+            enough.set()
+        return is_at(*where)
+
+    async with api.serve(layout, echo):
+        layout.state.rename(layout.root / "moved")
+        layout.state.mkdir()
+        monkeypatch.setattr(api, "_is_at", counted)
+        await asyncio.wait_for(enough.wait(), 5)
+        assert list(layout.state.iterdir()) == []
+
+
 async def test_socket_folder_and_card_are_the_users_alone_and_gone_at_the_end(layout: Layout) -> None:
     layout.state.mkdir(mode=0o755)
     async with api.serve(layout, echo):

@@ -9,6 +9,20 @@ _JOURNAL = "tests/edges/test_journal.py"
 
 BREAKS: tuple[Break, ...] = (
     Break(
+        "a socket that was removed under a daemon is missed by nobody",
+        "edges/api.py",
+        "not (_is_at(layout.socket, place) and layout.card.exists())",
+        "not layout.card.exists()",
+        ("tests/edges/test_api.py",),
+    ),
+    Break(
+        "a socket is made in a state that took the place of ours",
+        "edges/api.py",
+        "if _is_at(layout.state, door.state) and not",
+        "if not",
+        ("tests/edges/test_api.py",),
+    ),
+    Break(
         "life: a manager is told of an end where the daemon goes on",
         "app/told.py",
         "            signs.cancel()\n        self._supervisor.stopping()\n",
@@ -39,7 +53,7 @@ BREAKS: tuple[Break, ...] = (
     Break(
         "life: whoever connects is answered, whatever state is meant",
         "edges/api.py",
-        "            if state not in (None, self._state):\n",
+        "            if state not in (None, [self.state.st_dev, self.state.st_ino]):\n",
         "            if state == 0:\n",
         (f"{_API}::test_a_copied_link_to_the_socket_leads_nobody_to_the_daemon_of_the_original",),
     ),

@@ -28,7 +28,8 @@ class Vitals:
     """What the machine says of itself, as far as a daemon needs it; `None` where it does not say.
 
     `watches_max` and `instances_max` are the user's limits of inotify, `silent` the type of a file system whose events
-    do not come, `open_modes` the parts of the state that others than the owner can reach.
+    do not come, `open_modes` the parts of the state that others than the owner can reach. `socket` is where this
+    process answers, if it is a daemon; else `left_behind` are the files of one that did not come to tidy up.
     """
 
     watches_max: int | None
@@ -37,6 +38,9 @@ class Vitals:
     silent: str | None
     has_links: bool
     open_modes: tuple[str, ...]
+    temporary_bytes: int = 0
+    socket: str | None = None
+    left_behind: tuple[str, ...] = ()
 
 
 #: Less room than this is too little for the next table.
@@ -45,7 +49,7 @@ FREE_BYTES_MIN = 256 << 20
 
 def checks_of(vitals: Vitals, n_folders: int) -> tuple[Check, ...]:
     """Judge a machine for a project of so many watched folders."""
-    return (_watches(vitals, n_folders), _file_system(vitals), _room(vitals), _modes(vitals))
+    return (_watches(vitals, n_folders), _file_system(vitals), _room(vitals), _modes(vitals), _daemon(vitals))
 
 
 def _watches(vitals: Vitals, n_folders: int) -> Check:
@@ -72,7 +76,9 @@ def _file_system(vitals: Vitals) -> Check:
 
 
 def _room(vitals: Vitals) -> Check:
-    message = f"{vitals.free_bytes >> 20} MB are free for the state"
+    message = (
+        f"{vitals.free_bytes >> 20} MB are free for the state; temporary files take {vitals.temporary_bytes >> 20}"
+    )
     if vitals.free_bytes < FREE_BYTES_MIN:
         return Check("room", Verdict.WRONG, message, "free some: relspec-watch gc drops what is not needed")
     return Check("room", Verdict.OK, message)
@@ -83,3 +89,12 @@ def _modes(vitals: Vitals) -> Check:
         message = f"others than you can reach {', '.join(vitals.open_modes)}"
         return Check("permissions", Verdict.WRONG, message, "take their rights away: chmod go= on each")
     return Check("permissions", Verdict.OK, "the state is yours alone")
+
+
+def _daemon(vitals: Vitals) -> Check:
+    if vitals.left_behind:
+        message = f"a daemon was killed and left {', '.join(vitals.left_behind)}"
+        return Check("daemon", Verdict.NOTE, message, "they lead nowhere, and the next daemon replaces them")
+    if vitals.socket is None:
+        return Check("daemon", Verdict.OK, "none runs, and none left anything behind")
+    return Check("daemon", Verdict.OK, f"it answers at {vitals.socket}")

@@ -35,6 +35,8 @@ REQUEST_BYTES_MAX = 1 << 20
 CLIENTS_MAX = 64
 #: A client has so long to send its line, and so long to take the answer.
 CLIENT_S = 10.0
+#: So often it is seen whether socket and card are still there.
+KEEP_S = 1.0
 #: At the end, answers in flight have so long to reach their clients; `stop` itself is one of them.
 GRACE_S = 2.0
 
@@ -45,27 +47,63 @@ _CREDENTIALS = struct.Struct("3i")
 async def serve(layout: Layout, answer: Answer) -> AsyncIterator[None]:
     """Answer requests while the context lives; the socket and `daemon.json` are there exactly as long.
 
+    Where one of them is removed meanwhile, they are made anew within `KEEP_S`.
+
     `answer` gets the command and its arguments and gives the exit code and the document; a RelspecError that it raises
     reaches the client as an error. Raises StateError when the socket cannot be made.
     """
-    with _listening(layout) as (listener, place):
-        door = _Door(answer, layout.state.stat())
-        server = await asyncio.start_unix_server(door.converse, sock=listener, limit=REQUEST_BYTES_MAX)
-        _write_card(layout, place)
+    _private(layout.state)
+    door = _Door(answer, layout.state.stat())
+    async with contextlib.AsyncExitStack() as entry:
+        place = await entry.enter_async_context(_entry(layout, door))
+        keeping = asyncio.create_task(_keep(layout, door, entry, place))
         try:
             yield
         finally:
-            server.close()
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+            await entry.aclose()
             await door.drain()
             layout.card.unlink(missing_ok=True)
+
+
+@contextlib.asynccontextmanager
+async def _entry(layout: Layout, door: "_Door") -> AsyncIterator[os.stat_result]:
+    """One socket with its card, while the context lives; gives what is at its place."""
+    with _listening(layout) as (listener, place):
+        server = await asyncio.start_unix_server(door.converse, sock=listener, limit=REQUEST_BYTES_MAX)
+        _write_card(layout, place)
+        try:
+            yield place.stat()
+        finally:
+            server.close()
+
+
+async def _keep(layout: Layout, door: "_Door", entry: contextlib.AsyncExitStack, place: os.stat_result) -> None:
+    """Make socket and card anew where somebody tidied them away: whom nobody reaches nobody can stop."""
+    while True:
+        await asyncio.sleep(KEEP_S)
+        # What has lost its state ends, and must not make another.
+        if _is_at(layout.state, door.state) and not (_is_at(layout.socket, place) and layout.card.exists()):
+            await entry.aclose()
+            # Where it cannot be made now, there is still nothing in its place the next time.
+            with contextlib.suppress(OSError, StateError):
+                place = await entry.enter_async_context(_entry(layout, door))
+
+
+def _is_at(path: Path, known: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(path.stat(), known)
+    except OSError:
+        return False
 
 
 class _Door:
     """The conversations that are going on."""
 
     def __init__(self, answer: Answer, state: os.stat_result) -> None:
+        self.state = state
         self._answer = answer
-        self._state = [state.st_dev, state.st_ino]
         self._open: set[asyncio.Task[None]] = set()
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -107,7 +145,7 @@ class _Door:
             # Read before refusing: closing on unread bytes resets the connection, and the sentence may get lost.
             command, arguments, state = await _request(reader)
             _check_peer(writer.get_extra_info("socket"))
-            if state not in (None, self._state):
+            if state not in (None, [self.state.st_dev, self.state.st_ino]):
                 raise NoDaemonError("the daemon here is that of another project")
             if len(self._open) > CLIENTS_MAX:
                 raise StateError(f"the daemon already talks to {CLIENTS_MAX} clients; ask again in a moment")
@@ -163,7 +201,6 @@ def _line(reply: Document) -> bytes:
 
 @contextlib.contextmanager
 def _listening(layout: Layout) -> Iterator[tuple[socket.socket, Path]]:
-    _private(layout.state)
     folder = _socket_folder(layout)
     place = folder / layout.socket.name
     try:
@@ -180,7 +217,8 @@ def _listening(layout: Layout) -> Iterator[tuple[socket.socket, Path]]:
         place.unlink(missing_ok=True)
         if folder != layout.state:
             layout.socket.unlink(missing_ok=True)
-            folder.rmdir()
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def _bound(place: Path) -> socket.socket:

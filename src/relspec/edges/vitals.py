@@ -1,8 +1,14 @@
-"""Asks the machine what a check-up wants to know: limits, file systems, room, modes. Changes nothing."""
+"""Asks the machine what a check-up wants to know: limits, file systems, room, modes, what was left. Changes nothing.
 
+The caller owns the project's lock: a socket that is not its own is nobody's.
+"""
+
+import contextlib
+import json
 import os
 import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from relspec.core.health import Vitals
@@ -14,6 +20,7 @@ _INOTIFY = Path("/proc/sys/fs/inotify")
 
 def vitals(layout: Layout) -> Vitals:
     """Ask for all of it. Cost: some stats, and one link that is made and taken away."""
+    socket = _own_socket(layout)
     return Vitals(
         watches_max=_limit("max_user_watches"),
         instances_max=_limit("max_user_instances"),
@@ -21,6 +28,9 @@ def vitals(layout: Layout) -> Vitals:
         silent=_silent(layout),
         has_links=_has_links(layout),
         open_modes=tuple(str(path) for path in (layout.state, layout.database) if _is_open(path)),
+        temporary_bytes=_size_below(layout.temporary),
+        socket=socket,
+        left_behind=() if socket is not None else tuple(_left_behind(layout)),
     )
 
 
@@ -57,3 +67,23 @@ def _is_open(path: Path) -> bool:
         return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
     except FileNotFoundError:
         return False
+
+
+def _own_socket(layout: Layout) -> str | None:
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        card = json.loads(layout.card.read_bytes())
+        return str(card["socket"]) if card["pid"] == os.getpid() else None
+    return None
+
+
+def _left_behind(layout: Layout) -> Iterator[str]:
+    return (str(path) for path in (layout.card, layout.socket) if os.path.lexists(path))
+
+
+def _size_below(folder: Path) -> int:
+    found = 0
+    for path in folder.rglob("*"):
+        # What is being worked on comes and goes.
+        with contextlib.suppress(FileNotFoundError):
+            found += path.lstat().st_size
+    return found
