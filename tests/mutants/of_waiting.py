@@ -6,6 +6,20 @@ _LOOKS = "tests/app/test_looks.py"
 
 BREAKS: tuple[Break, ...] = (
     Break(
+        "thousands of tasks that need nothing let nobody have a turn",
+        "app/run.py",
+        "                if left % TURN == 0:",
+        "                if left < 0:",
+        ("tests/app/test_turns.py",),
+    ),
+    Break(
+        "a long loop lets nobody have a turn",
+        "app/turns.py",
+        "        if number % TURN == 0:",
+        "        if number < 0:",
+        ("tests/app/test_turns.py",),
+    ),
+    Break(
         "what a build took counts as waiting for a file",
         "app/daemon.py",
         "        if any(last - first < HELD_S for first, last in spans):\n            return\n",

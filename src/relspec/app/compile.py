@@ -13,6 +13,7 @@ from relspec.app.adopt import adopt
 from relspec.app.causes import causes_of, moved_files
 from relspec.app.compile_task import TaskCompiler, upstream_problem
 from relspec.app.trouble import is_misfit, misfit_view
+from relspec.app.turns import in_turns
 from relspec.app.world import World
 from relspec.core.plan import CompileRecord, PlanArtifact, is_same_query
 from relspec.core.problem import Code, Problem
@@ -50,7 +51,10 @@ class Compilation:
         """Compile those of `candidates` that are stale, and all that becomes stale by it."""
         # Whether a cycle is gone shows only when its tasks are compiled again.
         again = self.world.cycles.keys() | self.hopeful
-        waiting = {t for t in candidates if self._examine(t) or self._is_sound(t, again)}
+        waiting: set[str] = set()
+        async for task in in_turns(candidates):
+            if self._examine(task) or self._is_sound(task, again):
+                waiting.add(task)
         known = dict(self.world.cycles)
         self.world.cycles.clear()
         running: dict[asyncio.Task[None], str] = {}

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from relspec.app.ports import CodeReader, LoaderSession
 from relspec.app.trouble import code_of, next_step
+from relspec.app.turns import in_turns
 from relspec.app.world import World
 from relspec.core.errors import InputMovedError, WorkerError
 from relspec.core.plan import FileUse
@@ -26,7 +27,7 @@ UNSTEADY_MAX = 5
 async def load(world: World, changes: ChangeSet, session: LoaderSession, code: CodeReader) -> frozenset[str]:
     """Bring the declarations up to date; the paths of the task files that were loaded anew or went away."""
     stale, gone = stale_modules(world, changes)
-    for path in sorted(stale):
+    async for path in in_turns(sorted(stale)):
         world.look_again.discard(path)
         try:
             module = await _load_one(path, session, code)

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
 from relspec.app.ports import Engines, Memory, ObjectStore
+from relspec.app.turns import in_turns
 from relspec.app.world import World
 from relspec.core.errors import StateError, WorkerError
 from relspec.core.schedule import schedule
@@ -25,7 +26,7 @@ async def publish(
     """
     whole = names is None
     wanted = {name.lower(): name for name in (all_names(world) if names is None else names)}
-    _tables(world, objects, wanted, whole=whole)
+    await _tables(world, objects, wanted, whole=whole)
     changed, dropped = _definitions(world, wanted)
     request = PublishViews(
         path=str(world.layout.views),
@@ -86,9 +87,9 @@ def all_names(world: World) -> tuple[str, ...]:
     return tuple(sorted({*(n.lower() for n in world.sources), *world.outputs, *(v.lower() for v in views)}))
 
 
-def _tables(world: World, objects: ObjectStore, wanted: Mapping[str, str], *, whole: bool) -> None:
+async def _tables(world: World, objects: ObjectStore, wanted: Mapping[str, str], *, whole: bool) -> None:
     shown: set[str] = set()
-    for name in sorted(wanted):
+    async for name in in_turns(sorted(wanted)):
         spec, output = world.producer(name), world.outputs.get(name)
         if output is not None and _is_published(world, name):
             objects.show(output.output, output.content)

@@ -15,6 +15,7 @@ from relspec.app.lost import note_moved
 from relspec.app.ports import Clock, Engines, LoaderSession, Memory, ObjectStore
 from relspec.app.together import together
 from relspec.app.trouble import code_of, next_step
+from relspec.app.turns import TURN
 from relspec.app.world import World
 from relspec.core.dataset import Dataset
 from relspec.core.decision import Basis, Decision, Past, decide
@@ -90,6 +91,9 @@ class Run:
                     return
                 await self._settle(task)
                 left -= 1
+                if left % TURN == 0:
+                    # What needs nothing waits for nothing, and thousands of it may come in a row.
+                    await asyncio.sleep(0)
                 for reader in below.get(task, ()):
                     waiting[reader].discard(task)
                     if not waiting[reader]:
