@@ -33,6 +33,7 @@ from unittest.mock import patch
 import duckdb
 
 from relspec.app.documents import Document, build_document
+from relspec.app.machine import RealMachine
 from relspec.app.warnings import all_warnings, warnings_of
 from relspec.app.workspace import Workspace, open_workspace
 from relspec.core.layout import Layout
@@ -118,15 +119,14 @@ class Children:
     def lent(self) -> Iterator[None]:
         """Let a machine take these in place of children of its own."""
 
-        def loader(layout: Layout, settings: Settings) -> nullcontext[ForkingLoader]:
+        def loader(machine: RealMachine, settings: Settings) -> nullcontext[ForkingLoader]:
             assert (settings.limits, settings.timezone) == (Settings().limits, Settings().timezone), "start your own"
-            self.loader.project = ForkingLoader(layout, settings).project
+            self.loader.project = ForkingLoader(machine.layout, settings).project
             return nullcontext(self.loader)
 
-        where = "relspec.app.machine"
         with (
-            patch(f"{where}.EnginePool", lambda *_: nullcontext(self.engines)),
-            patch(f"{where}.ForkingLoader", loader),
+            patch("relspec.app.machine.EnginePool", lambda *_: nullcontext(self.engines)),
+            patch.object(RealMachine, "loader", loader),
         ):
             yield
 

@@ -1,9 +1,10 @@
 """The machine as it is: every port of a project, filled with the edge that does it."""
 
+import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 
 from relspec.core.digest import content_of
@@ -12,7 +13,7 @@ from relspec.core.layout import Layout
 from relspec.core.settings import Settings, WatchSettings
 from relspec.core.toolchain import Toolchain
 from relspec.edges.config import read_settings
-from relspec.edges.engine.pool import EnginePool
+from relspec.edges.engine.pool import EnginePool, Start
 from relspec.edges.files import Files
 from relspec.edges.loader.client import ForkingLoader
 from relspec.edges.loader.entry_points import entry_point_files
@@ -38,31 +39,32 @@ class RealClock:
 
 
 class RealMachine:
-    """Opens one project on this machine."""
+    """Opens one project on this machine; `start` says when its child processes start."""
 
     clock = RealClock()
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+    def __init__(self, layout: Layout, start: Start = Start.ASKED) -> None:
+        self.layout = layout
+        self._start = start
 
     def settings(self) -> Settings:
         """Read `watch.toml`."""
-        return read_settings(self._layout)
+        return read_settings(self.layout)
 
     @contextmanager
     def owned(self) -> Iterator[StateLock]:
         """Take the locks, make the folders of `state/`."""
-        with StateLock(self._layout) as lock:
-            prepare_state(self._layout)
+        with StateLock(self.layout) as lock:
+            prepare_state(self.layout)
             yield lock
 
     def store(self) -> Store:
         """Open the database, in a session of its own."""
-        return Store.open(self._layout.database, uuid.uuid4().hex)
+        return Store.open(self.layout.database, uuid.uuid4().hex)
 
     def vitals(self) -> Vitals:
         """Ask the system what a check-up wants to know."""
-        return vitals(self._layout)
+        return vitals(self.layout)
 
     def toolchain(self, timezone: str) -> Toolchain:
         """Read the versions of what is installed."""
@@ -74,24 +76,40 @@ class RealMachine:
 
     def objects(self) -> Objects:
         """The files under `state/objects` and `state/tables`."""
-        return Objects(self._layout)
+        return Objects(self.layout)
 
     def readers(self) -> Readers:
         """Readers, seen by leases."""
-        return Readers(self._layout)
+        return Readers(self.layout)
 
     def engines(self, settings: Settings) -> EnginePool:
         """A pool of DuckDB processes."""
-        return EnginePool(settings.limits, settings.timezone, self._layout.temporary)
+        return EnginePool(settings.limits, settings.timezone, self.layout.temporary, self._start)
 
-    def loader(self, settings: Settings) -> ForkingLoader:
+    def loader(self, settings: Settings) -> AbstractAsyncContextManager[ForkingLoader]:
         """The warm parent that forks for each build."""
-        return ForkingLoader(self._layout, settings)
+        loader = ForkingLoader(self.layout, settings)
+        ahead = self._start is Start.AHEAD or _has_python(self.layout, settings)
+        return loader if ahead else _started_by_its_first_session(loader)
 
     def files(self, settings: Settings) -> Files:
         """The files on disk."""
-        return Files(self._layout, settings)
+        return Files(self.layout, settings)
 
     def watcher(self, settings: WatchSettings, directories: Callable[[], Iterable[str]]) -> FileWatcher:
         """The system's events."""
-        return FileWatcher(self._layout, settings, directories)
+        return FileWatcher(self.layout, settings, directories)
+
+
+def _has_python(layout: Layout, settings: Settings) -> bool:
+    """Whether there may be task files that want the loader, half a second before the scan knows which."""
+    walks = (os.walk(layout.root / folder) for folder in settings.tasks)
+    return any(name.endswith(".py") for walk in walks for _, _, names in walk for name in names)
+
+
+@asynccontextmanager
+async def _started_by_its_first_session(loader: ForkingLoader) -> AsyncIterator[ForkingLoader]:
+    try:
+        yield loader
+    finally:
+        await loader.close()

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 
 from relspec.app.answers import Answers
 from relspec.app.daemon import Daemon
+from relspec.app.machine import RealMachine
 from relspec.app.signals import INTERRUPTED, Ending
 from relspec.app.told import Told
 from relspec.app.workspace import StateLostError, Workspace, open_workspace
@@ -15,6 +16,7 @@ from relspec.core.errors import StateBusyError, StateError
 from relspec.core.layout import Layout
 from relspec.core.progress import Progress
 from relspec.edges.api import serve
+from relspec.edges.engine.pool import Start
 from relspec.edges.journal import Journal
 from relspec.edges.supervisor import Supervisor
 
@@ -24,7 +26,7 @@ LOST_S = 1.0
 
 async def _serve(layout: Layout, told: Told, ending: Ending) -> None:
     async with AsyncExitStack() as stack:
-        workspace = await stack.enter_async_context(open_workspace(layout, told))
+        workspace = await stack.enter_async_context(open_workspace(layout, told, RealMachine(layout, Start.AHEAD)))
         await stack.enter_async_context(_seen_as_lost(workspace))
         told.began(layout)
         settings = workspace.world.settings.watch

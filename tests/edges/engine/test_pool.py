@@ -30,7 +30,7 @@ from relspec.core.work import (
     PublishViews,
     ViewDefinition,
 )
-from relspec.edges.engine.pool import EnginePool
+from relspec.edges.engine.pool import EnginePool, Start
 from relspec.edges.engine.worker import death_of
 
 LIMITS = Limits(query_s=30.0, memory_mb=256, workers=2)
@@ -244,6 +244,39 @@ async def test_a_publisher_that_is_lost_goes_on_from_the_published_file(pool: En
         )
     )
     assert (tmp_path / "v.duckdb").exists()
+
+
+async def test_a_command_starts_no_more_processes_than_it_asks_at_once(tmp_path: Path) -> None:
+    """Caught: a spare, and a process of its own that publishes, cost each command a second."""
+    for name in ("objects", "tmp"):
+        (tmp_path / name).mkdir()
+    async with EnginePool(LIMITS, "UTC", tmp_path / "tmp", Start.ASKED) as pool:
+        assert pool.pids() == frozenset()
+        for _ in range(2):
+            assert isinstance(await pool.execute(run(tmp_path, ONE)), Executed)
+        await pool.publish(PublishViews(str(tmp_path / "v.duckdb"), str(tmp_path / "tmp"), 1, (), (), True))
+        assert len(pool.pids()) == 1
+        answers = await asyncio.gather(*(pool.execute(run(tmp_path, ONE)) for _ in range(2 * LIMITS.workers)))
+        assert [answer.rows for answer in answers if isinstance(answer, Executed)] == [1] * 2 * LIMITS.workers
+        await until(lambda: not pool._background)
+        assert len(pool.pids()) == LIMITS.workers
+
+
+async def test_a_command_starts_another_in_place_of_a_process_that_is_lost(tmp_path: Path) -> None:
+    for name in ("objects", "tmp"):
+        (tmp_path / name).mkdir()
+    async with EnginePool(replace(LIMITS, query_s=1.0), "UTC", tmp_path / "tmp", Start.ASKED) as pool:
+        lost = await asyncio.gather(
+            *(pool.execute(run(tmp_path, ENDLESS)) for _ in range(LIMITS.workers)), return_exceptions=True
+        )
+        assert [type(error) for error in lost] == [WorkerError] * LIMITS.workers
+        assert isinstance(await pool.execute(run(tmp_path, ONE)), Executed)
+        await murdered(*pool.pids())
+        assert isinstance(await pool.execute(run(tmp_path, ONE)), Executed)
+        request = PublishViews(str(tmp_path / "v.duckdb"), str(tmp_path / "tmp"), 1, (), (), False)
+        with pytest.raises(WorkerError, match="revision 1"):
+            await pool.publish(request)
+        await pool.publish(replace(request, whole=True))
 
 
 async def test_a_name_that_is_no_text_is_a_problem(pool: EnginePool, tmp_path: Path) -> None:

@@ -1,14 +1,20 @@
-"""The engines as the application knows them: a few processes, one question each at a time, a warm spare.
+"""The engines as the application knows them: a few processes, one question each at a time.
 
-There is always one process more than calls may run at once. A call that is cancelled, runs past its limit or loses its
-process costs that process its life, at once; the next call takes the spare, and a new spare starts in the background.
-Callers wait in the order in which they came. The file of views belongs to one further process, started when it is
-first needed. Nothing here retries: whoever asked decides what a lost process means.
+A daemon has them started ahead: there is always one process more than calls may run at once. A call that is cancelled,
+runs past its limit or loses its process costs that process its life, at once; the next call takes the spare, and a new
+spare starts in the background. The file of views belongs to one further process, started when it is first needed.
+
+A command is over before a spare is of use, and each process costs 0.4 s of a core to start. It has them started when
+they are asked: a call that finds neither a free process nor one that is starting for it starts one, and any of them
+publishes.
+
+Callers wait in the order in which they came. Nothing here retries: whoever asked decides what a lost process means.
 """
 
 import asyncio
 import logging
 from collections.abc import Coroutine
+from enum import Enum, auto
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -54,28 +60,38 @@ _LOG = logging.getLogger("relspec.worker")
 _LOG.addHandler(logging.NullHandler())
 
 
+class Start(Enum):
+    """When processes start: before they are needed, with one to spare, or each when it is first needed."""
+
+    AHEAD = auto()
+    ASKED = auto()
+
+
 class EnginePool:
     """Runs engine processes while it is open as an async context manager; implements `app.ports.Engines`.
 
     `temporary` is the directory that requests name too: what a killed process leaves there is removed.
     """
 
-    def __init__(self, limits: Limits, timezone: str, temporary: Path) -> None:
+    def __init__(self, limits: Limits, timezone: str, temporary: Path, start: Start = Start.AHEAD) -> None:
         self._limits = limits
+        self._ahead = start is Start.AHEAD
         self._launch = Launch(limits.memory_mb, limits.spill_mb, timezone, temporary)
         self._free: asyncio.Queue[Worker | WorkerError] = asyncio.Queue()
         self._slots = asyncio.Semaphore(limits.workers)
         self._workers: set[Worker] = set()
         self._background: set[asyncio.Task[None]] = set()
+        self._waiting = self._starting = 0
         self._publishing = asyncio.Lock()
         self._publisher: Worker | None = None
         self._closed = False
 
     async def __aenter__(self) -> Self:
-        """Begin to start the processes; calls wait for the first that is warm."""
-        for _ in range(self._limits.workers):
-            self._later(self._start_one())
-        self._later(self._start_spare())
+        """Begin to start the processes, if that is to be ahead; calls wait for the first that is warm."""
+        if self._ahead:
+            for _ in range(self._limits.workers):
+                self._start_soon()
+            self._later(self._start_spare())
         return self
 
     async def __aexit__(
@@ -136,6 +152,15 @@ class EnginePool:
 
     async def publish(self, request: PublishViews) -> Published:
         """Bring the file of views to a revision; after a WorkerError ask again with `whole`."""
+        if self._ahead:
+            answer = await self._ask_publisher(request)
+        else:
+            answer = await self._call(AskPublish(request), self._limits.query_s)
+        if not isinstance(answer, GavePublished):
+            raise _surprise(answer)
+        return answer.value
+
+    async def _ask_publisher(self, request: PublishViews) -> Answer:
         async with self._publishing:
             worker = self._publisher
             if self._closed:
@@ -143,14 +168,11 @@ class EnginePool:
             if worker is None or not worker.alive():
                 worker = self._publisher = await self._new_worker()
             try:
-                answer = await _ask(worker, AskPublish(request), self._limits.query_s)
+                return await _ask(worker, AskPublish(request), self._limits.query_s)
             except BaseException:
                 self._publisher = None
                 self._discard(worker)
                 raise
-        if not isinstance(answer, GavePublished):
-            raise _surprise(answer)
-        return answer.value
 
     async def _call(self, question: Question, limit_s: float) -> Answer:
         async with self._slots:
@@ -166,7 +188,7 @@ class EnginePool:
 
     async def _take(self) -> Worker:
         while True:
-            found = await self._free.get()
+            found = await self._next_free()
             if isinstance(found, WorkerError):
                 # The next in line gets an answer too: another try, or the same word once all is closed.
                 if self._closed:
@@ -180,8 +202,22 @@ class EnginePool:
             self._discard(found)
             self._replace()
 
+    async def _next_free(self) -> Worker | WorkerError:
+        self._waiting += 1
+        try:
+            if self._free.empty() and self._starting < self._waiting:
+                self._start_soon()
+            return await self._free.get()
+        finally:
+            self._waiting -= 1
+
     def _replace(self) -> None:
+        if self._ahead:
+            self._start_soon()
+
+    def _start_soon(self) -> None:
         if not self._closed:
+            self._starting += 1
             self._later(self._start_one())
 
     async def _start_one(self) -> None:
@@ -189,11 +225,13 @@ class EnginePool:
             self._free.put_nowait(await self._new_worker())
         except WorkerError as error:
             self._free.put_nowait(error)
+        finally:
+            self._starting -= 1
 
     async def _start_spare(self) -> None:
         """Start the spare once the others are warm: at the start of the daemon they are what is waited for."""
         await asyncio.gather(*(task for task in self._background if task is not asyncio.current_task()))
-        await self._start_one()
+        self._start_soon()
 
     async def _new_worker(self) -> Worker:
         worker = await Worker.start(self._launch)

@@ -1,0 +1,39 @@
+"""What a command starts: no child before it is needed, except that Ibis is imported at once where there is Python."""
+
+from pathlib import Path
+
+import pytest
+from tests.app.conftest import opened
+from tests.scenarios.harness import build
+
+from relspec.edges.loader.client import ForkingLoader
+
+PYTHON = "from relspec import task\n\n@task\ndef one(ctx):\n    return ctx.table('numbers')\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "numbers.csv").write_text("a\n1\n")
+    (tmp_path / "tasks").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(("name", "text"), [("one.sql", "select * from numbers\n"), ("deep/one.py", PYTHON)])
+async def test_the_loader_starts_at_once_where_there_is_python_and_else_never(root: Path, name: str, text: str) -> None:
+    path = root / "tasks" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    async with opened(root) as workspace:
+        assert isinstance(workspace.loader, ForkingLoader)
+        assert (workspace.loader.pid is not None) == name.endswith(".py")
+        document = await build(workspace)
+        assert document["executed"] == ["one"]
+        assert (workspace.loader.pid is not None) == name.endswith(".py")
+
+
+async def test_python_that_comes_after_the_start_finds_a_loader(root: Path) -> None:
+    async with opened(root) as workspace:
+        (root / "tasks" / "one.py").write_text(PYTHON)
+        document = await build(workspace)
+        assert document["executed"] == ["one"]
