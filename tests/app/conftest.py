@@ -16,6 +16,7 @@ import psutil
 import pytest
 from tests.scenarios.harness import Children
 
+from relspec.app import local
 from relspec.app.workspace import Workspace, open_workspace
 from relspec.core.layout import Layout
 
@@ -75,6 +76,12 @@ class Project:
         )
         return done.returncode, json.loads(done.stdout)
 
+    async def ask(self, command: str, **arguments: Any) -> tuple[int, dict[str, Any]]:
+        """Answer as `run` does where no daemon lives, but in this process, so that children can be lent."""
+        asked = {"tasks": [], "file": None, **arguments}
+        code, document = await local._answer(Layout(self.root), command, asked)
+        return code, json.loads(json.dumps(document))
+
     def start(self) -> None:
         """Start the daemon and wait until all is ready for the first time."""
         with self.log.open("w") as log:
@@ -107,14 +114,10 @@ class Project:
             os.sched_yield()
 
     def table(self, name: str) -> list[tuple[Any, ...]]:
-        """All rows of a table, read by another process from the published file of views."""
-        script = "import duckdb, json, sys; c = duckdb.connect(sys.argv[1], read_only=True)"
-        script += (
-            "; print(json.dumps(c.execute(f'select * from \"{sys.argv[2]}\" order by all').fetchall(), default=str))"
-        )
-        command = [sys.executable, "-c", script, str(self.root / "state" / "relspec.duckdb"), name]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-        return [tuple(row) for row in json.loads(done.stdout)]
+        """All rows of a table, read from the published file of views; what is no number or text, as text."""
+        with duckdb.connect(self.root / "state" / "relspec.duckdb", read_only=True) as connection:
+            rows = connection.execute(f'select * from "{name}" order by all').fetchall()
+        return [tuple(row) for row in json.loads(json.dumps(rows, default=str))]
 
 
 @pytest.fixture

@@ -451,18 +451,19 @@ def test_a_query_that_runs_is_waited_for(project: Project) -> None:
     assert (project.table("slow"), project.table("total")) == ([(0,)], [("61",)])
 
 
-def test_builds_without_a_daemon_drop_once_a_day_unless_that_is_switched_off(project: Project) -> None:
+@in_one_loop
+async def test_builds_without_a_daemon_drop_once_a_day_unless_that_is_switched_off(project: Project) -> None:
     project.save("watch.toml", FORGETFUL)
-    project.run("build")
+    await project.ask("build")
     project.save("tasks/total.sql", "select sum(revenue) + 1 as total from daily\n")
-    project.run("build")
+    await project.ask("build")
     connection = sqlite3.connect(project.root / "state" / "relspec.sqlite")
     connection.execute("insert or replace into setting values ('collected', '1 0.0')")
     connection.commit()
     connection.close()
-    project.run("build")
+    await project.ask("build")
     assert n_objects(project) == 3, "switched off"
     project.save("watch.toml", FORGETFUL.replace("auto = false", ""))
-    project.run("build")
+    await project.ask("build")
     assert n_objects(project) == 2
-    assert project.run("build")[1]["executed"] == []
+    assert (await project.ask("build"))[1]["executed"] == []

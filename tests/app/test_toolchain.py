@@ -10,10 +10,12 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from tests.app.conftest import Project
+import pytest
+from tests.app.conftest import Project, in_one_loop
 
 from relspec.core.digest import digest_of, task_key
 
+pytestmark = pytest.mark.usefixtures("lent")
 NOTHING = {"executed": [], "restored": [], "failed": [], "blocked": []}
 
 
@@ -43,78 +45,85 @@ def older(root: Path, engine: str | None = None, texts: dict[str, str] | None = 
     connection.close()
 
 
-def test_another_compiler_of_the_same_queries_executes_nothing(project: Project) -> None:
+@in_one_loop
+async def test_another_compiler_of_the_same_queries_executes_nothing(project: Project) -> None:
     project.save("tasks/v.sql", "-- relspec: kind=view\nselect id, amount from orders\n")
     project.save(
         "tasks/py.py", "from relspec import task\n\n@task\ndef largest(ctx):\n    return ctx.table('v').limit(1)\n"
     )
-    revision = project.run("build")[1]["revision"]
+    revision = (await project.ask("build"))[1]["revision"]
     older(project.root)
-    code, document = project.run("build")
+    code, document = await project.ask("build")
     assert (code, lists(document)) == (0, NOTHING)
     assert document["recompiled"] == ["daily", "largest", "total", "v"]
     assert document["cut_off"] == ["daily", "largest", "total", "v"]
     assert document["revision"] == revision
-    after = project.run("build")[1]
+    after = (await project.ask("build"))[1]
     assert (after["recompiled"], after["cut_off"]) == ([], [])
 
 
-def test_an_upgrade_does_not_look_like_an_edit(project: Project) -> None:
-    project.run("build")
+@in_one_loop
+async def test_an_upgrade_does_not_look_like_an_edit(project: Project) -> None:
+    await project.ask("build")
     older(project.root, texts={"daily": "select 1 as of_another_version"})
-    assert lists(project.run("build")[1]) == {**NOTHING, "executed": ["daily"]}
-    (reason, *_) = project.run("why", "daily")[1]["reasons"]
+    assert lists((await project.ask("build"))[1]) == {**NOTHING, "executed": ["daily"]}
+    (reason, *_) = (await project.ask("why", task="daily"))[1]["reasons"]
     assert reason["rule"] == "tool-moved"
     assert "older became relspec " in reason["because"]
-    reasons = project.run("why", "total")[1]["reasons"]
+    reasons = (await project.ask("why", task="total"))[1]["reasons"]
     assert [reason["rule"] for reason in reasons] == ["same-key", "same-edge", "tool-moved"]
 
 
-def test_an_edit_on_the_day_of_an_upgrade_is_an_edit(project: Project) -> None:
-    project.run("build")
+@in_one_loop
+async def test_an_edit_on_the_day_of_an_upgrade_is_an_edit(project: Project) -> None:
+    await project.ask("build")
     older(project.root)
     project.save("tasks/total.sql", "select sum(revenue) * 2 as total from daily\n")
-    assert lists(project.run("build")[1]) == {**NOTHING, "executed": ["total"]}
-    (reason, *_) = project.run("why", "total")[1]["reasons"]
+    assert lists((await project.ask("build"))[1]) == {**NOTHING, "executed": ["total"]}
+    (reason, *_) = (await project.ask("why", task="total"))[1]["reasons"]
     assert reason["rule"] == "plan-moved"
     assert project.table("total") == [("120",)]
 
 
-def test_another_engine_executes_everything_once(project: Project) -> None:
-    project.run("build")
+@in_one_loop
+async def test_another_engine_executes_everything_once(project: Project) -> None:
+    await project.ask("build")
     older(project.root, engine="duckdb 1.0, UTC, one thread, edge-2")
-    assert lists(project.run("build")[1]) == {**NOTHING, "executed": ["daily", "total"]}
-    (reason, *_) = project.run("why", "daily")[1]["reasons"]
+    assert lists((await project.ask("build"))[1]) == {**NOTHING, "executed": ["daily", "total"]}
+    (reason, *_) = (await project.ask("why", task="daily"))[1]["reasons"]
     assert reason["rule"] == "engine-moved"
-    assert lists(project.run("build")[1]) == NOTHING
+    assert lists((await project.ask("build"))[1]) == NOTHING
 
 
-def test_what_another_toolchain_remembered_is_not_restored(project: Project) -> None:
+@in_one_loop
+async def test_what_another_toolchain_remembered_is_not_restored(project: Project) -> None:
     text = (project.root / "tasks" / "total.sql").read_text()
-    project.run("build")
+    await project.ask("build")
     project.save("tasks/total.sql", "select sum(revenue) * 2 as total from daily\n")
-    project.run("build")
+    await project.ask("build")
     older(project.root)
     project.save("tasks/total.sql", text)
-    assert lists(project.run("build")[1]) == {**NOTHING, "executed": ["total"]}
+    assert lists((await project.ask("build"))[1]) == {**NOTHING, "executed": ["total"]}
     assert project.table("total") == [("60",)]
 
 
-def test_an_adopted_result_can_be_returned_to(project: Project) -> None:
+@in_one_loop
+async def test_an_adopted_result_can_be_returned_to(project: Project) -> None:
     text = (project.root / "tasks" / "total.sql").read_text()
-    project.run("build")
+    await project.ask("build")
     older(project.root)
-    project.run("build")
+    await project.ask("build")
     project.save("tasks/total.sql", "select sum(revenue) * 2 as total from daily\n")
-    project.run("build")
+    await project.ask("build")
     project.save("tasks/total.sql", text)
-    assert lists(project.run("build")[1]) == {**NOTHING, "restored": ["total"]}
+    assert lists((await project.ask("build"))[1]) == {**NOTHING, "restored": ["total"]}
 
 
-def test_text_sources_are_read_again_by_another_engine(project: Project) -> None:
+@in_one_loop
+async def test_text_sources_are_read_again_by_another_engine(project: Project) -> None:
     project.save("data/days.csv", "day,name\n1,one\n2,two\n")
     project.save("tasks/named.sql", "select name from days\n")
-    project.run("build")
+    await project.ask("build")
     older(project.root)
     state = project.root / "state" / "relspec.sqlite"
     with sqlite3.connect(state) as connection:
@@ -123,7 +132,7 @@ def test_text_sources_are_read_again_by_another_engine(project: Project) -> None
         misread["files"][0]["taken"]["part"]["rows"] = 1
         connection.execute("update source set body = ? where name = 'days'", (json.dumps(misread),))
     connection.close()
-    project.run("build")
+    await project.ask("build")
     with sqlite3.connect(state) as connection:
         (body,) = connection.execute("select body from source where name = 'days'").fetchone()
     assert json.loads(body)["files"][0]["taken"]["part"]["rows"] == 2
