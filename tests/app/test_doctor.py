@@ -119,6 +119,26 @@ async def test_a_file_of_views_that_rots_is_shown_anew(root: Path, children: Chi
 
 
 @in_one_loop
+async def test_a_rotten_object_does_not_keep_a_file_of_views_from_being_made_anew(
+    root: Path, children: Children
+) -> None:
+    # Each build ended with "cannot publish", and nothing but a check-up found out why.
+    layout = Layout(root)
+    with children.lent():
+        async with open_workspace(layout, lambda _: None) as workspace:
+            await build(workspace)
+            content = workspace.world.outputs["total"].content
+        layout.object(content).chmod(0o600)
+        layout.object(content).write_bytes(b"rotten")
+        layout.views.unlink()
+        async with open_workspace(layout, lambda _: None) as workspace:
+            once = _Once(workspace, await workspace.look_all(), {}, build=True)
+            code, document = await Answers(workspace, pid=None, owner=once).answer("build", {})
+            assert (code, document["executed"], document["problems"]) == (0, ["total"], [])
+        await compare_with_clean(root, root.with_name("clean"), set())
+
+
+@in_one_loop
 @pytest.mark.parametrize("seed", range(6))
 async def test_whatever_of_the_state_rots_a_check_up_and_a_build_make_it_as_new(
     root: Path, children: Children, seed: int

@@ -203,8 +203,9 @@ async def build(
         before = published_revision(world, tools.memory)
         names = None if first else shown
         published = await publish(world, tools.engines, tools.objects, names, lambda: tools.readers.hold(before))
-        world.shown.publish(world.revision)
-        tools.memory.set_published(published)
+        if published is not None:
+            world.shown.publish(world.revision)
+            tools.memory.set_published(published)
     tools.tell(ProblemsFound(problems))
     tools.tell(WarningsFound(warnings))
     record = replace(record, ms=(tools.clock.monotonic() - started) * 1000)

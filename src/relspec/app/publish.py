@@ -7,6 +7,7 @@ publication costs a repetition at the next start.
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
+from relspec.app.lost import contents_of, note_damaged
 from relspec.app.ports import Engines, Memory, ObjectStore
 from relspec.app.turns import in_turns
 from relspec.app.world import World
@@ -19,10 +20,11 @@ from relspec.core.work import PublishViews, ViewDefinition
 
 async def publish(
     world: World, engines: Engines, objects: ObjectStore, names: Iterable[str] | None, hold: Callable[[], None]
-) -> Publication:
+) -> Publication | None:
     """Show what changed: the datasets `names` in any case, or everything with `None`. Raises StateError.
 
-    `hold` is called before the file of views is replaced: it keeps that file for those who have it open.
+    `hold` is called before the file of views is replaced: it keeps that file for those who have it open. Where objects
+    have rotten so that nothing can be shown, that is noted for the next build, and there is nothing to give.
     """
     whole = names is None
     wanted = {name.lower(): name for name in (all_names(world) if names is None else names)}
@@ -40,10 +42,14 @@ async def publish(
     try:
         published = await engines.publish(request)
     except WorkerError as error:
-        if whole:
+        if not whole:
+            # Whatever went wrong with the change, the whole can be made from nothing.
+            return await publish(world, engines, objects, None, hold)
+        damaged = await asyncio.to_thread(objects.damaged, sorted(contents_of(world)))
+        if not damaged:
             raise StateError(f"cannot publish revision {world.revision} in {world.layout.views}: {error}") from error
-        # Whatever went wrong with the change, the whole can be made from nothing.
-        return await publish(world, engines, objects, None, hold)
+        note_damaged(world, damaged)
+        return None
     world.shown.leave_out(published.left_out)
     return Publication(world.revision, str(world.layout.root), objects.views_stamp() or "", published.content)
 
