@@ -18,7 +18,9 @@ from relspec.app.workspace import Workspace, open_workspace
 from relspec.core.health import FREE_BYTES_MIN, Verdict, Vitals, checks_of
 from relspec.core.layout import Layout
 from relspec.edges.api import serve
+from relspec.core.state import Delta
 from relspec.edges.objects import Objects
+from relspec.edges.store import seals
 from relspec.edges.store.database import Store
 from relspec.edges.vitals import vitals
 
@@ -161,11 +163,68 @@ def test_a_database_with_a_text_that_is_none_is_set_aside(tmp_path: Path) -> Non
     path = tmp_path / "relspec.sqlite"
     Store.open(path, "one").close()
     with sqlite3.connect(path) as connection:
+        seals.lift(connection)
         connection.execute("insert into setting values ('toolchain', cast(x'ff41' as text))")
     connection.close()
-    Store.open(path, "two").close()
-    assert [p.name for p in tmp_path.glob("*.corrupt-*")]
-    Store.open(path, "three").close()
+    found = Store.open(path, "two")
+    found.close()
+    assert found.aside is not None
+    assert Path(found.aside.path).exists()
+    again = Store.open(path, "three")
+    assert again.aside is None
+    again.close()
+
+
+def change_a_letter(database: Path, before: bytes, after: bytes) -> None:
+    """Change bytes within a row, which leave every page in order."""
+    data = database.read_bytes()
+    assert before in data
+    database.write_bytes(data.replace(before, after, 1))
+
+
+def test_a_row_that_rotted_is_found_said_once_and_made_again(project: Project) -> None:
+    project.run("build")
+    database = Layout(project.root).database
+    # Unfound, the next row of data would be summed by another query than the file's.
+    change_a_letter(database, b"sum(", b"max(")
+    code, document = project.run("doctor")
+    aside = min(database.parent.glob("*.corrupt-*"))
+    (said,) = [check for check in document["checks"] if check["name"] == "database"]
+    assert (code, said["verdict"]) == (0, "mended")
+    assert f"lies in {aside}" in said["message"]
+    (line,) = (Layout(project.root).log / "daemon.jsonl").read_text().splitlines()
+    assert json.loads(line)["event"] == "set-aside"
+    assert json.loads(line)["path"] == str(aside)
+    assert verdicts(project.run("doctor")[1]) == {}
+    assert project.run("build")[1]["executed"] == []
+    assert project.table("total") == [("60",)]
+
+
+def test_a_daemon_says_that_the_database_was_set_aside(project: Project) -> None:
+    project.run("build")
+    change_a_letter(Layout(project.root).database, b"sum(", b"max(")
+    project.start()
+    project.wait(lambda: "ready: " in project.log.read_text(), "it to be ready")
+    assert project.log.read_text().count("the database of the state was damaged (rows of ") == 1
+
+
+def test_a_row_that_rots_under_a_daemon_is_found_by_a_check_up_whatever_is_written_over_it(tmp_path: Path) -> None:
+    path = tmp_path / "relspec.sqlite"
+    store = Store.open(path, "one")
+    store.commit(Delta(toolchain="sound"))
+    assert store.faults() == ()
+    store.checkpoint()
+    store.close()
+    change_a_letter(path, b"sound", b"found")
+    connection = sqlite3.connect(path)
+    seals.prepare(connection)
+    connection.execute("insert or replace into setting values ('toolchain', 'newer')")
+    assert seals.broken(connection) == ("setting",)
+    connection.close()
+    healed = Store.open(path, "two")
+    assert healed.aside is not None
+    assert healed.faults() == ()
+    healed.close()
 
 
 def test_the_command_mends_under_a_daemon_too(project: Project) -> None:

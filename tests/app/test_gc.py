@@ -24,6 +24,7 @@ from relspec.app.documents import Document, gc_document
 from relspec.app.workspace import Workspace
 from relspec.core.layout import Layout
 from relspec.core.progress import Action
+from relspec.edges.store import seals
 from relspec.edges.store.migrations import migrations
 from relspec.edges.store.tables import Database
 
@@ -390,10 +391,11 @@ async def test_a_state_of_the_first_schema_is_taken_over_and_nothing_of_it_is_lo
     async with opened(root) as workspace:
         await step(workspace, FIRST)
     connection = sqlite3.connect(Layout(root).database)
+    seals.lift(connection)
     connection.executescript(
         """
-        drop table shown; alter table extraction drop column used_at; pragma user_version = 2;
-        delete from _sqlite_migrations where name like '0002%';
+        drop table seal; drop table shown; alter table extraction drop column used_at; pragma user_version = 2;
+        delete from _sqlite_migrations where name like '0002%' or name like '0006%';
         """
     )
     connection.close()
@@ -458,6 +460,7 @@ async def test_builds_without_a_daemon_drop_once_a_day_unless_that_is_switched_o
     project.save("tasks/total.sql", "select sum(revenue) + 1 as total from daily\n")
     await project.ask("build")
     connection = sqlite3.connect(project.root / "state" / "relspec.sqlite")
+    seals.prepare(connection)
     connection.execute("insert or replace into setting values ('collected', '1 0.0')")
     connection.commit()
     connection.close()

@@ -19,6 +19,7 @@ from relspec.core.progress import (
     Freed,
     ProblemsFound,
     Progress,
+    SetAside,
     TaskEnded,
     TaskStarted,
     WarningsFound,
@@ -63,6 +64,7 @@ def test_each_thing_is_written_once_and_all_of_it_is_told(layout: Layout) -> Non
         ready(2, 1),
         ready(3, 0),
         Freed(3, 8113),
+        SetAside("/p/state/relspec.sqlite.corrupt-1", "rows of plan are not what was written"),
     ]
     for event in events:
         told(event)
@@ -70,7 +72,8 @@ def test_each_thing_is_written_once_and_all_of_it_is_told(layout: Layout) -> Non
     assert heard == events
     lines = written(layout)
     assert [line["event"] for line in lines] == [
-        *("start", "changed", "task", "problem", "warning", "ready", "ready", "solved", "ready", "freed", "stop")
+        *("start", "changed", "task", "problem", "warning", "ready", "ready", "solved", "ready", "freed"),
+        *("set-aside", "stop"),
     ]
     facts = {line["event"]: line for line in lines}
     assert (facts["changed"]["n"], len(facts["changed"]["paths"])) == (60, 50)

@@ -14,6 +14,7 @@ import pytest
 from tests.app.conftest import Project, in_one_loop
 
 from relspec.core.digest import digest_of, task_key
+from relspec.edges.store import seals
 
 pytestmark = pytest.mark.usefixtures("lent")
 NOTHING = {"executed": [], "restored": [], "failed": [], "blocked": []}
@@ -26,6 +27,7 @@ def lists(document: dict[str, Any]) -> dict[str, Any]:
 def older(root: Path, engine: str | None = None, texts: dict[str, str] | None = None) -> None:
     """Rewrite the state as another toolchain would have left it: with its engine, and its texts for some tasks."""
     with sqlite3.connect(root / "state" / "relspec.sqlite") as connection:
+        seals.prepare(connection)
         connection.execute("update setting set value = 'older' where name = 'toolchain'")
         for task, body in connection.execute("select task, body from record").fetchall():
             record = json.loads(body) | {"toolchain": "older"}
@@ -127,6 +129,7 @@ async def test_text_sources_are_read_again_by_another_engine(project: Project) -
     older(project.root)
     state = project.root / "state" / "relspec.sqlite"
     with sqlite3.connect(state) as connection:
+        seals.prepare(connection)
         (body,) = connection.execute("select body from source where name = 'days'").fetchone()
         misread = json.loads(body)
         misread["files"][0]["taken"]["part"]["rows"] = 1

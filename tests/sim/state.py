@@ -15,7 +15,7 @@ from relspec.core.digest import BagDigest
 from relspec.core.errors import StateError
 from relspec.core.layout import Layout
 from relspec.core.problem import Problem
-from relspec.core.progress import Action
+from relspec.core.progress import Action, SetAside
 from relspec.core.spec import CachePolicy
 from relspec.core.state import Delta, MemoRow, Publication, RunRecord, RunTask, Saved
 from relspec.core.sweep import Claim, ClaimKind, Stock, StoredObject, Sweep
@@ -80,6 +80,7 @@ class Memory:
         self._time = time
         state.sessions += 1
         self._session = state.sessions
+        self.aside: SetAside | None = None
 
     def load(self) -> Saved:
         """All that a start needs."""

@@ -12,6 +12,7 @@ from relspec.core.progress import (
     Freed,
     ProblemsFound,
     Progress,
+    SetAside,
     TaskEnded,
     TaskStarted,
     WarningsFound,
@@ -39,6 +40,10 @@ def ready(**changed: Any) -> AllReady:
 
 
 def test_what_was_freed_is_told() -> None:
+    assert told(SetAside("/p/corrupt-1", "rows of plan")) == (
+        "relspec-watch: warning: the database of the state was damaged (rows of plan); "
+        "it lies in /p/corrupt-1 now, and all is built anew\n"
+    )
     assert told(Freed(1, 2_100)) == "relspec-watch: freed 1 object (2.1 kB)\n"
 
 

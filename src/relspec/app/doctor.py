@@ -12,6 +12,7 @@ from relspec.app.ports import ObjectStore
 from relspec.app.publish import is_shown_whole
 from relspec.app.workspace import Workspace
 from relspec.core.health import Check, Verdict, checks_of
+from relspec.core.progress import SetAside
 
 #: So many damaged objects, and faults of the database, are named one by one.
 _NAMED_MAX = 5
@@ -39,25 +40,29 @@ async def examine(workspace: Workspace) -> Examined:
     shown = tools.memory.published() is None or await is_shown_whole(world, tools.memory, tools.objects)
     if not shown:
         note_unshown(world)
+    aside, workspace.store.aside = workspace.store.aside, None
     checks = (
         Check("versions", Verdict.OK, world.toolchain.whole),
         *machine,
-        _database(workspace.store.faults()),
+        _database(workspace.store.faults(), aside),
         _objects(len(needed), damaged, lost),
         _tables(shown=shown),
     )
-    return Examined(checks, (*damaged, *sorted(lost)), bool(damaged or lost or not shown))
+    return Examined(checks, (*damaged, *sorted(lost)), bool(damaged or lost or aside or not shown))
 
 
 def _damaged(objects: ObjectStore, contents: set[str]) -> tuple[str, ...]:
     return objects.damaged(sorted(contents))
 
 
-def _database(faults: tuple[str, ...]) -> Check:
+def _database(faults: tuple[str, ...], aside: SetAside | None) -> Check:
     if faults:
         message = f"the database is damaged: {'; '.join(faults[:_NAMED_MAX])}"
         hint = "stop the daemon and delete state/relspec.sqlite: it costs only time"
         return Check("database", Verdict.WRONG, message, hint)
+    if aside is not None:
+        message = f"the database was damaged ({aside.because}), and lies in {aside.path} now"
+        return Check("database", Verdict.MENDED, message, "everything is built anew; delete that file when you like")
     return Check("database", Verdict.OK, "whole, and every reference in it leads somewhere")
 
 

@@ -1,6 +1,8 @@
 """Answers commands where no daemon lives: opens the workspace for one command, and closes it."""
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from relspec.app import documents
@@ -12,24 +14,38 @@ from relspec.app.trouble import files_worth_another_try, worth_another_try
 from relspec.app.workspace import Workspace, open_workspace
 from relspec.core.errors import NoDaemonError
 from relspec.core.layout import Layout
-from relspec.core.progress import Progress
+from relspec.core.progress import Progress, SetAside
 from relspec.core.settle import ChangeSet
 from relspec.core.state import RunRecord
 from relspec.core.sweep import RUNS_BETWEEN
+from relspec.edges.journal import Journal, Level
 
 #: Inputs that move while they are read are looked at again so many times.
 _LOOKS_MAX = 4
 
 
-def answer(layout: Layout, command: str, arguments: dict[str, Any]) -> tuple[int, Document]:
-    """Do in this process what a daemon would do; raises StateBusyError where another process owns the state."""
+def answer(
+    layout: Layout, command: str, arguments: dict[str, Any], warn: Callable[[SetAside], None]
+) -> tuple[int, Document]:
+    """Do in this process what a daemon would do; raises StateBusyError where another process owns the state.
+
+    `warn` is called where a damaged state was set aside for it.
+    """
     if command == "stop":
         raise NoDaemonError(f"no daemon runs in {layout.root}; start one with: relspec-watch daemon")
-    return asyncio.run(_answer(layout, command, arguments))
+    return asyncio.run(_answer(layout, command, arguments, warn))
 
 
-async def _answer(layout: Layout, command: str, arguments: dict[str, Any]) -> tuple[int, Document]:
-    async with open_workspace(layout, _unheard) as workspace:
+async def _answer(
+    layout: Layout, command: str, arguments: dict[str, Any], warn: Callable[[SetAside], None]
+) -> tuple[int, Document]:
+    def tell(event: Progress) -> None:
+        """Nobody watches a single command; only what it cannot say in its answer is told."""
+        if isinstance(event, SetAside):
+            Journal(layout).write(Level.WARNING, "set-aside", **asdict(event))
+            warn(event)
+
+    async with open_workspace(layout, tell) as workspace:
         if command == "gc":
             # Nothing has to be looked at: what is current is in the state.
             once = _Once(workspace, ChangeSet((), (), ()), arguments, build=False)
@@ -90,7 +106,3 @@ class _Once:
 
     def stop(self) -> None:
         """End; a single command ends by itself."""
-
-
-def _unheard(_: Progress) -> None:
-    """Nobody watches a single command."""

@@ -7,7 +7,7 @@ from typing import Protocol
 from relspec.core.digest import BagDigest
 from relspec.core.health import Vitals
 from relspec.core.problem import Problem
-from relspec.core.progress import Action
+from relspec.core.progress import Action, SetAside
 from relspec.core.schema import Schema
 from relspec.core.settings import Settings, WatchSettings
 from relspec.core.spec import TaskSpec
@@ -132,7 +132,9 @@ class Memory(Protocol):
 
 
 class Store(Memory, Protocol):
-    """The whole state of a project, for the one who opened it."""
+    """The whole state of a project, for the one who opened it; `aside` is what was there and could not be read."""
+
+    aside: SetAside | None
 
     def load(self) -> Saved: ...
     def forget_sessions(self) -> None: ...

@@ -1,5 +1,6 @@
 """The Python API: a project as scripts and notebooks use it. Builds go through a running daemon where there is one."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from relspec.app.glance import status
 from relspec.app.local import answer
 from relspec.core.errors import ConfigError, RelspecError
 from relspec.core.layout import Layout
+from relspec.core.progress import SetAside
 from relspec.edges.ask import ask
 
 Document = dict[str, Any]
@@ -61,7 +63,11 @@ class Project:
 
     def _answered(self, command: str, arguments: Document) -> Document:
         reply = ask(self._layout, command, arguments, None)
-        code, document = answer(self._layout, command, arguments) if reply is None else reply
+        code, document = answer(self._layout, command, arguments, _warn) if reply is None else reply
         if code > 1:
             raise RelspecError(str(document.get("error", document)))
         return document
+
+
+def _warn(event: SetAside) -> None:
+    warnings.warn(f"the database of the state was damaged; it lies in {event.path} now", stacklevel=2)

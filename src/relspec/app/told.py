@@ -19,6 +19,7 @@ from relspec.core.progress import (
     Freed,
     ProblemsFound,
     Progress,
+    SetAside,
     TaskEnded,
     TaskStarted,
     WarningsFound,
@@ -110,6 +111,8 @@ class Told:
                 write(Level.INFO, "ready", **asdict(event))
             case Freed():
                 write(Level.INFO, "freed", **asdict(event))
+            case SetAside():
+                write(Level.WARNING, "set-aside", **asdict(event))
             case _:
                 assert_never(event)
 

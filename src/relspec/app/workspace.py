@@ -238,6 +238,8 @@ async def open_workspace(
         lock = stack.enter_context(machine.owned())
         store = machine.store()
         stack.callback(store.close)
+        if store.aside is not None:
+            tell(store.aside)
         store.forget_sessions()
         world = World(layout, settings, store.load(), machine.toolchain(settings.timezone))
         _register_installed(world, machine)

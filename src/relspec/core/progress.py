@@ -77,4 +77,12 @@ class Freed:
     bytes: int
 
 
-Progress = ChangeDetected | TaskStarted | TaskEnded | ProblemsFound | WarningsFound | AllReady | Freed
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """The database of the state was damaged when it was opened: what is left of it lies at `path` from now on."""
+
+    path: str
+    because: str
+
+
+Progress = ChangeDetected | TaskStarted | TaskEnded | ProblemsFound | WarningsFound | AllReady | Freed | SetAside

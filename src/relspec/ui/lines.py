@@ -18,6 +18,7 @@ from relspec.core.progress import (
     Freed,
     ProblemsFound,
     Progress,
+    SetAside,
     TaskEnded,
     TaskStarted,
     WarningsFound,
@@ -67,6 +68,8 @@ class Lines:
                 return [ready_line(event)]
             case Freed(objects, n_bytes):
                 return [f"relspec-watch: freed {counted(objects, 'object')} ({size(n_bytes)})"]
+            case SetAside():
+                return [aside_line(event)]
             case _:
                 assert_never(event)
 
@@ -86,6 +89,12 @@ def changed_line(paths: tuple[str, ...]) -> str:
     """Say what was saved."""
     names = [escape(path) for path in paths[:NAMES_MAX]] + (["…"] if len(paths) > NAMES_MAX else [])
     return f"relspec-watch: change detected: {len(paths)} file(s): {', '.join(names)}"
+
+
+def aside_line(event: SetAside) -> str:
+    """Say that the database was damaged, and where it lies."""
+    damaged = f"the database of the state was damaged ({escape(event.because)})"
+    return f"relspec-watch: warning: {damaged}; it lies in {escape(event.path)} now, and all is built anew"
 
 
 def ended_line(event: TaskEnded) -> str:

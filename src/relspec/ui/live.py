@@ -24,11 +24,12 @@ from relspec.core.progress import (
     Freed,
     ProblemsFound,
     Progress,
+    SetAside,
     TaskEnded,
     TaskStarted,
     WarningsFound,
 )
-from relspec.ui.lines import changed_line, ready_line
+from relspec.ui.lines import aside_line, changed_line, ready_line
 from relspec.ui.render.page import Page, SourceLine
 from relspec.ui.render.problems import document_of, problem_lines
 from relspec.ui.render.text import clip, counted, duration, escape, pad
@@ -60,13 +61,14 @@ class Screen:
     problems: tuple[Problem, ...] = ()
     n_warnings: int = 0
     ready: AllReady | None = None
+    aside: SetAside | None = None
 
 
 def advance(screen: Screen, event: Progress, now: float) -> Screen:  # noqa: PLR0911 one line an event
     """Take in one event."""
     match event:
         case ChangeDetected():
-            return replace(screen, changed=event, ended=())
+            return replace(screen, changed=event, ended=(), aside=None)
         case TaskStarted(task):
             return replace(screen, running=(*_without(screen, task), (task, now)))
         case TaskEnded(task):
@@ -81,6 +83,8 @@ def advance(screen: Screen, event: Progress, now: float) -> Screen:  # noqa: PLR
             return replace(screen, running=(), problems=problems, ready=event)
         case Freed():
             return screen
+        case SetAside():
+            return replace(screen, aside=event)
         case _:
             assert_never(event)
 
@@ -92,7 +96,7 @@ def _without(screen: Screen, task: str) -> tuple[tuple[str, float], ...]:
 def draw(screen: Screen, now: float, size: tuple[int, int], source: SourceLine) -> Text:
     """Draw the screen on (width, height) cells; what matters least goes first where it gets tight."""
     width, height = size
-    tail = [_tail(screen)]
+    tail = [*([] if screen.aside is None else [Text(aside_line(screen.aside), "yellow")]), _tail(screen)]
     running = [_running(task, now - since) for task, since in screen.running[:RUNNING_MAX]]
     if len(screen.running) > RUNNING_MAX:
         running.append(Text(f"  and {len(screen.running) - RUNNING_MAX} more", style="dim"))

@@ -10,6 +10,8 @@ from typing import Any
 
 from relspec.core.errors import StateError
 
+#: So many rows are fetched at a time.
+_ROWS = 256
 _KEPT = "nothing that was answered before is lost"
 
 
@@ -28,9 +30,14 @@ class Connection(sqlite3.Connection):
 
 
 class _Cursor(sqlite3.Cursor):
-    def __next__(self) -> Any:
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        # Some at a time: asking for each on its own costs as much as all that is done with it.
+        while rows := self.fetchmany(_ROWS):
+            yield from rows
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
         with _said():
-            return super().__next__()
+            return super().fetchmany(size)
 
     def fetchone(self) -> Any:
         with _said():

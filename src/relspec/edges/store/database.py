@@ -1,7 +1,8 @@
 """Opens the state database and commits deltas.
 
-`synchronous=FULL`: a commit that returned survives a power cut. A database that cannot be read is set aside whole and
-a new one begun, since state costs only time; a database of a newer version is refused, nothing is touched.
+`synchronous=FULL`: a commit that returned survives a power cut. A database that cannot be read, or whose rows are not
+those that were written (`seals`), is set aside whole and a new one begun, since state costs only time; a database of a
+newer version is refused, nothing is touched.
 """
 
 import contextlib
@@ -15,12 +16,12 @@ import msgspec
 
 from relspec.core.digest import BagDigest
 from relspec.core.errors import StateError
-from relspec.core.progress import Action
+from relspec.core.progress import Action, SetAside
 from relspec.core.spec import CachePolicy
 from relspec.core.state import Delta, MemoRow, Publication, RunTask, Saved
 from relspec.core.sweep import Stock, Sweep
 from relspec.core.work import Extracted
-from relspec.edges.store import read, stock, write
+from relspec.edges.store import read, seals, stock, write
 from relspec.edges.store.connection import Connection
 from relspec.edges.store.migrations import SCHEMA_VERSION, migrations
 from relspec.edges.store.tables import Database
@@ -41,6 +42,8 @@ class Store:
     def __init__(self, connection: sqlite3.Connection, session: str) -> None:
         self._connection = connection
         self._session = session
+        #: What was set aside for this one to begin, if anything was.
+        self.aside: SetAside | None = None
         #: Read when it was opened, to see whether it can be.
         self._saved: Saved | None = read.saved(connection)
 
@@ -51,10 +54,12 @@ class Store:
             return cls._opened(path, session)
         except sqlite3.OperationalError as error:
             raise StateError(f"cannot open {path}: {error}; check permissions and free space") from error
-        except RottenError:
+        except RottenError as error:
             aside = path.with_name(f"{path.name}.corrupt-{int(time.time())}")
             _set_aside(path, aside)
-            return cls(_connect(path), session)
+            store = cls(_connect(path), session)
+            store.aside = SetAside(str(aside), str(error))
+            return store
 
     @classmethod
     def _opened(cls, path: Path, session: str) -> "Store":
@@ -99,9 +104,9 @@ class Store:
 
     def forget_sessions(self) -> None:
         """Drop what other sessions remembered with the policy `session`, except what is current: this session's now."""
-        mine = "update memo set session = ? where key in (select key from output)"
+        mine = "update memo set session = ? where policy = ? and key in (select key from output)"
         rest = "delete from memo where policy = ? and session <> ?"
-        self._connection.execute(mine, (self._session,))
+        self._connection.execute(mine, (self._session, CachePolicy.SESSION))
         self._connection.execute(rest, (CachePolicy.SESSION, self._session))
 
     def remembered(self, key: str) -> MemoRow | None:
@@ -154,9 +159,11 @@ class Store:
         try:
             said = [row[0] for row in self._connection.execute("pragma integrity_check(20)").fetchall()]
             loose = self._connection.execute("pragma foreign_key_check").fetchall()
-        except sqlite3.DatabaseError as error:
+            broken = seals.broken(self._connection)
+        except (sqlite3.DatabaseError, StateError) as error:
             return (str(error),)
         found = [] if said == ["ok"] else [str(line) for line in said]
+        found += [_others(broken)] if broken else []
         return (*found, *(f"row {rowid} of {table} refers to nothing in {parent}" for table, rowid, parent, _ in loose))
 
     def checkpoint(self) -> None:
@@ -188,18 +195,30 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("pragma journal_mode = wal").fetchall()
         connection.execute("pragma synchronous = full")
         connection.execute("pragma foreign_keys = on")
-        connection.execute("pragma quick_check(1)").fetchall()
+        ((said,),) = connection.execute("pragma integrity_check(1)").fetchall()
+        if said != "ok":
+            raise sqlite3.DatabaseError(said)
+        seals.prepare(connection)
         (version,) = connection.execute("pragma user_version").fetchone()
         if version > SCHEMA_VERSION:
             text = f"{path} was written by a newer relspec-watch (schema {version}, this one knows {SCHEMA_VERSION})"
             raise StateError(f"{text}; upgrade, or delete the state folder: it costs only time")
         if version < SCHEMA_VERSION:
+            seals.lift(connection)
             migrations.apply(Database(connection))
-            connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
+            with _transaction(connection):
+                seals.renew(connection)
+                connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
+        elif broken := seals.broken(connection):
+            raise sqlite3.DatabaseError(_others(broken))
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _others(tables: tuple[str, ...]) -> str:
+    return f"rows of {', '.join(tables)} are not what was written"
 
 
 def _is_rotten(error: BaseException | None) -> bool:

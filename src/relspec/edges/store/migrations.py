@@ -8,7 +8,7 @@ from relspec.edges.store.tables import Database, Migrations
 migrations = Migrations("relspec")
 
 #: What this code writes; a database that says more was written by a newer version.
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 _TABLES = """
 create table setting (name text primary key, value text not null) strict;
@@ -171,3 +171,9 @@ def aspects(database: Database) -> None:
     """Make room for the parts of a query by which is told what of it moved; plans of before have none."""
     database.execute("create table plan_aspect (task text not null, name text not null, digest text not null) strict")
     database.execute("create index plan_aspect_task on plan_aspect (task)")
+
+
+@migrations(name="0006-seals")
+def seals(database: Database) -> None:
+    """Make room for the sums by which rows that rotted are found; `seals.renew` fills it after every migration."""
+    database.execute("create table seal (name text primary key, total integer not null) strict, without rowid")

@@ -1,5 +1,7 @@
 """What a command gets and what it gives: Call and Outcome. Finds the project, and asks whoever can answer."""
 
+import contextlib
+import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
@@ -90,8 +92,14 @@ def answered(
 def _here(layout: Layout, command: str, arguments: Mapping[str, Any]) -> tuple[int, Document]:
     # Start-up time: this imports what builds, several hundred milliseconds that a command with a daemon never needs.
     from relspec.app.local import answer  # noqa: PLC0415
+    from relspec.core.progress import SetAside  # noqa: PLC0415
+    from relspec.ui.lines import aside_line  # noqa: PLC0415
 
-    return answer(layout, command, dict(arguments))
+    def warn(event: SetAside) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            print(aside_line(event), file=sys.stderr)
+
+    return answer(layout, command, dict(arguments), warn)
 
 
 def outcome_of(
