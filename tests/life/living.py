@@ -1,5 +1,6 @@
 """Daemons under trial: started as users start them, and found again with all that they started, whoever adopts it."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,9 +8,13 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
+
+from relspec.core.errors import DaemonLostError
+from relspec.core.layout import Layout
+from relspec.edges.ask import ask
 
 COMMAND = [str(Path(sys.executable).with_name("relspec-watch"))]
 DEADLINE_S = 60.0
@@ -59,7 +64,12 @@ def run(root: Path, *words: str) -> Reply:
 
 
 class Living:
-    """A daemon in the foreground, with its output in a file, ended with the context whatever happens."""
+    """A daemon in the foreground, with its output in a file, ended with the context whatever happens.
+
+    `under` are the words of a command that runs it.
+    """
+
+    under: Sequence[str] = ()
 
     def __init__(self, root: Path, log: Path, *ignored: int, **environment: str) -> None:
         self.root = root
@@ -83,7 +93,7 @@ class Living:
         before = {number: signal.signal(number, signal.SIG_IGN) for number in self._ignored}
         try:
             return subprocess.Popen(
-                [*COMMAND, "daemon", *options, "--project", self.root],
+                [*self.under, *COMMAND, "daemon", *options, "--project", self.root],
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
@@ -102,6 +112,20 @@ class Living:
         wait_for(lambda: "ready: " in self.said() or self.process.poll() is not None, "the daemon to be ready")
         assert self.process.poll() is None, self.said()
         return self
+
+    def asked(self, command: str, **arguments: Any) -> Reply | None:
+        """Ask it, and nobody else, as often as it takes to be answered; `None` when it is gone before it has."""
+        replies: list[Reply] = []
+
+        def ended() -> bool:
+            # It may be cut short in its answer.
+            with contextlib.suppress(DaemonLostError):
+                reply = ask(Layout(self.root), command, arguments, DEADLINE_S)
+                replies.extend([] if reply is None else [reply])
+            return bool(replies) or self.process.poll() is not None
+
+        wait_for(ended, f"an answer to {command}")
+        return replies[0] if replies else None
 
     def family(self) -> set[int]:
         """All processes that it started and those that these started, itself included, without the dead."""
