@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.crash.builds import BuildTrial, Outcome
 from tests.crash.daemons import ANSWERS, RESTART_S, DaemonTrial
+from tests.crash.poison import PoisonTrial
 from tests.crash.project import Project
 from tests.crash.strikes import ERRORS, KILL, MUTATING, Call, chosen, mutating, opening
 from tests.promises.page import record
@@ -26,6 +27,7 @@ KINDS = {
     "daemon_kills": (10, "kills of a daemon"),
     "daemon_errors": (10, "errors in a daemon"),
     "opens": (16, "faults where either opens a file to write it"),
+    "poison": (10, "poisoned files of the state"),
 }
 #: One strike: its kind, what it is in words, and doing it.
 _Strike = tuple[str, str, Callable[[], Outcome]]
@@ -102,6 +104,11 @@ def _strikes(wanted: dict[str, int], project: Project) -> Iterator[_Strike]:
             yield kind, f"{fault} at {call}", partial(daemons.strike, call, fault)
     for (trial, call), fault in chosen(rng, opens, wanted["opens"], (KILL, *ERRORS)):
         yield "opens", f"{trial.name}: {fault} at {call}", partial(trial.strike, call, fault)
+    if wanted["poison"]:
+        poisons = PoisonTrial(project)
+        for number in range(1, wanted["poison"] + 1):
+            own = random.Random(f"{wanted['seed']} {number}")
+            yield "poison", f"number {number}", partial(poisons.strike, own)
 
 
 if __name__ == "__main__":

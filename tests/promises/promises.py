@@ -130,12 +130,13 @@ PROMISES = (
     Promise(
         15,
         "Poison heals",
-        "Bytes of the state that flipped are found and made anew.",
+        "Bytes of the state that flipped, and files of it that were cut or replaced, are found and made anew.",
         (
             "tests/app/test_doctor.py",
+            "tests/crash/test_poison.py",
             "tests/app/test_daemon.py::test_a_state_that_is_deleted_under_the_daemon_is_made_anew",
         ),
-        (),
+        ("crash",),
     ),
     Promise(
         16,
