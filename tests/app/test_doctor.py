@@ -17,8 +17,8 @@ from relspec.app.local import _Once
 from relspec.app.workspace import Workspace, open_workspace
 from relspec.core.health import FREE_BYTES_MIN, Verdict, Vitals, checks_of
 from relspec.core.layout import Layout
-from relspec.edges.api import serve
 from relspec.core.state import Delta
+from relspec.edges.api import serve
 from relspec.edges.objects import Objects
 from relspec.edges.store import seals
 from relspec.edges.store.database import Store
