@@ -69,11 +69,18 @@ BREAKS: tuple[Break, ...] = (
         _found("deleted_then_broken"),
     ),
     Break(
-        "simulation: what is missing is said after a circle",
-        "app/compile.py",
-        "        if task not in self._wanted and any(map(self.world.is_absent, wanted)):\n",
-        "        if False:\n",
-        _found("circle_beside_missing"),
+        "simulation: what is missing is said before a circle",
+        "app/compile_task.py",
+        "            if late:\n",
+        "            if late and not trouble:\n",
+        _found("circle_that_lost_what_was_missing"),
+    ),
+    Break(
+        "simulation: a circle is what waits in one",
+        "app/circles.py",
+        "        if task not in reads:\n",
+        "        if task not in reads and _code(world, task) in {Code.UPSTREAM, Code.CYCLE}:\n",
+        _found("circle_of_last_good_plans"),
     ),
     Break(
         "simulation: a superseded build goes on",

@@ -91,7 +91,7 @@ async def compile_changes(
         world.remove_task(task)
     world.removed |= _drop_renamed(world, came)
     touched = {*changes.added, *changes.changed, *changes.removed}
-    candidates = world.unsettled | world.cycles.keys() | came | retry
+    candidates = world.unsettled | came | retry
     candidates |= world.tasks_of(loaded)
     candidates |= {t for path in touched for t in world.used_by(path)}
     world.unsettled |= came | {t for t in world.tasks_of(loaded) if world.declared_problem(t) is not None}

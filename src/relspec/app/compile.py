@@ -1,16 +1,17 @@
 """Compiles the tasks whose source, imports or asked schemas moved, and only those.
 
 The order is found while going: a task that looks at the output of a task which is itself waiting, waits for it. When
-nothing runs and tasks still wait, they wait for each other: a cycle, named in full. A schema that comes out other
-than before makes its readers stale in turn; one that comes out the same stops there.
+nothing runs and tasks still wait, they wait for each other, and are left so. A schema that comes out other than before
+makes its readers stale in turn; one that comes out the same stops there. At the end circles are named (`circles.py`).
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from relspec.app.adopt import adopt
 from relspec.app.causes import causes_of, moved_files
+from relspec.app.circles import connect, freed_of, is_sound, name_circles
 from relspec.app.compile_task import TaskCompiler, upstream_problem
 from relspec.app.trouble import is_misfit, misfit_view
 from relspec.app.turns import in_turns
@@ -18,13 +19,9 @@ from relspec.app.world import World
 from relspec.core.plan import CompileRecord, PlanArtifact, is_same_query
 from relspec.core.problem import Code, Problem
 from relspec.core.reason import Reason, Rule
-from relspec.core.spec import cycle_problem
 from relspec.core.types import type_family
 from relspec.core.validation import failed_edges
-from relspec.core.waits import cycles
 
-#: The problems of tasks that wait for each other, or for one another.
-_WAITING = frozenset({Code.CYCLE, Code.UPSTREAM})
 _TRIED_AGAIN = (Reason(Rule.TRIED_AGAIN, "it had a problem, and code of the project changed or a build was asked for"),)
 
 
@@ -49,28 +46,26 @@ class Compilation:
 
     async def run(self, candidates: frozenset[str]) -> None:
         """Compile those of `candidates` that are stale, and all that becomes stale by it."""
-        # Whether a cycle is gone shows only when its tasks are compiled again.
-        again = self.world.cycles.keys() | self.hopeful
         waiting: set[str] = set()
         async for task in in_turns(candidates):
-            if self._examine(task) or self._is_sound(task, again):
+            if self._examine(task) or self._is_hopeful(task):
                 waiting.add(task)
-        known = dict(self.world.cycles)
-        self.world.cycles.clear()
         running: dict[asyncio.Task[None], str] = {}
         try:
             await self._pass(waiting, running)
-            await self._pass(self._untangled(), running)
-        except asyncio.CancelledError:
-            self.world.cycles.update(known | self.world.cycles)
-            raise
+            freed: set[str] = set()
+            while left := freed_of(self.world) - freed:
+                freed |= left
+                await self._pass(left, running)
         finally:
             for unfinished in running:
                 unfinished.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+        name_circles(self.world)
+        connect(self.world)
 
     async def _pass(self, waiting: set[str], running: dict["asyncio.Task[None]", str]) -> None:
-        """Compile all that waits, and what becomes stale by that; what waits for itself is reported."""
+        """Compile all that waits, and what becomes stale by that; who waits for himself is left."""
         late: set[str] = set()
         while waiting or running:
             pending = waiting | set(running.values())
@@ -80,7 +75,7 @@ class Compilation:
                 waiting.discard(task)
                 running[asyncio.create_task(self._compile(task, pending))] = task
             if not running:
-                self._report_cycles(waiting)
+                self._leave(waiting)
                 return
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for finished in done:
@@ -95,32 +90,14 @@ class Compilation:
                     late |= stale & set(running.values())
                     waiting |= stale - late
 
-    def _untangled(self) -> set[str]:
-        """Name circles that were closed by tasks that wait in turn; the tasks whose circle is no more.
-
-        A task that waits for another's first plan is not compiled again while that has none, whatever it waits for.
-        """
-        world = self.world
-        records = {t: world.records[t] for t in world.unsettled if t in world.records}
-        codes = {t: r.problem.code for t, r in records.items() if r.problem is not None}
-        stuck = {t: records[t] for t, code in codes.items() if code in _WAITING and self._is_sound(t, codes)}
-        waits = {t: {p for d, _ in r.asked if (p := self._producer(d)) is not None} for t, r in stuck.items()}
-        found = {member: cycle for cycle in cycles(waits) for member in cycle}
-        for task, cycle in found.items():
-            problem = cycle_problem(world.catalog.by_name[task], cycle)
-            if stuck[task].problem != problem:
-                world.put_record(task, replace(stuck[task], problem=problem))
-                world.unsettled.add(task)
-        return {t for t in stuck if codes[t] is Code.CYCLE} - found.keys() - world.cycles.keys()
-
-    def _is_sound(self, task: str, tasks: Collection[str]) -> bool:
-        return task in tasks and task in self.world.catalog.by_name and self.world.declared_problem(task) is None
+    def _is_hopeful(self, task: str) -> bool:
+        return task in self.hopeful and is_sound(self.world, task)
 
     def _examine(self, task: str) -> bool:
         """Note the causes for compiling a task, or what speaks against it; whether it has to be compiled."""
         world = self.world
         world.edge_failures.pop(task, None)
-        if task not in world.catalog.by_name or world.declared_problem(task) is not None:
+        if not is_sound(world, task):
             return False
         spec, record = world.catalog.by_name[task], world.records.get(task)
         causes = tuple(causes_of(world, task, self.touched))
@@ -160,11 +137,7 @@ class Compilation:
         return None
 
     def _waits_for(self, task: str, pending: set[str]) -> bool:
-        wanted = self._wants(task)
-        if task not in self._wanted and any(map(self.world.is_absent, wanted)):
-            # That it says at once, whatever else it looks at: as it does where nothing is known of it yet.
-            return False
-        return any(self._producer(d) in pending - {task} for d in wanted)
+        return any(self._producer(d) in pending - {task} for d in self._wants(task))
 
     def _wants(self, task: str) -> frozenset[str]:
         """The datasets that `task` is known to look at: found in this pass, or before if its own files did not move."""
@@ -223,19 +196,16 @@ class Compilation:
         spec = self.world.catalog.by_name[task]
         return {t for t in self.world.asked_by(spec.output) if t != task and self._examine(t)}
 
-    def _report_cycles(self, waiting: set[str]) -> None:
-        waits = {t: {p for d in self._wants(t) if (p := self._producer(d)) is not None} for t in waiting}
-        found = {member: cycle for cycle in cycles(waits) for member in cycle}
+    def _leave(self, waiting: set[str]) -> None:
+        """Write down of tasks that wait in a circle, or below one, what they read and for whom they wait."""
         for task in sorted(waiting):
             spec = self.world.catalog.by_name[task]
             self.recompiled.add(task)
             self.world.notes.recompiled.add(task)
             self.world.unsettled.add(task)
-            if task in found:
-                problem = cycle_problem(spec, found[task])
-            else:
-                blocking = sorted(waits[task] & waiting)
-                problem = upstream_problem(spec, blocking[0] if blocking else task)
-            asked = tuple((d, self.world.asked_digest(d)) for d in sorted(self._wants(task)))
+            wanted = sorted(self._wants(task))
+            awaited = min(p for d in wanted if (p := self._producer(d)) in waiting - {task})
+            asked = tuple((d, self.world.asked_digest(d)) for d in wanted)
             files = self.world.modules[spec.builder.path].files
+            problem = upstream_problem(spec, awaited)
             self.world.put_record(task, CompileRecord(spec, files, asked, problem, self.world.toolchain.whole))

@@ -78,10 +78,10 @@ class TaskCompiler:
             fresh = {n.name for n in answer.datasets} - names - late
             names |= fresh
             seen |= {n: self.world.asked_digest(n) for n in fresh}
-            if trouble:
-                return self._finish(spec, seen, trouble[0])
             if late:
                 return frozenset(names | late)
+            if trouble:
+                return self._finish(spec, seen, trouble[0])
             if not fresh:
                 return self._finish(spec, seen, self._stuck(spec, answer.datasets))
         return self._finish(spec, {}, self._stuck(spec, ()))
@@ -152,6 +152,8 @@ class TaskCompiler:
             names |= set(answer.asked)
             files |= {use.path: use for use in answer.files}
         elif isinstance(answer, Problem):
+            # What cannot be read names no dataset, whichever ones an earlier text named.
+            names = set() if answer.code is Code.SYNTAX else names
             problem = self._as_edge(spec, self._as_upstream(spec, names, answer))
         else:
             plan, extra = self._plan(spec, *answer)

@@ -278,7 +278,7 @@ class Run:
     def _own_problem(self, task: str) -> Problem | None:
         world = self.world
         record = world.records.get(task)
-        found = world.declared_problem(task) or world.cycles.get(task) or world.edge_failures.get(task)
+        found = world.declared_problem(task) or world.edge_failures.get(task)
         return found or (None if record is None else record.problem)
 
     def _broken_edges(self, task: str) -> tuple[Reason, ...]:

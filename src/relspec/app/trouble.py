@@ -106,7 +106,7 @@ def _own(world: World, task: str) -> Problem | None:
     record = world.records.get(task)
     compiled = None if record is None else record.problem
     failure = world.failures.get(task)
-    first = world.cycles.get(task) or world.edge_failures.get(task) or compiled
+    first = world.edge_failures.get(task) or compiled
     problem = first or (None if failure is None else failure[1])
     return None if problem is None or problem.code is Code.UPSTREAM else problem
 

@@ -26,7 +26,7 @@ from relspec.core.reason import Reason
 from relspec.core.schema import Schema
 from relspec.core.settings import Settings
 from relspec.core.sources import SourceFiles
-from relspec.core.spec import Kind, TaskCatalog, TaskSpec, catalog_of, cycle_problem
+from relspec.core.spec import Kind, TaskCatalog, TaskSpec, catalog_of
 from relspec.core.state import Delta, DigestRow, MemoRow, Output, RunRecord, Saved, SourceState, TaskStatus
 from relspec.core.toolchain import Toolchain
 from relspec.core.tree import FileEntry
@@ -58,7 +58,8 @@ class World:
         self.assigned: dict[str, SourceFiles] = {}
         self.loose_problems: dict[str, tuple[Problem, ...]] = {}
         self.failures: dict[str, tuple[str, Problem]] = {}
-        self.cycles: dict[str, Problem] = {}
+        #: Tasks with plans whose edges are not all in the graph: they would close a circle there.
+        self.unconnected: set[str] = set()
         self.edge_failures: dict[str, Problem] = {}
         self.extractions: dict[tuple[str, str, str], Extracted | Problem] = {}
         self.has_built = False
@@ -189,7 +190,7 @@ class World:
             self.put_record(task, record)
         self._declare()
         for plan in self.plans.values():
-            self._connect(plan)
+            self.connect(plan)
         self.shown.remember(self.plans)
         if self.retooled:
             self.unsettled |= self.catalog.by_name.keys()
@@ -260,11 +261,11 @@ class World:
         self.recompilations[task] = fresh if known is None else known.then(causes)
 
     def put_plan(self, plan: PlanArtifact) -> None:
-        """Set the plan of a task and its edges; a cycle that this would close becomes a problem of every task on it."""
+        """Set the plan of a task and its edges."""
         self._note_plan(plan.task)
         self.plans[plan.task] = plan
         self._note_plan(plan.task)
-        self._connect(plan)
+        self.connect(plan)
 
     def put_output(self, name: str, output: Output | None) -> None:
         """Set the current object of an output; `None` when the output is gone."""
@@ -306,6 +307,7 @@ class World:
         self.put_record(task, None)
         self.put_status(task, None)
         self.graph.remove(task)
+        self.unconnected.discard(task)
         self.unsettled.discard(task)
         self.recompilations.pop(task, None)
         self.failures.pop(task, None)
@@ -361,12 +363,11 @@ class World:
         known = (self.plans.get(task), self.catalog.by_name.get(task))
         self.unsure.move([task], [made.output for made in known if made is not None])
 
-    def _connect(self, plan: PlanArtifact) -> None:
-        cycle = self.graph.put(plan.task, plan.output, plan.deps)
-        for member in cycle:
-            if member in self.catalog.by_name:
-                self.cycles[member] = cycle_problem(self.catalog.by_name[member], cycle)
-                self.unsettled.add(member)
+    def connect(self, plan: PlanArtifact) -> tuple[str, ...]:
+        """Set the edges of a plan; where they would close a circle its tasks, and the edges are left out."""
+        circle = self.graph.put(plan.task, plan.output, plan.deps)
+        (self.unconnected.add if circle else self.unconnected.discard)(plan.task)
+        return circle
 
     def _form(self, task: str) -> Form | None:
         """What of a task decides how its output is published."""

@@ -69,8 +69,8 @@ def analyse(connection: duckdb.DuckDBPyConnection, request: Analyse) -> Analysed
 
 def _analyse(connection: duckdb.DuckDBPyConnection, request: Analyse, known: _Known) -> Analysed:
     named = _named(connection, request)
-    _check_known(request, known, named)
     _check_single(connection, request)
+    _check_known(request, known, named)
     native = _bound(connection, request, known, named)
     _check_names(request, native)
     inference = _inferred(request, known, native)
