@@ -2,7 +2,7 @@
 
 The order is found while going: a task that looks at the output of a task which is itself waiting, waits for it. When
 nothing runs and tasks still wait, they wait for each other, and are left so. A schema that comes out other than before
-makes its readers stale in turn; one that comes out the same stops there. At the end circles are named (`circles.py`).
+makes its readers stale in turn; one that comes out the same stops there. At the end `circles.py` says who waits.
 """
 
 import asyncio
@@ -11,9 +11,8 @@ from dataclasses import dataclass, field, replace
 
 from relspec.app.adopt import adopt
 from relspec.app.causes import causes_of, moved_files
-from relspec.app.circles import connect, freed_of, is_sound, name_circles
+from relspec.app.circles import connect, freed_of, is_sound, name_waiting
 from relspec.app.compile_task import TaskCompiler, upstream_problem
-from relspec.app.trouble import is_misfit, misfit_view
 from relspec.app.turns import in_turns
 from relspec.app.world import World
 from relspec.core.plan import CompileRecord, PlanArtifact, is_same_query
@@ -61,11 +60,11 @@ class Compilation:
             for unfinished in running:
                 unfinished.cancel()
             await asyncio.gather(*running, return_exceptions=True)
-        name_circles(self.world)
+        name_waiting(self.world)
         connect(self.world)
 
     async def _pass(self, waiting: set[str], running: dict["asyncio.Task[None]", str]) -> None:
-        """Compile all that waits, and what becomes stale by that; who waits for himself is left."""
+        """Compile all that waits, and what becomes stale by that; what waits for itself is left."""
         late: set[str] = set()
         while waiting or running:
             pending = waiting | set(running.values())
@@ -110,16 +109,7 @@ class Compilation:
                 world.unsettled.add(task)
                 return False
         self.causes[task] = causes
-        return bool(causes) or self._is_relieved(record)
-
-    def _is_relieved(self, record: CompileRecord | None) -> bool:
-        """Whether a task waited for views that are well again, in the form that they had when they broke."""
-        if record is None or record.problem is None or record.problem.code is not Code.UPSTREAM:
-            return False
-        datasets = [dataset for dataset, _ in record.asked]
-        producers = [p for dataset in datasets if (p := self._producer(dataset)) is not None]
-        fits = not any(is_misfit(self.world, p) for p in producers) and misfit_view(self.world, datasets) is None
-        return bool(producers) and fits
+        return bool(causes)
 
     def _type_drift(self, record: CompileRecord) -> Problem | None:
         """A required column of a source that changed into another family of types blocks its readers, untouched."""

@@ -74,14 +74,15 @@ class TaskCompiler:
             if not isinstance(answer, Needs):
                 return self._finish(spec, seen, answer)
             late = {n.name for n in answer.datasets if self._producer(n.name) in pending}
-            trouble = [p for n in answer.datasets if n.name not in late and (p := self._unknown(spec, n)) is not None]
+            trouble = [p for n in answer.datasets if n.name not in late and (p := self._unknown(spec, n, names))]
             fresh = {n.name for n in answer.datasets} - names - late
             names |= fresh
             seen |= {n: self.world.asked_digest(n) for n in fresh}
             if late:
                 return frozenset(names | late)
             if trouble:
-                return self._finish(spec, seen, trouble[0])
+                # What is missing is said before what is broken: whether that has a plan of a better time is chance.
+                return self._finish(spec, seen, min(trouble, key=lambda problem: problem.code is Code.UPSTREAM))
             if not fresh:
                 return self._finish(spec, seen, self._stuck(spec, answer.datasets))
         return self._finish(spec, {}, self._stuck(spec, ()))
@@ -191,8 +192,8 @@ class TaskCompiler:
     def _schemas(self, names: set[str]) -> dict[str, Schema]:
         return {n: s for n in names if (s := self.world.schema(n)) is not None}
 
-    def _unknown(self, spec: TaskSpec, named: Named) -> Problem | None:
-        """Why nothing is known of a dataset; `None` when its schema is known."""
+    def _unknown(self, spec: TaskSpec, named: Named, names: set[str]) -> Problem | None:
+        """Why nothing is known of a dataset; `None` when its schema is known. The query looks at `names`."""
         world, name = self.world, named.name
         producer = world.producer(name)
         if producer is not None and producer.name == spec.name:
@@ -201,6 +202,10 @@ class TaskCompiler:
             return None
         if producer is not None:
             return upstream_problem(spec, producer.name)
+        broken = misfit_view(world, names) if name in self._behind(names) else None
+        if broken is not None:
+            # The text does not name it: a view does, which is told of it.
+            return upstream_problem(spec, broken)
         place = (spec.builder.path, named.line, named.column)
         source = world.source(name)
         if source is not None and source.problems:
