@@ -8,7 +8,7 @@ its object, as a process does until the signal reaches it.
 import asyncio
 import hashlib
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from tests.sim import language
 from tests.sim.disk import Disk, Status
@@ -48,17 +48,22 @@ STUBBORN_S = 0.15
 CAUSES = ("crash", "timeout", "memory")
 
 
+class Seen(Protocol):
+    """Who is told of what users may see, or others may read."""
+
+    def executed(self, name: str, table: Table) -> None: ...
+    def published(self) -> None: ...
+
+
 class Engines:
     """The engines of one life. `running` counts what is being worked on; `slow_s` is what a request takes at most."""
 
-    def __init__(
-        self, disk: Disk, state: State, effects: Effects, slow_s: float, published: Callable[[], None]
-    ) -> None:
+    def __init__(self, disk: Disk, state: State, effects: Effects, slow_s: float, seen: Seen) -> None:
         self._disk = disk
         self._state = state
         self._effects = effects
         self._slow_s = slow_s
-        self._published = published
+        self._seen = seen
         self.running = 0
 
     async def __aenter__(self) -> Self:
@@ -132,6 +137,7 @@ class Engines:
             tables = {dataset.name: self._dataset(dataset) for dataset in request.inputs}
             table = language.evaluate(language.parse(request.sql), tables)
             content = self._settle(table)
+            self._seen.executed(request.task, table)
             bags = tuple(bag_of(table, columns) for columns in request.column_sets)
             answer.append(Executed(content, len(table[1]), 1, bags))
 
@@ -170,7 +176,7 @@ class Engines:
                 del names[view.name.lower()]
                 left.append(view.name)
         self._state.views = Views(request.revision, names)
-        self._published()
+        self._seen.published()
         return left
 
     async def _work(self, name: str, about: str, work: Callable[[], None]) -> None:

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,12 +12,14 @@ import duckdb
 from tests.sim import engines as simulated
 from tests.sim.disk import Disk
 from tests.sim.effects import Effects
+from tests.sim.language import Table
 from tests.sim.loop import SimLoop
 from tests.sim.machine import EPOCH_S
+from tests.sim.readers import Readers as SimReaders
 from tests.sim.state import Memory, State
 from tests.sim.state import Objects as SimObjects
 
-from relspec.app.ports import Engines, ObjectStore, Store
+from relspec.app.ports import Engines, ObjectStore, Store, ViewReaders
 from relspec.core.dataset import Format, Stamp
 from relspec.core.layout import Layout
 from relspec.core.schema import Column, Schema
@@ -26,6 +29,7 @@ from relspec.edges.engine.pool import EnginePool
 from relspec.edges.files.reading import stamp_of
 from relspec.edges.lock import prepare_state
 from relspec.edges.objects import Objects
+from relspec.edges.readers import Readers
 from relspec.edges.store.database import Store as Database
 
 Body = Callable[[Engines], Awaitable[None]]
@@ -36,6 +40,7 @@ class Kit(Protocol):
 
     layout: Layout
     objects: ObjectStore
+    readers: ViewReaders
 
     def run(self, body: Body) -> None: ...
     def store(self, session: int) -> Store: ...
@@ -46,6 +51,17 @@ class Kit(Protocol):
     def stored(self, name: str) -> str: ...
     def rows(self, content: str) -> list[tuple[Any, ...]]: ...
     def shown(self, name: str) -> list[tuple[Any, ...]]: ...
+    def reading(self) -> AbstractContextManager[None]: ...
+
+
+class Unseen:
+    """Nobody looks at what engines make."""
+
+    def executed(self, name: str, table: Table) -> None:
+        """Look away."""
+
+    def published(self) -> None:
+        """Look away."""
 
 
 class SimKit:
@@ -59,6 +75,7 @@ class SimKit:
         self.disk = Disk(self._now_ns, 1_000)
         self.disk.make_folders("/project")
         self.objects = SimObjects(self.state, self.effects)
+        self.readers: ViewReaders = SimReaders(self.state, self.effects)
 
     def _now_ns(self) -> int:
         self.loop.now += 0.001
@@ -66,7 +83,7 @@ class SimKit:
 
     def run(self, body: Body) -> None:
         """Run with simulated engines."""
-        made = simulated.Engines(self.disk, self.state, self.effects, 0.01, lambda: None)
+        made = simulated.Engines(self.disk, self.state, self.effects, 0.01, Unseen())
         self.loop.run_until_complete(_call(body, made))
 
     def store(self, session: int) -> Store:
@@ -107,6 +124,14 @@ class SimKit:
         assert self.state.views is not None
         return sorted(simulated.published_table(self.state, self.state.views.names, name)[1])
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Have the file of views open."""
+        assert self.state.views is not None
+        self.state.open.append(self.state.views)
+        yield
+        self.state.open.pop()
+
 
 class RealKit:
     """The real outside, in a folder."""
@@ -116,6 +141,7 @@ class RealKit:
         self.layout.state.mkdir(mode=0o700)
         prepare_state(self.layout)
         self.objects = Objects(self.layout)
+        self.readers: ViewReaders = Readers(self.layout)
 
     def run(self, body: Body) -> None:
         """Run with DuckDB."""
@@ -159,6 +185,12 @@ class RealKit:
         """The rows that a reader sees."""
         with duckdb.connect(str(self.layout.views), read_only=True) as connection:
             return sorted(connection.execute(f"select * from {name}").fetchall())
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Have the file of views open."""
+        with self.layout.views.open("rb"):
+            yield
 
 
 async def _call(body: Body, engines: Engines) -> None:

@@ -5,11 +5,14 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
+from tests.sim.configured import configured
 from tests.sim.disk import Disk
 from tests.sim.effects import Effects
 from tests.sim.engines import Engines
 from tests.sim.loop import SimLoop
-from tests.sim.state import Held, Memory, Objects, Readers, State
+from tests.sim.readers import Readers
+from tests.sim.state import Held, Memory, Objects, State
+from tests.sim.witness import Witness
 
 from relspec.app.ports import LoaderSession
 from relspec.core.layout import Layout
@@ -81,13 +84,14 @@ class SimMachine:
     state: State
     effects: Effects
     clock: SimClock
-    configured: Settings
+    usual: Settings
     slow_s: float
-    published: Callable[[], None]
+    witness: Witness
 
     def settings(self) -> Settings:
-        """They do not change."""
-        return self.configured
+        """What `watch.toml` says now."""
+        path = str(self.layout.config)
+        return configured(self.disk.find(path).data, self.usual) if self.disk.has(path) else self.usual
 
     @contextmanager
     def owned(self) -> Iterator[Held]:
@@ -114,11 +118,11 @@ class SimMachine:
 
     def readers(self) -> Readers:
         """The readers."""
-        return Readers()
+        return Readers(self.state, self.effects)
 
     def engines(self, settings: Settings) -> Engines:
         """The engines."""
-        return Engines(self.disk, self.state, self.effects, self.slow_s, self.published)
+        return Engines(self.disk, self.state, self.effects, self.slow_s, self.witness)
 
     def loader(self, settings: Settings) -> "contextlib.AbstractAsyncContextManager[SimLoader]":
         """The loader."""

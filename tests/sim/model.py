@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from tests.sim import language
+from tests.sim.configured import CONFIG, folders
 from tests.sim.language import Query, Table, WrongError
 
 from relspec.core.problem import Problem
@@ -37,6 +38,7 @@ def meaning(files: Mapping[str, bytes]) -> Meaning:
 def _meaning(files: tuple[tuple[str, bytes], ...]) -> Meaning:
     found = Meaning()
     queries: dict[str, Query | None] = {}
+    below = folders(dict(files).get(CONFIG, b""))
     for path, data in files:
         name = path.rpartition("/")[2].rpartition(".")[0]
         if path.startswith("data/") and path.endswith(".csv"):
@@ -44,7 +46,7 @@ def _meaning(files: tuple[tuple[str, bytes], ...]) -> Meaning:
                 found.tables[name] = language.table_of_csv(data)
             except WrongError:
                 found.tables[name] = None
-        elif path.startswith("tasks/") and path.endswith(".sql"):
+        elif path.startswith(below) and path.endswith(".sql"):
             text = data.decode()
             if isinstance(sql_task(path, text), Problem):
                 found.undeclared.add(name)

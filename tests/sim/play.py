@@ -2,8 +2,9 @@
 
 The daemon, the workspace, the builds, the scanner and the watch are the product's own. Checked are
 
-- at each publication: every table that changed is made of whole versions of files, each of which there was,
+- at each execution and publication: every table is made of whole versions of files, each of which there was,
 - at each answer: it covers every save before the question, and tells of broken tasks as broken,
+- at each publication and after each dropping: who has an earlier file of views open reads there what it showed,
 - of calm scripts: exactly those tasks executed that had to,
 - at the end, when all faults are over: an answer comes, every table and task is as the files mean, and as a clean build
   has it; then nothing happens any more, nothing runs, nothing is left behind.
@@ -16,27 +17,27 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.sim.answers import Difference, check_answer, check_clean, check_settings
+from tests.sim.configured import CONFIG, read
 from tests.sim.disk import Disk, Inode
 from tests.sim.effects import Effects
-from tests.sim.engines import published_table
 from tests.sim.hands import ROOT, Hands
-from tests.sim.language import Table, WrongError
 from tests.sim.loop import Crash, SimLoop
 from tests.sim.machine import EPOCH_S, SimClock, SimMachine
 from tests.sim.model import Meaning, meaning
-from tests.sim.script import Script, Step
+from tests.sim.script import FOLDERS, Script, Step
 from tests.sim.state import State
 from tests.sim.system import System, simulated
-from tests.sim.versions import Versions
+from tests.sim.witness import Witness
 
 from relspec.app.daemon import Daemon
 from relspec.app.workspace import Workspace, open_workspace
-from relspec.core.errors import StateError
+from relspec.core.errors import ConfigError, StateError
 from relspec.core.layout import Layout
 from relspec.core.progress import Action
 from relspec.core.settings import GcSettings, Limits, Settings, WatchSettings
 from relspec.core.settle import ChangeSet
-from relspec.core.state import RunRecord, TaskState
+from relspec.core.state import RunRecord
 
 LAYOUT = Layout(Path(ROOT))
 #: Nobody waits longer than this for an answer.
@@ -46,10 +47,8 @@ AUDIT_S = 60.0
 IDLE_S = 8.0
 #: A build that starts after so many others within the idle time was not asked for by anybody.
 LIVES_MAX = 60
-
-
-class Difference(Exception):  # noqa: N818 - it is what the simulation looks for
-    """The product did what it must not."""
+#: The verbs that end a process.
+LIVES = frozenset({"restart", "kill", "power"})
 
 
 @dataclass
@@ -83,11 +82,10 @@ class Play:
         self.hands = Hands(self.disk, int(EPOCH_S) * 1_000_000_000)
         self.history: list[dict[str, bytes]] = []
         self.untold_until = 0.0
-        self.shown: dict[str, Table] = {}
-        self.versions = Versions()
+        self.witness = Witness(self.state)
         self.remembered: set[tuple[object, ...]] = set()
         self.n_runs = 0
-        self.found: list[str] = []
+        self.found = self.witness.found
         settings = Settings(
             limits=Limits(workers=script.workers),
             watch=WatchSettings(audit_s=AUDIT_S),
@@ -113,7 +111,7 @@ class Play:
         with simulated(self.system, self.now, self.now_ns):
             for path, text in self.script.files.items():
                 self.disk.create(f"{ROOT}/{path}", text.encode())
-            for folder in ("tasks", "data", ".git", "state"):
+            for folder in (*FOLDERS, "data", ".git", "state"):
                 self.disk.make_folders(f"{ROOT}/{folder}")
             self._note()
             self.clock_s += 5.0
@@ -123,7 +121,7 @@ class Play:
             except Exception as error:  # noqa: BLE001 - whatever goes wrong is a difference
                 self.found.append(_told(error))
         trace = self.effects.trace
-        trace.update(repr((sorted(self.shown.items()), self.now())).encode())
+        trace.update(repr((sorted(self.witness.shown.items()), self.now())).encode())
         found = self.found[0] if self.found else None
         named = {self.effects.names.get(number, number): fault for number, fault in self.script.faults.items()}
         return Played(self.script, found, trace.hexdigest(), self.effects.count, named, self.effects.met, self.now())
@@ -146,6 +144,8 @@ class Play:
             return loop.run_until_complete(self._life(loop))
         except Crash:
             self.effects.dead = True
+        except ConfigError:
+            self._repair()
         except StateError as error:
             if sum("error" in met for met in self.effects.met) == n_errors:
                 raise Difference(f"it gave up: {error}") from error
@@ -165,7 +165,7 @@ class Play:
             SimClock(loop, self.skew_s),
             self.settings,
             self.script.slow_s,
-            self._published,
+            self.witness,
         )
         self.clock = machine.clock
         async with AsyncExitStack() as stack:
@@ -208,40 +208,55 @@ class Play:
             if self.at >= len(self.script.steps) or step is not self.script.steps[self.at]:
                 continue  # It came sooner, between two calls.
             self.at += 1
-            match step.verb:
-                case "sync":
-                    await self._sync(daemon, workspace, retry=True)
-                case "ask":
-                    asking = asyncio.create_task(self._sync(daemon, workspace, retry=False))
-                    asking.add_done_callback(self._asked)
-                case "restart":
-                    self._down(step)
-                    return False
-                case "kill" | "power":
-                    if step.verb == "power":
-                        self.state.lose_power()
-                    self._down(step)
-                    self._die()
-                case "skew":
-                    self.skew_s += step.number
-                    self.clock.skew_s = self.skew_s
-                case "deaf":
-                    for notify in tuple(self.system.watches):
-                        notify.fail()
-                case _:
-                    self._do(step)
+            if step.verb in LIVES:
+                return self._down(step)
+            if step.verb in {"sync", "ask", "gc"}:
+                await self._ask(step.verb, daemon, workspace)
+            else:
+                self._happen(step)
         await self._end(daemon, workspace)
         return True
+
+    async def _ask(self, verb: str, daemon: Daemon, workspace: Workspace) -> None:
+        """Ask the daemon for something; with `ask` do not wait for it."""
+        if verb == "sync":
+            await self._sync(daemon, workspace, retry=True)
+        elif verb == "gc":
+            await self._collect(daemon)
+        else:
+            asking = asyncio.create_task(self._sync(daemon, workspace, retry=False))
+            asking.add_done_callback(self._asked)
+
+    def _happen(self, step: Step) -> None:
+        """Do what neither ends the process nor asks it for anything."""
+        match step.verb:
+            case "show":
+                self.witness.open()
+            case "leave":
+                self.witness.leave()
+            case "skew":
+                self.skew_s += step.number
+                self.clock.skew_s = self.skew_s
+            case "deaf":
+                for notify in tuple(self.system.watches):
+                    notify.fail()
+            case _:
+                self._do(step)
 
     def _asked(self, asking: "asyncio.Task[None]") -> None:
         error = None if asking.cancelled() else asking.exception()
         if error is not None and not self.effects.dead:
             self.found.append(f"{type(error).__name__}: {error}")
 
-    def _down(self, step: Step) -> None:
-        """Do what the user does while no process lives."""
+    def _down(self, step: Step) -> bool:
+        """End the process or the machine, and do what the user does while no process lives."""
+        if step.verb == "power":
+            self.state.lose_power()
         for _ in range(step.number):
             self._meanwhile()
+        if step.verb != "restart":
+            self._die()
+        return False
 
     def _meanwhile(self) -> None:
         """Do the next step at once, if it is one on files."""
@@ -250,6 +265,13 @@ class Play:
             if self.hands.can(step.verb):
                 self.at += 1
                 self._do(step)
+
+    def _repair(self) -> None:
+        """Nothing starts with a wrong `watch.toml`: go on with the script, as far as it is about files."""
+        before = self.at
+        self._meanwhile()
+        if self.at == before:
+            self._do(Step(0, "put", CONFIG))
 
     def _do(self, step: Step) -> None:
         self.hands.do(step)
@@ -262,10 +284,12 @@ class Play:
         if not self.history or self.history[-1] != files:
             self.history.append(files)
             for path, data in files.items():
-                self.versions.write(path, data)
+                self.witness.versions.write(path, data)
 
     def _files(self) -> Iterator[tuple[str, Inode]]:
-        for folder in ("tasks", "data"):
+        if self.disk.has(f"{ROOT}/{CONFIG}"):
+            yield f"{ROOT}/{CONFIG}", self.disk.find(f"{ROOT}/{CONFIG}")
+        for folder in (*FOLDERS, "data"):
             if self.disk.has(f"{ROOT}/{folder}"):
                 yield from self.disk.files(f"{ROOT}/{folder}")
 
@@ -286,48 +310,25 @@ class Play:
         world = workspace.world
         if self.now() < self.untold_until or workspace.held or world.look_again:
             return None
+        if not check_settings(world, self.history[since:]):
+            return None
         # What an engine's death broke is known to be broken, and tried again by the next who asks.
         may_be_broken = any("error" in met for met in self.effects.met[known_errors:]) or not retry
         meanings = [meaning(files) for files in self.history[since:]]
-        self._check_answer(workspace, meanings, may_be_broken=may_be_broken)
+        check_answer(world, self.state, meanings, may_be_broken=may_be_broken)
         if self.script.calm:
             self._check_executed(records, meanings[-1])
         return None
 
-    def _check_answer(self, workspace: Workspace, meanings: list[Meaning], *, may_be_broken: bool) -> None:
-        world = workspace.world
-        names = {name for one in meanings for name in one.tasks}
-        for name in sorted(names | world.statuses.keys()):
-            status = world.statuses.get(name)
-            fresh = status is not None and status.state is TaskState.FRESH
-            expected = {
-                "absent" if name not in one.tasks else "broken" if one.tables[name] is None else "fresh"
-                for one in meanings
-            }
-            expected |= {"absent" for one in meanings if name in one.undeclared}
-            state = "absent" if status is None else "fresh" if fresh else "broken"
-            if state not in expected and not (state == "broken" and may_be_broken):
-                reason = "" if status is None else status.reason
-                raise Difference(f"{name} is {state} ({reason}), expected {expected}")
-        views = self.state.views
-        shown = {} if views is None else dict(views.names)
-        for name in sorted({n for one in meanings for n in one.tables}):
-            tables = [one.tables.get(name) for one in meanings]
-            if any(table is None for table in tables):
-                continue
-            status = world.statuses.get(name)
-            if status is not None and status.state is not TaskState.FRESH:
-                continue
-            found = self._table(shown, name)
-            if found not in tables and not may_be_broken:
-                raise Difference(f"{name} shows {found}, expected {tables[-1]} of {len(tables)}")
-            if status is not None and len(meanings) == 1:
-                wanted = meanings[0].tasks[name] == "table"
-                if wanted != (name in self.state.tables):
-                    raise Difference(f"{name} is {'not ' if wanted else ''}among the tables that users open")
-        extra = shown.keys() - {name for one in meanings for name in one.tables}
-        if extra and not may_be_broken:
-            raise Difference(f"{sorted(extra)} are still shown")
+    async def _collect(self, daemon: Daemon) -> None:
+        """Have the daemon drop what nobody needs."""
+        known_errors = len(self.effects.met)
+        try:
+            await daemon.collect(dry=False)
+        except StateError as error:
+            if not any("error" in met for met in self.effects.met[known_errors:]):
+                raise Difference(f"it drops nothing: {error}") from error
+        self.witness.read()
 
     def _check_executed(self, records: tuple[RunRecord, ...], now: Meaning) -> None:
         executed = sorted(t.task for r in records for t in r.tasks if t.action is Action.EXECUTED)
@@ -338,32 +339,14 @@ class Play:
             raise Difference(f"executed {executed}, expected {expected}")
         self.n_runs += 1
 
-    def _table(self, shown: dict[str, object], name: str) -> Table | None:
-        try:
-            return published_table(self.state, shown, name)
-        except (KeyError, WrongError):
-            return None
-
-    def _published(self) -> None:
-        """Every stored table that is shown otherwise than before came from versions that there were."""
-        assert self.state.views is not None
-        names = dict(self.state.views.names)
-        stored = {name: self._table(names, name) for name, view in names.items() if view.sql is None}
-        moved = {name: table for name, table in stored.items() if table is not None and self.shown.get(name) != table}
-        while known := [name for name, table in sorted(moved.items()) if self.versions.gave(name, table)]:
-            for name in known:
-                self.shown[name] = moved.pop(name)
-                self.versions.see(name, self.shown[name])
-        for name, table in moved.items():
-            self.shown[name] = table
-            self.found.append(f"{name} was published as {table}, which no versions of the files give")
-
     async def _end(self, daemon: Daemon, workspace: Workspace) -> None:
         """All faults are over: everything comes to rest, and is as it must be."""
         self.effects.faults = {}
         self.system.vices = 0.0
         self.hands.let_go()
         self._note()
+        if read(self.history[-1].get(CONFIG, b"")) is None:
+            self._repair()
         await asyncio.sleep(max(0.0, self.untold_until - self.now()))
         await self._sync(daemon, workspace, retry=True)
         if workspace.held or workspace.world.look_again:
@@ -377,40 +360,29 @@ class Play:
         if world.run != runs:
             raise Difference(f"{world.run - runs} builds that nobody asked for")
         if not self.script.calm:
-            await daemon.collect(dry=False)
-            self._check_answer(workspace, [meaning(self.history[-1])], may_be_broken=False)
+            await self._collect(daemon)
+            check_answer(world, self.state, [meaning(self.history[-1])], may_be_broken=False)
         if self.state.temporary:
             raise Difference(f"left behind: {sorted(self.state.temporary)}")
 
     def _compare_with_clean(self) -> None:
-        """A build of the same files from nothing has the same tables and the same broken tasks."""
+        """A build of the same files from nothing has the same tables, tasks and problems."""
         fresh = Play(Script(self.script.seed, {}, ()))
         fresh.clock_s = 100.0
         with simulated(fresh.system, fresh.now, fresh.now_ns):
             for path, data in self.history[-1].items():
                 fresh.disk.create(f"{ROOT}/{path}", data)
+            fresh._note()
             fresh.clock_s += 10.0
             fresh.loop = loop = SimLoop(fresh.draw, fresh.clock_s, 0.0)
             loop.run_until_complete(fresh._build())
             loop.close()
-        now = meaning(self.history[-1])
-        for name in sorted(fresh.state.saved.statuses.keys() | self.state.saved.statuses.keys()):
-            mine, clean = self.state.saved.statuses.get(name), fresh.state.saved.statuses.get(name)
-            if name in now.undeclared:
-                continue
-            if mine is None or clean is None or mine.state is not clean.state:
-                raise Difference(f"{name} is {mine and mine.state}, in a clean build {clean and clean.state}")
-        assert self.state.views is not None
-        assert fresh.state.views is not None
-        mine_names, clean_names = dict(self.state.views.names), dict(fresh.state.views.names)
-        for name in sorted(clean_names):
-            if self._table(mine_names, name) != fresh._table(clean_names, name):
-                raise Difference(f"{name} differs from a clean build")
+        check_clean(self.state, fresh.state, meaning(self.history[-1]))
 
     async def _build(self) -> None:
         assert self.loop is not None
         clock = SimClock(self.loop)
-        machine = SimMachine(LAYOUT, self.disk, self.state, self.effects, clock, self.settings, 0.001, lambda: None)
+        machine = SimMachine(LAYOUT, self.disk, self.state, self.effects, clock, self.settings, 0.001, self.witness)
         async with open_workspace(LAYOUT, lambda _: None, machine) as workspace:
             changes: ChangeSet = await workspace.look_all()
             await workspace.build(changes)

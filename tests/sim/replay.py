@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 from tests.scenarios.harness import Children, compare_with_clean
 from tests.sim.effects import DELAY_S, Effects
-from tests.sim.script import Script, Step
+from tests.sim.script import FOLDERS, Script, Step
 
 from relspec.app.daemon import Daemon
 from relspec.app.workspace import Workspace, open_workspace
@@ -82,7 +82,7 @@ class Replay:
 
     async def play(self) -> None:
         """Play to the end; raises AssertionError where a clean build differs."""
-        for folder in ("tasks", "data", ".git"):
+        for folder in (*FOLDERS, "data", ".git"):
             (self.root / folder).mkdir(parents=True)
         for name, text in self.script.files.items():
             (self.root / name).write_text(text)

@@ -14,6 +14,20 @@ from tests.sim.effects import FAULTS
 
 SOURCES = ("s0", "s1", "s2")
 TASKS = ("t0", "t1", "t2", "t3", "t4", "t5")
+#: Tasks may lie in both. In the second there is one, which is above some of the first and below others.
+FOLDERS = ("tasks", "more")
+APART = "u0"
+#: In which order tasks read each other where there is no circle.
+ORDER = ("t0", "t1", APART, "t2", "t3", "t4", "t5")
+CONFIGS = (
+    "",
+    'tasks = ["tasks"]\n',
+    'tasks = ["tasks", "more"]\n',
+    'tasks = ["tasks", "more"]\n[limits]\nworkers = 3\n',
+    'tasks = ["more"]\n',
+    "[limits]\nworkers = 1\n",
+)
+WRONG_CONFIGS = ("tasks = [\n", 'task = ["tasks"]\n', "[limits]\nworkers = 0\n", 'tasks = ["state"]\n')
 #: Numbers of effects at which faults are drawn.
 EFFECTS = 220
 #: Clocks of file systems: from fine over a kernel's tick to whole seconds, and the two of FAT.
@@ -36,6 +50,8 @@ class Step:
     | `restart`, `kill`, `power` | the process ends well, by a signal, with the machine; it is down for `number` steps |
     | `skew` | the calendar is set |
     | `deaf` | the watch breaks |
+    | `show`, `leave` | a user opens the file of views and goes on reading it; the first of them closes it |
+    | `gc` | old state is dropped |
     """
 
     after_ms: int
@@ -90,14 +106,18 @@ class _Author:
         self.files: dict[str, str] = {}
         self.past: list[tuple[str, str]] = []
         self.steps: list[Step] = []
+        self.calm = False
 
     def script(self, seed: int) -> Script:
         chance = self.chance
-        calm = chance.random() < 0.25
+        calm = self.calm = chance.random() < 0.25
         for name in SOURCES[: chance.randint(1, 3)]:
             self.files[f"data/{name}.csv"] = self.data()
         for name in TASKS[: chance.randint(1, 5)]:
             self.files[f"tasks/{name}.sql"] = self.query(name)
+        if chance.random() < 0.2:
+            self.files[f"more/{APART}.sql"] = self.query(APART)
+            self.files["watch.toml"] = chance.choice(CONFIGS)
         first = dict(self.files)
         for _ in range(chance.randint(2, 10)):
             if calm:
@@ -136,7 +156,9 @@ class _Author:
     def anything(self) -> None:
         chance = self.chance
         kind = chance.random()
-        if kind < 0.62:
+        if kind < 0.05:
+            self.reading()
+        elif kind < 0.62:
             self.edit(chance.choice(("put", "put", "over", "over", "slow", "touch", "forge", "delete")), self.pause())
         elif kind < 0.64:
             self.twitch()
@@ -158,6 +180,13 @@ class _Author:
             text = _same_size(self.files.get(path, "a,b\n1,2\n"), self.chance)
             self.files[path] = text
             self.steps.append(Step(self.chance.choice((0, 15, 50, 120)), "over", path, text))
+
+    def reading(self) -> None:
+        """Open the file of views, read on, close it, or drop what nobody reads, soon or when it is old."""
+        chance = self.chance
+        verb = chance.choice(("show", "show", "show", "leave", "gc", "gc"))
+        pause = chance.choice((0, 40, 100_000)) if verb == "gc" else self.pause()
+        self.steps.append(Step(pause, verb))
 
     def oddity(self) -> None:
         chance = self.chance
@@ -186,6 +215,8 @@ class _Author:
             path = chance.choice(there)
         elif chance.random() < 0.45:
             path = f"data/{chance.choice(SOURCES)}.csv"
+        elif chance.random() < 0.12:
+            path = chance.choice(("watch.toml", "watch.toml", f"more/{APART}.sql"))
         else:
             path = f"tasks/{chance.choice(TASKS)}.sql"
         if verb in {"over", "silent"} and path not in self.files:
@@ -222,11 +253,13 @@ class _Author:
         earlier = [text for known, text in self.past if known == path]
         if kind < 0.15 and earlier:
             return chance.choice(earlier)
-        if kind < 0.4 and before:
+        if kind < 0.4 and before and not (self.calm and path == "watch.toml"):
             return _same_size(before, chance)
         if kind < 0.5 and before and path.endswith(".sql"):
             return f"{before}-- {chance.randint(1, 99)}\n"
-        return self.data() if path.endswith(".csv") else self.query(path[6:-4])
+        if path == "watch.toml":
+            return chance.choice(CONFIGS if self.calm or chance.random() < 0.7 else WRONG_CONFIGS)
+        return self.data() if path.endswith(".csv") else self.query(path.rpartition("/")[2][:-4])
 
     def data(self) -> str:
         chance = self.chance
@@ -239,7 +272,8 @@ class _Author:
 
     def query(self, name: str) -> str:
         chance = self.chance
-        below = [*SOURCES[:2], *SOURCES, *(t for t in TASKS if t < name), *(t for t in TASKS if t < name)]
+        before = ORDER[: ORDER.index(name)]
+        below = [*SOURCES[:2], *SOURCES, *before, *before]
         inputs = below if chance.random() < 0.95 else [*TASKS, "nowhere"]
         if chance.random() < 0.04:
             return "select a as from s0\n"
@@ -257,6 +291,8 @@ class _Author:
         else:
             plus = chance.choice(("", " + 1", " + 2"))
             items = f"{column}{plus} as a" + chance.choice(("", f", {chance.choice('ab')} as b"))
+            # Two columns of one name are no table, which shows only when what is read is known.
+            items += chance.choice(("",) * 40 + (", a as a",))
         where = chance.choice(("", "", f" where {column} > {chance.randint(0, 6)}"))
         return f"select {items} from {source}{where}"
 

@@ -45,7 +45,7 @@ class Shown:
 
 @dataclass
 class State:
-    """Everything under `state/`."""
+    """Everything under `state/`, and the files of views that users have open."""
 
     saved: Saved = field(default_factory=lambda: Saved(0, 0, None, {}, {}, {}, {}, {}, {}, {}))
     problems: tuple[Problem, ...] = ()
@@ -61,11 +61,14 @@ class State:
     synced: set[str] = field(default_factory=set)
     tables: dict[str, str] = field(default_factory=dict)
     views: Views | None = None
+    open: list[Views] = field(default_factory=list)
+    held: list[tuple[int, Views]] = field(default_factory=list)
     temporary: set[str] = field(default_factory=set)
     sessions: int = 0
 
     def lose_power(self) -> None:
-        """What was not synced is gone."""
+        """What was not synced is gone, and so is who had something open."""
+        self.open.clear()
         for content in self.objects.keys() - self.synced:
             del self.objects[content]
         self.tables = {name: content for name, content in self.tables.items() if content in self.objects}
@@ -345,23 +348,6 @@ class Objects:
     def views_content(self) -> str | None:
         """The hash of the file of views."""
         return None if self._state.views is None else f"of {self._state.views.revision}"
-
-
-class Readers:
-    """Nobody has anything open."""
-
-    seen = True
-    believed_s = 0.0
-
-    def hold(self, revision: int | None) -> None:
-        """Nothing to hold."""
-
-    def oldest(self) -> int | None:
-        """Nobody reads."""
-        return None
-
-    def forget_revisions(self) -> None:
-        """Nothing is held."""
 
 
 class Held:

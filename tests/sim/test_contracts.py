@@ -214,6 +214,36 @@ def test_objects_are_shown_and_hidden(kit: Kit) -> None:
     assert (objects.shown(), objects.has(content)) == (frozenset(), False)
 
 
+def test_who_has_an_earlier_file_of_views_open_is_seen(kit: Kit) -> None:
+    async def body(engines: Engines) -> None:
+        await readers_come_and_go(kit, engines)
+
+    kit.run(body)
+
+
+async def readers_come_and_go(kit: Kit, engines: Engines) -> None:
+    kit.write("things.csv", TEXT)
+    part = taken(await engines.intake(intake(kit, "things.csv"))).part
+    things = ViewDefinition("things", None, (part.path,), shaky=False)
+    readers = kit.readers
+    readers.hold(None)
+    assert (readers.seen, readers.oldest()) == (True, None)
+    await engines.publish(publish(kit, 1, (things,), whole=True))
+    with kit.reading():
+        readers.hold(1)
+        readers.hold(1)
+        await engines.publish(publish(kit, 2, (), ("things",), whole=False))
+        assert readers.oldest() == 1
+        readers.hold(2)
+        with kit.reading():
+            await engines.publish(publish(kit, 3, (things,), whole=False))
+            assert readers.oldest() == 1
+            readers.forget_revisions()
+            assert readers.oldest() == 0
+    readers.hold(3)
+    assert readers.oldest() is None
+
+
 def test_a_stamp_moves_with_every_change_of_a_file(kit: Kit) -> None:
     kit.write("a", "1")
     kit.write("b", "1")

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 
 from tests.sim import language
 from tests.sim.language import Table, WrongError
+from tests.sim.script import FOLDERS
 
 #: Where more tables than this are possible, nothing is said.
 POSSIBLE_MAX = 400
 
 
 class Versions:
-    """All versions of all files, and the tables that were shown."""
+    """All versions of all files, and the tables that tasks gave."""
 
     def __init__(self) -> None:
         self._files: dict[str, dict[bytes, None]] = {}
@@ -26,8 +27,12 @@ class Versions:
         self._files.setdefault(path, {})[data] = None
 
     def see(self, name: str, table: Table) -> None:
-        """Note that a table was shown."""
+        """Note that a task gave a table."""
         self._seen.setdefault(name, {})[table] = None
+
+    def had(self, name: str, table: Table) -> bool:
+        """Whether a version of a file is this table, or a task gave it."""
+        return table in self._seen.get(name, ()) or table in self._of_files(name)
 
     def gave(self, name: str, table: Table) -> bool:
         """Whether some versions give this table."""
@@ -35,15 +40,18 @@ class Versions:
         return table in possible or len(possible) == POSSIBLE_MAX
 
     def _possible(self, name: str, depth: int) -> Iterator[Table]:
+        yield from self._of_files(name)
+        for data in (text for folder in FOLDERS for text in self._files.get(f"{folder}/{name}.sql", ())):
+            # What is read of another task was given by it before, or is a view and was not.
+            if depth == 0 or b"kind=view" in data:
+                yield from self._of_text(data.decode(), depth)
+
+    def _of_files(self, name: str) -> Iterator[Table]:
         for data in self._files.get(f"data/{name}.csv", ()):
             try:
                 yield language.table_of_csv(data)
             except WrongError:
                 continue
-        for data in self._files.get(f"tasks/{name}.sql", ()):
-            # What is read of another task was shown before, or is a view and was not.
-            if depth == 0 or b"kind=view" in data:
-                yield from self._of_text(data.decode(), depth)
 
     def _of_text(self, text: str, depth: int) -> Iterator[Table]:
         try:

@@ -130,6 +130,11 @@ def read_settings(layout: Layout) -> Settings:
         raise ConfigError(f"watch.toml: cannot be read ({error.strerror}); correct its permissions") from error
     if len(data) > FILE_BYTES_MAX:
         raise ConfigError(f"watch.toml: larger than {FILE_BYTES_MAX} bytes; it is meant for settings")
+    return settings_of(layout, data)
+
+
+def settings_of(layout: Layout, data: bytes) -> Settings:
+    """The settings that one text of `watch.toml` gives; raises ConfigError."""
     return _Document(layout, data).settings()
 
 
