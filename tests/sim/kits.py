@@ -13,26 +13,31 @@ from tests.sim import engines as simulated
 from tests.sim.disk import Disk
 from tests.sim.effects import Effects
 from tests.sim.language import Table
+from tests.sim.loader import SimLoader
 from tests.sim.loop import SimLoop
 from tests.sim.machine import EPOCH_S
 from tests.sim.readers import Readers as SimReaders
 from tests.sim.state import Memory, State
 from tests.sim.state import Objects as SimObjects
 
-from relspec.app.ports import Engines, ObjectStore, Store, ViewReaders
+from relspec.app.ports import Engines, Loader, ObjectStore, Store, ViewReaders
 from relspec.core.dataset import Format, Stamp
 from relspec.core.layout import Layout
 from relspec.core.schema import Column, Schema
-from relspec.core.settings import Limits
+from relspec.core.settings import Limits, Settings
 from relspec.core.work import Analyse, Execute, Intake, Intaken, PublishViews, ViewDefinition, ViewQuery
 from relspec.edges.engine.pool import EnginePool
 from relspec.edges.files.reading import stamp_of
+from relspec.edges.loader.client import ForkingLoader
 from relspec.edges.lock import prepare_state
 from relspec.edges.objects import Objects
 from relspec.edges.readers import Readers
 from relspec.edges.store.database import Store as Database
 
 Body = Callable[[Engines], Awaitable[None]]
+LoaderBody = Callable[[Loader], Awaitable[None]]
+#: How long an import may take here: a loaded machine takes a while for one that ends.
+LOAD_S = 6.0
 
 
 class Kit(Protocol):
@@ -43,6 +48,7 @@ class Kit(Protocol):
     readers: ViewReaders
 
     def run(self, body: Body) -> None: ...
+    def load(self, body: LoaderBody) -> None: ...
     def store(self, session: int) -> Store: ...
     def write(self, name: str, text: str) -> None: ...
     def replace(self, source: str, target: str) -> None: ...
@@ -73,7 +79,7 @@ class SimKit:
         self.state = State()
         self.effects = Effects({}, die=self.loop.crash)
         self.disk = Disk(self._now_ns, 1_000)
-        self.disk.make_folders("/project")
+        self.disk.make_folders("/project/tasks")
         self.objects = SimObjects(self.state, self.effects)
         self.readers: ViewReaders = SimReaders(self.state, self.effects)
 
@@ -84,6 +90,11 @@ class SimKit:
     def run(self, body: Body) -> None:
         """Run with simulated engines."""
         made = simulated.Engines(self.disk, self.state, self.effects, 0.01, Unseen())
+        self.loop.run_until_complete(_call(body, made))
+
+    def load(self, body: LoaderBody) -> None:
+        """Run with a simulated loader."""
+        made = SimLoader("/project", self.disk, self.effects, 0.01, LOAD_S)
         self.loop.run_until_complete(_call(body, made))
 
     def store(self, session: int) -> Store:
@@ -140,6 +151,7 @@ class RealKit:
         self.layout = Layout(root)
         self.layout.state.mkdir(mode=0o700)
         prepare_state(self.layout)
+        (root / "tasks").mkdir()
         self.objects = Objects(self.layout)
         self.readers: ViewReaders = Readers(self.layout)
 
@@ -151,6 +163,15 @@ class RealKit:
                 await body(engines)
 
         asyncio.run(with_engines())
+
+    def load(self, body: LoaderBody) -> None:
+        """Run with a loader that forks."""
+
+        async def with_loader() -> None:
+            async with ForkingLoader(self.layout, Settings(limits=Limits(load_s=LOAD_S))) as loader:
+                await body(loader)
+
+        asyncio.run(with_loader())
 
     def store(self, session: int) -> Store:
         """The database of one life."""
@@ -193,8 +214,8 @@ class RealKit:
             yield
 
 
-async def _call(body: Body, engines: Engines) -> None:
-    await body(engines)
+async def _call(body: Callable[[Any], Awaitable[None]], made: Engines | Loader) -> None:
+    await body(made)
 
 
 def intake(kit: Kit, name: str, known: Intaken | None = None) -> Intake:

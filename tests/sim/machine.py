@@ -1,27 +1,23 @@
 """A machine of simulated parts, for `open_workspace`: one for each life of the process, over one disk and one state."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.sim.configured import configured
 from tests.sim.disk import Disk
 from tests.sim.effects import Effects
 from tests.sim.engines import Engines
+from tests.sim.loader import SimLoader
 from tests.sim.loop import SimLoop
 from tests.sim.readers import Readers
 from tests.sim.state import Held, Memory, Objects, State
 from tests.sim.witness import Witness
 
-from relspec.app.ports import LoaderSession
 from relspec.core.layout import Layout
-from relspec.core.problem import Problem
-from relspec.core.schema import Schema
 from relspec.core.settings import Settings, WatchSettings
-from relspec.core.spec import TaskSpec
 from relspec.core.toolchain import Toolchain
-from relspec.core.work import BuildFailed, Built, Execute, Executed, Extract, Extracted, Loaded, LoadFailed, Needs
 from relspec.edges.files import Files
 from relspec.edges.watch import FileWatcher
 
@@ -44,35 +40,6 @@ class SimClock:
     def monotonic(self) -> float:
         """For waiting."""
         return self.loop.now
-
-
-class NoPython:
-    """A loader session of projects in SQL alone."""
-
-    async def load(self, path: str) -> Loaded | LoadFailed:
-        """Never asked."""
-        raise AssertionError(path)
-
-    async def build(self, spec: TaskSpec, schemas: Mapping[str, Schema]) -> Built | Needs | BuildFailed:
-        """Never asked."""
-        raise AssertionError(spec)
-
-    async def extract(self, request: Extract) -> Extracted | Problem:
-        """Never asked."""
-        raise AssertionError(request)
-
-    async def execute(self, request: Execute) -> Executed | Problem:
-        """Never asked."""
-        raise AssertionError(request)
-
-
-class SimLoader:
-    """Opens sessions, which takes a moment."""
-
-    @asynccontextmanager
-    async def session(self) -> AsyncIterator[LoaderSession]:
-        """A session."""
-        yield NoPython()
 
 
 @dataclass
@@ -126,7 +93,8 @@ class SimMachine:
 
     def loader(self, settings: Settings) -> "contextlib.AbstractAsyncContextManager[SimLoader]":
         """The loader."""
-        return contextlib.nullcontext(SimLoader())
+        made = SimLoader(str(self.layout.root), self.disk, self.effects, self.slow_s, settings.limits.load_s)
+        return contextlib.nullcontext(made)
 
     def files(self, settings: Settings) -> Files:
         """The scanner as it is, on the simulated disk."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from tests.sim import language
+from tests.sim import language, pyfiles
 from tests.sim.configured import CONFIG, folders
 from tests.sim.language import Query, Table, WrongError
 
@@ -55,12 +55,28 @@ def _meaning(files: tuple[tuple[str, bytes], ...]) -> Meaning:
                 queries[name] = None if name in found.undeclared else language.parse(text)
             except WrongError:
                 queries[name] = None
+        elif path.startswith(below) and path.endswith(".py") and not pyfiles.declares_nothing(data):
+            _take_python(found, queries, name, data, dict(files))
     whole: dict[str, Query] = {}
     for name in _ordered(queries):
         _settle(found, name, queries[name], whole)
     for name in queries:
         found.tables.setdefault(name, None)
     return found
+
+
+def _take_python(
+    found: Meaning, queries: dict[str, Query | None], name: str, data: bytes, files: Mapping[str, bytes]
+) -> None:
+    """A Python file that does not load: its task is known if it ever loaded. A helper has none."""
+    if name == "helper":
+        return
+    if not pyfiles.loads(data, files):
+        found.undeclared.add(name)
+    said = pyfiles.read(data)
+    text = None if said is None else said.query(files.get(pyfiles.HELPER))
+    found.tasks[name] = "table"
+    queries[name] = None if text is None else language.parse(text)
 
 
 def _ordered(queries: Mapping[str, Query | None]) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.sim.effects import FAULTS
+from tests.sim.pyfiles import HELPER, TOPS, PyTask, write
 
 SOURCES = ("s0", "s1", "s2")
 TASKS = ("t0", "t1", "t2", "t3", "t4", "t5")
@@ -18,7 +19,9 @@ TASKS = ("t0", "t1", "t2", "t3", "t4", "t5")
 FOLDERS = ("tasks", "more")
 APART = "u0"
 #: In which order tasks read each other where there is no circle.
-ORDER = ("t0", "t1", APART, "t2", "t3", "t4", "t5")
+ORDER = ("t0", "t1", APART, "p0", "t2", "p1", "t3", "t4", "t5")
+#: Tasks in Python.
+PYTHON = ("p0", "p1")
 CONFIGS = (
     "",
     'tasks = ["tasks"]\n',
@@ -107,6 +110,8 @@ class _Author:
         self.past: list[tuple[str, str]] = []
         self.steps: list[Step] = []
         self.calm = False
+        #: What Python says takes long to be found out: not every script has any.
+        self.python = chance.random() < 0.3
 
     def script(self, seed: int) -> Script:
         chance = self.chance
@@ -118,6 +123,8 @@ class _Author:
         if chance.random() < 0.2:
             self.files[f"more/{APART}.sql"] = self.query(APART)
             self.files["watch.toml"] = chance.choice(CONFIGS)
+        for name in PYTHON if self.python else ():
+            self.files[f"tasks/{name}.py"] = self.python_file(name)
         first = dict(self.files)
         for _ in range(chance.randint(2, 10)):
             if calm:
@@ -147,6 +154,9 @@ class _Author:
         if chance.random() < 0.4:
             return str(chance.randint(1, EFFECTS))
         task, source = chance.choice(TASKS[:3]), chance.choice(SOURCES[:2])
+        if self.python and chance.random() < 0.3:
+            about = chance.choice(("load tasks/p0.py", "load tasks/p1.py", "build p0", "build p1"))
+            return f"{about}#{chance.randint(1, 4)}"
         works = ("execute", "execute", "analyse", f"intake data/{source}.csv", "commit", "set_published", "publish")
         work, time = chance.choice(works), chance.randint(1, 4)
         if work in {"execute", "analyse"}:
@@ -217,6 +227,8 @@ class _Author:
             path = f"data/{chance.choice(SOURCES)}.csv"
         elif chance.random() < 0.12:
             path = chance.choice(("watch.toml", "watch.toml", f"more/{APART}.sql"))
+        elif self.python and chance.random() < 0.4:
+            path = chance.choice((HELPER, *(f"tasks/{name}.py" for name in PYTHON)))
         else:
             path = f"tasks/{chance.choice(TASKS)}.sql"
         if verb in {"over", "silent"} and path not in self.files:
@@ -253,13 +265,38 @@ class _Author:
         earlier = [text for known, text in self.past if known == path]
         if kind < 0.15 and earlier:
             return chance.choice(earlier)
-        if kind < 0.4 and before and not (self.calm and path == "watch.toml"):
+        if kind < 0.4 and before and not (self.calm and path == "watch.toml") and not path.endswith(".py"):
             return _same_size(before, chance)
         if kind < 0.5 and before and path.endswith(".sql"):
             return f"{before}-- {chance.randint(1, 99)}\n"
+        return self.fresh_text(path)
+
+    def fresh_text(self, path: str) -> str:
+        """A new text for a file."""
+        chance = self.chance
         if path == "watch.toml":
             return chance.choice(CONFIGS if self.calm or chance.random() < 0.7 else WRONG_CONFIGS)
-        return self.data() if path.endswith(".csv") else self.query(path.rpartition("/")[2][:-4])
+        if path == HELPER:
+            return f"PLUS = {chance.choice(('1', '2', '3', ''))}\n"
+        name = path.rpartition("/")[2].rpartition(".")[0]
+        if path.endswith(".py"):
+            return self.python_file(name)
+        return self.data() if path.endswith(".csv") else self.query(name)
+
+    def python_file(self, name: str) -> str:
+        """A task in Python, which may not load, or give nothing."""
+        chance = self.chance
+        helped = chance.random() < 0.5
+        said = PyTask(
+            name=name,
+            helped=helped,
+            top=chance.choice(TOPS) if chance.random() < 0.2 else "",
+            fails=chance.random() < 0.08,
+            table=chance.choice((*SOURCES, *ORDER[: ORDER.index(name)])),
+            column=chance.choice("aab"),
+            plus=None if helped else chance.randint(0, 2),
+        )
+        return write(said)
 
     def data(self) -> str:
         chance = self.chance

@@ -6,19 +6,32 @@ from pathlib import Path
 
 import pytest
 from tests.sim.kits import Kit, RealKit, SimKit, analyse, execute, intake, publish
+from tests.sim.pyfiles import DIES, HANGS, RAISES, PyTask, write
 
-from relspec.app.ports import Engines
+from relspec.app.ports import Engines, Loader
 from relspec.core.dataset import Dataset
 from relspec.core.decision import Basis
 from relspec.core.digest import BagDigest, content_of
 from relspec.core.errors import InputMovedError, StateError, WorkerError
-from relspec.core.plan import Requirement
+from relspec.core.plan import FileUse, Requirement
 from relspec.core.problem import Code, Problem
 from relspec.core.schema import Column, Schema
-from relspec.core.spec import CachePolicy
+from relspec.core.spec import Builder, CachePolicy, Kind, Language, TaskSpec
 from relspec.core.state import Delta, DigestRow, MemoRow, Output, Publication, RunRecord
 from relspec.core.tree import FileEntry
-from relspec.core.work import Analysed, Executed, Intaken, Measure, Needs, ViewDefinition, ViewQuery
+from relspec.core.work import (
+    Analysed,
+    BuildFailed,
+    Built,
+    Executed,
+    Intaken,
+    Loaded,
+    LoadFailed,
+    Measure,
+    Needs,
+    ViewDefinition,
+    ViewQuery,
+)
 
 A, B = Column("a", "BIGINT"), Column("b", "BIGINT")
 THINGS = Schema((A, B))
@@ -242,6 +255,88 @@ async def readers_come_and_go(kit: Kit, engines: Engines) -> None:
             assert readers.oldest() == 0
     readers.hold(3)
     assert readers.oldest() is None
+
+
+def test_the_loader(kit: Kit) -> None:
+    async def body(loader: Loader) -> None:
+        await files_are_loaded(kit, loader)
+        await builders_are_run(kit, loader)
+        await sessions_end(kit, loader)
+
+    kit.load(body)
+
+
+P0 = PyTask("p0", helped=True, top="", fails=False, table="things", column="a", plus=None)
+
+
+async def files_are_loaded(kit: Kit, loader: Loader) -> None:
+    helper = "PLUS = 2\n"
+    kit.write("tasks/p0.py", write(P0))
+    async with loader.session() as session:
+        failed = await session.load("tasks/p0.py")
+        assert isinstance(failed, LoadFailed), failed
+        assert (failed.problem.code, failed.imports) == (Code.LOAD, ("helper",))
+        assert failed.files == (FileUse("tasks/p0.py", content_of(write(P0).encode())),)
+    kit.write("tasks/helper.py", helper)
+    async with loader.session() as session:
+        loaded = await session.load("tasks/p0.py")
+        assert isinstance(loaded, Loaded), loaded
+        builder = Builder(Language.PYTHON, "tasks/p0.py", "p0")
+        kind = Kind.MATERIALIZATION
+        assert loaded.tasks == (TaskSpec("p0", "p0", kind, CachePolicy.PERSISTENT, 0, builder, 4),)
+        assert (loaded.imports, loaded.problems) == (("helper",), ())
+        used = {"tasks/p0.py": write(P0), "tasks/helper.py": helper}
+        assert {use.path: use.content for use in loaded.files} == {p: content_of(t.encode()) for p, t in used.items()}
+        nothing = await session.load("tasks/helper.py")
+        assert isinstance(nothing, Loaded), nothing
+        assert nothing.tasks == ()
+    kit.write("tasks/helper.py", "PLUS = \n")
+    for path, text, code in (
+        ("tasks/p0.py", write(P0), Code.SYNTAX),
+        ("tasks/p1.py", write(P0)[:-20], Code.SYNTAX),
+        ("tasks/p1.py", write(replace(P0, helped=False, plus=1, top=RAISES)), Code.LOAD),
+    ):
+        kit.write(path, text)
+        async with loader.session() as session:
+            failed = await session.load(path)
+            assert isinstance(failed, LoadFailed), failed
+            assert failed.problem.code is code
+
+
+async def builders_are_run(kit: Kit, loader: Loader) -> None:
+    kit.write("tasks/helper.py", "PLUS = 2\n")
+    kit.write("tasks/p1.py", write(replace(P0, name="p1", fails=True)))
+    async with loader.session() as session:
+        first, second = await session.load("tasks/p0.py"), await session.load("tasks/p1.py")
+        assert isinstance(first, Loaded), first
+        assert isinstance(second, Loaded), second
+        needs = await session.build(first.tasks[0], {})
+        assert isinstance(needs, Needs), needs
+        assert [named.name for named in needs.datasets] == ["things"]
+        # What a session has read stays as it is for it.
+        kit.write("tasks/helper.py", "PLUS = 3\n")
+        built = await session.build(first.tasks[0], {"Things": THINGS})
+        assert isinstance(built, Built), built
+        assert (built.schema, built.asked, built.udfs, built.metadata) == (Schema((A,)), ("things",), (), ())
+        assert FileUse("tasks/helper.py", content_of(b"PLUS = 2\n")) in built.files
+        failed = await session.build(second.tasks[0], {"things": THINGS})
+        assert isinstance(failed, BuildFailed), failed
+        assert (failed.problem.code, failed.problem.task, failed.asked) == (Code.BUILDER, "p1", ())
+        failed = await session.build(first.tasks[0], {"things": Schema((B,))})
+        assert isinstance(failed, BuildFailed), failed
+        assert (failed.problem.code, failed.asked) == (Code.UNKNOWN_COLUMN, ("things",))
+
+
+async def sessions_end(kit: Kit, loader: Loader) -> None:
+    async with loader.session() as session:
+        for top, cause in ((DIES, "crash"), (HANGS, "timeout")):
+            kit.write("tasks/p1.py", write(replace(P0, name="p1", top=top)))
+            with pytest.raises(WorkerError) as ended:
+                await session.load("tasks/p1.py")
+            assert ended.value.cause == cause
+        # Another process goes on.
+        kit.write("tasks/p1.py", write(replace(P0, name="p1")))
+        assert isinstance(await session.load("tasks/p1.py"), Loaded)
 
 
 def test_a_stamp_moves_with_every_change_of_a_file(kit: Kit) -> None:

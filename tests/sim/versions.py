@@ -7,7 +7,7 @@ move on, so a table may rest on versions of several files that were never there 
 import itertools
 from collections.abc import Iterator
 
-from tests.sim import language
+from tests.sim import language, pyfiles
 from tests.sim.language import Table, WrongError
 from tests.sim.script import FOLDERS
 
@@ -45,6 +45,16 @@ class Versions:
             # What is read of another task was given by it before, or is a view and was not.
             if depth == 0 or b"kind=view" in data:
                 yield from self._of_text(data.decode(), depth)
+        if depth == 0:
+            yield from self._of_python(name, depth)
+
+    def _of_python(self, name: str, depth: int) -> Iterator[Table]:
+        helpers = (*self._files.get(pyfiles.HELPER, ()), None)
+        for data in (text for folder in FOLDERS for text in self._files.get(f"{folder}/{name}.py", ())):
+            said = pyfiles.read(data)
+            texts = [] if said is None else [said.query(helper) for helper in helpers]
+            for text in dict.fromkeys(text for text in texts if text is not None):
+                yield from self._of_text(text, depth)
 
     def _of_files(self, name: str) -> Iterator[Table]:
         for data in self._files.get(f"data/{name}.csv", ()):
