@@ -79,7 +79,7 @@ class Project:
     async def ask(self, command: str, **arguments: Any) -> tuple[int, dict[str, Any]]:
         """Answer as `run` does where no daemon lives, but in this process, so that children can be lent."""
         asked = {"tasks": [], "file": None, **arguments}
-        code, document = await local._answer(Layout(self.root), command, asked)
+        code, document = await local._answer(Layout(self.root), command, asked, pytest.fail)
         return code, json.loads(json.dumps(document))
 
     def start(self) -> None:

@@ -200,6 +200,23 @@ def test_a_row_that_rotted_is_found_said_once_and_made_again(project: Project) -
     assert project.table("total") == [("60",)]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [(b'row_hash(old."path"', b'row_hash(old."pa\x82h"'), (b"the_worth", b"the_wortH")]
+)
+def test_a_text_of_the_schema_that_rotted_is_found(tmp_path: Path, before: bytes, after: bytes) -> None:
+    path = tmp_path / "relspec.sqlite"
+    store = Store.open(path, "one")
+    store.commit(Delta(toolchain="the_worth"))
+    store.checkpoint()
+    store.close()
+    change_a_letter(path, before, after)
+    found = Store.open(path, "two")
+    assert found.aside is not None
+    found.commit(Delta(files={"a": None}, toolchain="another"))
+    assert found.faults() == ()
+    found.close()
+
+
 def test_a_daemon_says_that_the_database_was_set_aside(project: Project) -> None:
     project.run("build")
     change_a_letter(Layout(project.root).database, b"sum(", b"max(")
@@ -211,6 +228,7 @@ def test_a_daemon_says_that_the_database_was_set_aside(project: Project) -> None
 def test_a_row_that_rots_under_a_daemon_is_found_by_a_check_up_whatever_is_written_over_it(tmp_path: Path) -> None:
     path = tmp_path / "relspec.sqlite"
     store = Store.open(path, "one")
+    store.commit(Delta(toolchain="older"))
     store.commit(Delta(toolchain="sound"))
     assert store.faults() == ()
     store.checkpoint()

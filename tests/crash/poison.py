@@ -179,12 +179,12 @@ _IN_PLACE = (_flip, _flip, _overwrite, _cut)
 
 def _found(text: str) -> bool:
     """Whether a check-up says that something of the state was not as it should be."""
-    document = parsed(text)
+    document = parsed(text) if text else {}
     checks = document.get("checks", ())
     return "error" in document or any(c["name"] in _OF_THE_STATE and c["verdict"] != "ok" for c in checks)
 
 
 def _found_by_build(text: str) -> bool:
     """Whether a build, for which no file had changed, had something to do."""
-    document = parsed(text)
+    document = parsed(text) if text else {}
     return any(document.get(key) for key in ("error", "executed", "restored", "recompiled"))

@@ -2,7 +2,8 @@
 
 SQLite finds pages that are no pages, but not a byte that changed within a row. So each row has a hash, and each table
 the sum of those of its rows, kept by triggers in the transaction that writes them. A row that rotted and is then
-deleted or replaced leaves the sum wrong for good: rot is found by the next check, whatever was written since.
+deleted or replaced leaves the sum wrong for good: rot is found by the next check, whatever was written since. The texts
+by which SQLite knows tables and triggers are sealed as well, once they are all there.
 
 Only a connection that knows `row_hash` can write to a table that is sealed.
 """
@@ -16,6 +17,10 @@ import msgspec
 
 #: Sums are taken within these bits: two of them together still fit into an integer of SQLite.
 _MASK = (1 << 48) - 1
+
+#: Where SQLite keeps these texts; a page that it names may move.
+_SCHEMA = "sqlite_master"
+_TEXTS = f"select type, name, tbl_name, sql from {_SCHEMA}"
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -45,13 +50,14 @@ def renew(connection: sqlite3.Connection) -> None:
         for event, change in changes.items():
             body = f"update seal set total = (total {change}) & {_MASK} where name = '{table}'"
             connection.execute(f"create trigger seal_{table}_{event} after {event} on {table} begin {body}; end")
+    for table in (*_tables(connection), _SCHEMA):
         connection.execute("insert or replace into seal values (?, ?)", (table, _sum(connection, table)))
 
 
 def broken(connection: sqlite3.Connection) -> tuple[str, ...]:
     """The tables whose rows are not those that were written. Cost: reads and hashes all of it."""
     totals = dict(connection.execute("select name, total from seal").fetchall())
-    tables = _tables(connection)
+    tables = (_SCHEMA, *_tables(connection))
     return tuple(table for table in tables if totals.get(table) != _sum(connection, table))
 
 
@@ -62,7 +68,8 @@ def _tables(connection: sqlite3.Connection) -> tuple[str, ...]:
 
 
 def _sum(connection: sqlite3.Connection, table: str) -> int:
-    rows: Iterable[tuple[Any, ...]] = connection.execute(f"select * from {table} not indexed")
+    query = _TEXTS if table == _SCHEMA else f"select * from {table} not indexed"
+    rows: Iterable[tuple[Any, ...]] = connection.execute(query)
     return sum(crc32(_encode(row)) for row in rows) & _MASK
 
 
