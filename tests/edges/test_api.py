@@ -430,3 +430,11 @@ async def test_whoever_waits_when_the_daemon_ends_hears_of_it_and_nothing_is_log
     exit_code, document = await asking
     assert (exit_code, document["error"]["code"]) == (1, "daemon-lost")
     assert caplog.records == []
+
+
+async def test_a_card_that_cannot_be_written_is_an_error_that_says_so(layout: Layout) -> None:
+    layout.card.with_suffix(".new").mkdir(parents=True)
+    with pytest.raises(StateError, match=r"cannot write .*daemon\.json"):
+        async with api.serve(layout, echo):
+            pass
+    assert not layout.socket.exists()

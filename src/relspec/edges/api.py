@@ -283,7 +283,10 @@ def _write_card(layout: Layout, place: Path) -> None:
         "version": __version__,
     }
     aside = layout.card.with_suffix(".new")
-    aside.unlink(missing_ok=True)
-    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        json.dump(facts, file)
-    aside.replace(layout.card)
+    try:
+        aside.unlink(missing_ok=True)
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            json.dump(facts, file)
+        aside.replace(layout.card)
+    except OSError as error:
+        raise StateError(f"cannot write {layout.card}: {error.strerror}; check permissions and free space") from error

@@ -178,7 +178,9 @@ class Parent:
         self._selector.register(descriptor, selectors.EVENT_READ, act)
 
     def _report(self, report: Report) -> None:
-        self._control.send(msgspec.json.encode(report))
+        # A child may end in the same moment as the daemon: then there is nobody left to tell.
+        if self._control.fileno() >= 0:
+            self._control.send(msgspec.json.encode(report))
 
 
 def _check(child: _Child, family: list[int]) -> None:
