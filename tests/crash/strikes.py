@@ -1,10 +1,10 @@
 """Faults at single system calls, as `strace` injects them, and the calls at which one may strike.
 
-Calls are counted in the main thread of the process that owns the state: that is where commits, renames and links are
-made. Or `strace` follows the children, and each process meets the fault at its own call of that number. Numbers can
-differ by a few from one run to the next. So a file that is opened to be written is named, and counted by its name; only
-one whose name has the number of its process is counted among all files that are opened, and then, now and then, the
-one next to it is struck.
+`strace` counts the calls of each name on their own, in the main thread of the process that owns the state: that is
+where commits, renames and links are made. Or it follows the children, and each process meets the fault at its own call
+of that number. Numbers can differ by a few from one run to the next. So a file that is opened to be written is named,
+and counted by its name; only one whose name has the number of its process is counted among all files that are opened,
+and then, now and then, the one next to it is struck.
 """
 
 import random
@@ -27,6 +27,7 @@ ERRORS = ("error=ENOSPC", "error=EIO", "error=EMFILE", "error=EACCES")
 T = TypeVar("T")
 
 _OPENED = re.compile(r'^openat\([^"]*"(?P<path>[^"]*)", (?P<flags>[A-Z_|0-9]+)', re.MULTILINE)
+_NAME = re.compile(r"^(\w+)\(", re.MULTILINE)
 _WRITES = ("O_CREAT", "O_WRONLY", "O_RDWR")
 
 
@@ -40,7 +41,7 @@ class Call:
 
     def __str__(self) -> str:
         """For people."""
-        return f"call {self.number} of {'those that change files' if self.sort == MUTATING else self.path or self.sort}"
+        return f"call {self.number} of {'each that changes files' if self.sort == MUTATING else self.path or self.sort}"
 
     def struck_by(self, fault: str) -> list[str]:
         """The words that go before a command to have it meet `fault` at this call."""
@@ -55,8 +56,12 @@ def counting(log: str) -> list[str]:
 
 def mutating(log: str) -> list[Call]:
     """The calls that change files, of a run that was written down."""
-    lines = [line for line in log.splitlines() if "(" in line and not line.startswith(("---", "+++", f"{OPENING}("))]
-    return [Call(MUTATING, number, None) for number in range(1, len(lines) + 1)]
+    found, of_name = [], Counter[str]()
+    for name in _NAME.findall(log):
+        if name in MUTATING.split(","):
+            of_name[name] += 1
+            found.append(Call(name, of_name[name], None))
+    return found
 
 
 def opening(log: str, root: str) -> list[Call]:
