@@ -1,5 +1,7 @@
 """What a command starts: no child before it is needed, except that Ibis is imported at once where there is Python."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,3 +39,11 @@ async def test_python_that_comes_after_the_start_finds_a_loader(root: Path) -> N
         (root / "tasks" / "one.py").write_text(PYTHON)
         document = await build(workspace)
         assert document["executed"] == ["one"]
+
+
+def test_a_daemon_loads_none_of_what_its_children_are_for() -> None:
+    # A library takes in pandas and numpy where they are installed: half a second of each start, and 100 MB.
+    heavy = "numpy pandas pyarrow duckdb ibis sqlglot"
+    script = f"import sys, relspec.app.serving; print(*(m for m in {heavy!r}.split() if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"

@@ -1,15 +1,17 @@
-"""Imports sqlite-utils without the pandas that it takes in where pandas is installed: 0.4 s and 107 MB for nothing."""
+"""Imports sqlite-utils without the pandas and numpy that it takes in where they are: half a second for nothing.
+
+An entry of None makes an import fail, which sqlite-utils provides for. Both are taken out again at once.
+"""
 
 import sys
 
-_absent = "pandas" not in sys.modules
-if _absent:
-    # An entry of None makes an import fail, which sqlite-utils provides for; it is taken out again at once.
-    sys.modules["pandas"] = None  # type: ignore[assignment]
+_absent = [name for name in ("pandas", "numpy") if name not in sys.modules]
+for _name in _absent:
+    sys.modules[_name] = None  # type: ignore[assignment]
 try:
     from sqlite_utils import Database, Migrations
 finally:
-    if _absent:
-        del sys.modules["pandas"]
+    for _name in _absent:
+        del sys.modules[_name]
 
 __all__ = ["Database", "Migrations"]
