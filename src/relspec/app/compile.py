@@ -1,7 +1,7 @@
 """Compiles the tasks whose source, imports or asked schemas moved, and only those.
 
 The order is found while going: a task that looks at the output of a task which is itself waiting, waits for it. When
-nothing runs and tasks still wait, they wait for each other, and are left so. A schema that comes out other than before
+nothing runs and tasks still wait, some wait for each other, and are left. A schema that comes out other than before
 makes its readers stale in turn; one that comes out the same stops there. At the end `circles.py` says who waits.
 """
 
@@ -12,12 +12,14 @@ from dataclasses import dataclass, field, replace
 from relspec.app.adopt import adopt
 from relspec.app.causes import causes_of, moved_files
 from relspec.app.circles import connect, freed_of, is_sound, name_waiting
-from relspec.app.compile_task import TaskCompiler, upstream_problem
+from relspec.app.compile_task import TaskCompiler
 from relspec.app.turns import in_turns
 from relspec.app.world import World
+from relspec.core import waits
 from relspec.core.plan import CompileRecord, PlanArtifact, is_same_query
 from relspec.core.problem import Code, Problem
 from relspec.core.reason import Reason, Rule
+from relspec.core.spec import cycle_problem
 from relspec.core.types import type_family
 from relspec.core.validation import failed_edges
 
@@ -74,8 +76,8 @@ class Compilation:
                 waiting.discard(task)
                 running[asyncio.create_task(self._compile(task, pending))] = task
             if not running:
-                self._leave(waiting)
-                return
+                waiting -= self._leave(waiting)
+                continue
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for finished in done:
                 task = running.pop(finished)
@@ -186,16 +188,20 @@ class Compilation:
         spec = self.world.catalog.by_name[task]
         return {t for t in self.world.asked_by(spec.output) if t != task and self._examine(t)}
 
-    def _leave(self, waiting: set[str]) -> None:
-        """Write down of tasks that wait in a circle, or below one, what they read and for whom they wait."""
-        for task in sorted(waiting):
+    def _leave(self, waiting: set[str]) -> frozenset[str]:
+        """Write down of tasks that wait in a circle what they read. Gives these: what is below goes on without them."""
+        reads = {t: {p for d in self._wants(t) if (p := self._producer(d)) is not None} for t in waiting}
+        circles = waits.circles(reads)
+        assert circles, f"nothing keeps these from being compiled: {sorted(waiting)}"
+        for task, circle in sorted(circles.items()):
             spec = self.world.catalog.by_name[task]
             self.recompiled.add(task)
             self.world.notes.recompiled.add(task)
             self.world.unsettled.add(task)
             wanted = sorted(self._wants(task))
-            awaited = min(p for d in wanted if (p := self._producer(d)) in waiting - {task})
             asked = tuple((d, self.world.asked_digest(d)) for d in wanted)
             files = self.world.modules[spec.builder.path].files
-            problem = upstream_problem(spec, awaited)
+            problem = cycle_problem(spec, circle)
             self.world.put_record(task, CompileRecord(spec, files, asked, problem, self.world.toolchain.whole))
+            self._wanted.pop(task, None)
+        return frozenset(circles)
