@@ -542,3 +542,8 @@ def test_data_with_whole_seconds_is_held_for_two_also_where_nobody_tells_of_writ
     assert files.scan(None, {}).held == {"data/a.csv"}
     monkeypatch.setattr(scan.time, "time_ns", lambda: now_ns + 2_000_000_000)
     assert files.scan(None, {}).held == frozenset()
+    # The clock was set back a little: it comes by that second once more. By how much it was is not to be known.
+    monkeypatch.setattr(scan.time, "time_ns", lambda: now_ns - 1_500_000_000)
+    assert files.scan(None, {}).held == {"data/a.csv"}
+    monkeypatch.setattr(scan.time, "time_ns", lambda: now_ns - 3_600_000_000_000)
+    assert files.scan(None, {}).held == frozenset()

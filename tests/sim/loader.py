@@ -71,7 +71,7 @@ class Session:
             problem = _problem(Code.LOAD if missing else Code.SYNTAX, path if missing else HELPER, "it is no helper")
             return LoadFailed(problem, self._files(path, said), imports)
         if said.top in _ENDS:
-            await self._end(_ENDS[said.top])
+            await self._end(_ENDS[said.top], self._files(path, said), imports)
         if said.top:
             return LoadFailed(_problem(Code.LOAD, path, said.top), self._files(path, said), imports)
         return Loaded(path, (_spec(path, data or b"", said),), (), self._files(path, said), imports, ())
@@ -122,11 +122,13 @@ class Session:
             await self._end(loop.draw.choice(CAUSES))
         loader.effects.end(fault)
 
-    async def _end(self, cause: str) -> None:
-        """The process ends: what it had read goes with it."""
+    async def _end(self, cause: str, files: tuple[FileUse, ...] = (), imports: tuple[str, ...] = ()) -> None:
+        """The process ends, and what it holds goes with it; what it had read and tried was told."""
         self._read.clear()
         await asyncio.sleep(self._loader.load_s if cause == "timeout" else 0.0)
-        raise WorkerError(cause, "its process ended")
+        error = WorkerError(cause, "its process ended")
+        error.files, error.imports = files, imports
+        raise error
 
 
 def _spec(path: str, data: bytes, said: PyTask) -> TaskSpec:

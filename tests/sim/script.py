@@ -208,7 +208,7 @@ class _Author:
             self.edit("put", 5)
             self.steps.append(Step(self.pause(), "unlock"))
         elif verb == "skew":
-            self.steps.append(Step(self.pause(), "skew", number=chance.choice((-3_600, -2, 2, 86_400))))
+            self.steps.append(Step(self.pause(), "skew", number=chance.choice((-3_600, -100, 2, 86_400))))
         elif verb == "silent":
             self.edit("silent", self.pause())
         else:

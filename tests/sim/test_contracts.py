@@ -333,6 +333,8 @@ async def sessions_end(kit: Kit, loader: Loader) -> None:
             kit.write("tasks/p1.py", write(replace(P0, name="p1", top=top)))
             with pytest.raises(WorkerError) as ended:
                 await session.load("tasks/p1.py")
+            assert {use.path for use in ended.value.files} == {"tasks/p1.py", "tasks/helper.py"}
+            assert "helper" in ended.value.imports
             assert ended.value.cause == cause
         # Another process goes on.
         kit.write("tasks/p1.py", write(replace(P0, name="p1")))

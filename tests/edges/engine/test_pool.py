@@ -30,6 +30,8 @@ from relspec.core.work import (
     PublishViews,
     ViewDefinition,
 )
+from relspec.edges.engine import worker
+from relspec.edges.engine.objects import own_prefix
 from relspec.edges.engine.pool import EnginePool, Start
 from relspec.edges.engine.worker import death_of
 
@@ -202,6 +204,24 @@ async def test_a_killed_process_leaves_no_files(pool: EnginePool, tmp_path: Path
     call.cancel()
     await asyncio.gather(call, return_exceptions=True)
     await until(lambda: not any((tmp_path / "tmp").iterdir()))
+
+
+async def test_what_cannot_be_removed_is_no_reason_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A command whose work was done and kept ended with a traceback.
+    tried: list[Path] = []
+
+    def refused(path: Path) -> None:
+        tried.append(path)
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(worker, "_remove", refused)
+    (tmp_path / "tmp").mkdir()
+    pool = EnginePool(LIMITS, "UTC", tmp_path / "tmp", Start.ASKED)
+    async with pool:
+        await pool.analyse(Analyse("t", "t.sql", 1, "select 1 as a", False, (), (), None, (), True))
+        for pid in pool.pids():
+            (tmp_path / "tmp" / f"{own_prefix(pid)}left").touch()
+    assert tried
 
 
 async def test_closing_ends_everything_within_a_second(tmp_path: Path) -> None:

@@ -104,7 +104,9 @@ class Worker:
         await _exit_of(self._process)
         self._complaints.close()
         for left in self._temporary.glob(f"{own_prefix(self._process.pid)}*"):
-            _remove(left)
+            # What cannot be removed now goes with the next start.
+            with contextlib.suppress(OSError):
+                _remove(left)
 
     async def _receive(self, channel: AsyncChannel[Answer, Question]) -> Answer:
         try:

@@ -286,7 +286,8 @@ class Files:
             written = False  # The engine that takes it in meets the same error, and says so.
         if written is not False:
             still_ns = max(still_ns, STILL_UNKNOWN_NS if written is None else STILL_DATA_NS)
-        if 0 <= age_ns < still_ns:
+        # A clock that was set back a little comes by this stamp again, and what is written then has the same.
+        if -still_ns <= age_ns < still_ns:
             self._hold(look, path)
         else:
             look.tree[path] = FileEntry(path, stamp_of(found), None)
