@@ -121,6 +121,19 @@ async def test_a_file_of_views_that_rots_is_shown_anew(root: Path, children: Chi
 
 
 @in_one_loop
+async def test_rows_that_are_written_over_and_dropped_are_no_rot(root: Path, children: Children) -> None:
+    with children.lent():
+        async with open_workspace(Layout(root), lambda _: None) as workspace:
+            await build(workspace)
+            write(root, {"tasks/total.sql": "select max(price) as total from prices\n", "tasks/seen.sql": None})
+            assert (await build(workspace))["executed"] == ["total", "twice"]
+            assert workspace.store.faults() == ()
+        async with open_workspace(Layout(root), lambda _: None) as workspace:
+            assert workspace.store.aside is None
+            assert workspace.world.revision == 2
+
+
+@in_one_loop
 async def test_a_rotten_object_does_not_keep_a_file_of_views_from_being_made_anew(
     root: Path, children: Children
 ) -> None:

@@ -242,9 +242,7 @@ BREAKS = (
         "edges/store/seals.py",
         '    connection.execute("pragma recursive_triggers = on")\n',
         "",
-        (
-            "tests/app/test_doctor.py::test_a_row_that_rots_under_a_daemon_is_found_by_a_check_up_whatever_is_written_over_it",
-        ),
+        ("tests/app/test_doctor.py::test_rows_that_are_written_over_and_dropped_are_no_rot",),
     ),
     Break(
         "a database is set aside without a word",
