@@ -125,6 +125,8 @@ async def test_rows_that_are_written_over_and_dropped_are_no_rot(root: Path, chi
     with children.lent():
         async with open_workspace(Layout(root), lambda _: None) as workspace:
             await build(workspace)
+        # Apart: migrations, which come with the first life of a database, set what triggers need by themselves.
+        async with open_workspace(Layout(root), lambda _: None) as workspace:
             write(root, {"tasks/total.sql": "select max(price) as total from prices\n", "tasks/seen.sql": None})
             assert (await build(workspace))["executed"] == ["total", "twice"]
             assert workspace.store.faults() == ()
