@@ -137,7 +137,7 @@ BREAKS: tuple[Break, ...] = (
     Break(
         "simulation: young data is taken in",
         "edges/files/scan.py",
-        "if 0 <= age_ns < still_ns:",
+        "if -still_ns <= age_ns < still_ns:",
         "if still_ns < 0:",
         _bitten("young_data"),
     ),

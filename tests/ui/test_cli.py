@@ -117,7 +117,7 @@ def test_text_is_what_the_document_says(serving: Any, reading: Any, capsys: Capt
 
 def test_without_a_daemon_the_command_is_answered_here(layout: Layout, local: Any, capsys: Capture) -> None:
     seen = []
-    local(lambda *asked: seen.append(asked) or (0, {"here": True}))
+    local(lambda *asked: seen.append(asked[:3]) or (0, {"here": True}))
     assert main(["status", "--sync", "--json"]) == 0
     assert seen == [(layout, "status", {"tasks": [], "sync": True})]
     assert json.loads(capsys.readouterr().out) == {"here": True}
