@@ -15,6 +15,7 @@ from relspec.app.answers import Answers
 from relspec.app.documents import Document
 from relspec.app.local import _Once
 from relspec.app.workspace import Workspace, open_workspace
+from relspec.core.errors import StateError
 from relspec.core.health import FREE_BYTES_MIN, Verdict, Vitals, checks_of
 from relspec.core.layout import Layout
 from relspec.core.state import Delta
@@ -292,6 +293,29 @@ def test_an_idle_daemon_finds_what_has_rotted(project: Project) -> None:
     rotten = objects.views_content()
     project.wait(lambda: objects.views_content() != rotten, "the views to be shown again")
     assert project.table("total") == [("60",)]
+
+
+def test_a_folder_in_the_place_of_a_table_is_taken_away_where_it_is_empty(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    for folder in (layout.objects, layout.tables, layout.temporary):
+        folder.mkdir(parents=True)
+    layout.object("a" * 32).write_bytes(b"table")
+    objects = Objects(layout)
+    place = layout.tables / "total.parquet"
+    place.mkdir()
+    objects.show("total", "a" * 32)
+    assert place.read_bytes() == b"table"
+    objects.hide("total")
+    place.mkdir()
+    objects.hide("total")
+    assert not place.exists()
+    place.mkdir()
+    (place / "mine").touch()
+    with pytest.raises(StateError, match="a folder with files in it is in the way"):
+        objects.show("total", "a" * 32)
+    with pytest.raises(StateError, match="cannot take"):
+        objects.hide("total")
+    assert (place / "mine").exists()
 
 
 def test_a_slice_goes_round_and_keeps_to_its_size(tmp_path: Path) -> None:

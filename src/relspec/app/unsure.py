@@ -9,6 +9,7 @@ from bisect import insort
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from relspec.core.mentions import Mentions
 from relspec.core.plan import PlanArtifact
 from relspec.core.spec import TaskCatalog, TaskSpec
 from relspec.core.warning import TaskWarning
@@ -33,13 +34,13 @@ class Unsure:
         self.stored: tuple[TaskWarning, ...] | None = None
         self._ignored: frozenset[str] = frozenset()
         self._weighed: dict[str, Weighed] = {}
-        self._asked_by: dict[str, set[str]] = {}
+        self._asked_by = Mentions()
 
     def move(self, tasks: Iterable[str], outputs: Iterable[str]) -> None:
         """Mark tasks whose plan or declaration moved, and all that asked about the datasets that they make or made."""
         self.due.update(tasks)
         for output in outputs:
-            self.due |= self._asked_by.get(output.lower(), set())
+            self.due |= self._asked_by.of(output.lower())
 
     def redeclare(self, before: TaskCatalog, after: TaskCatalog) -> None:
         """Mark what another catalog moves: tasks that are declared otherwise, and datasets that another one makes."""
@@ -56,12 +57,10 @@ class Unsure:
         moved = False
         for task, now in found.items():
             before = self._weighed.pop(task, None)
-            for dataset in () if before is None else before.asked:
-                self._asked_by[dataset].discard(task)
+            self._asked_by.drop(task, () if before is None else before.asked)
             if now is not None:
                 self._weighed[task] = now
-                for dataset in now.asked:
-                    self._asked_by.setdefault(dataset, set()).add(task)
+                self._asked_by.add(task, now.asked)
             moved |= (before and before.warnings) != (now and now.warnings)
         self.due -= found.keys()
         if moved:

@@ -20,6 +20,7 @@ from relspec.core.digest import digest_of
 from relspec.core.errors import UnknownNameError
 from relspec.core.graph import TaskGraph
 from relspec.core.layout import Layout
+from relspec.core.mentions import Mentions
 from relspec.core.plan import ABSENT, CompileRecord, PlanArtifact
 from relspec.core.problem import Problem
 from relspec.core.reason import Reason
@@ -84,10 +85,10 @@ class World:
         self.catalog = TaskCatalog({}, {}, ())
         self.misdeclared: dict[str, Problem] = {}
         self._source_names: dict[str, str] = {}
-        self._modules_by_file: dict[str, set[str]] = {}
+        self._modules_by_file = Mentions()
         self._must_declare = True
-        self._asked_by: dict[str, set[str]] = {}
-        self._used_by: dict[str, set[str]] = {}
+        self._asked_by = Mentions()
+        self._used_by = Mentions()
         self._take_up(saved)
 
     # What is known
@@ -158,11 +159,11 @@ class World:
 
     def asked_by(self, dataset: str) -> frozenset[str]:
         """The tasks that looked at the schema of `dataset` when they were compiled."""
-        return frozenset(self._asked_by.get(dataset.lower(), ()))
+        return self._asked_by.of(dataset.lower())
 
     def used_by(self, path: str) -> frozenset[str]:
         """The tasks that a file went into."""
-        return frozenset(self._used_by.get(path, ()))
+        return self._used_by.of(path)
 
     def content(self, path: str) -> str | None:
         """The content hash of a code file as last scanned."""
@@ -200,13 +201,12 @@ class World:
     def put_module(self, path: str, module: Loaded | LoadFailed | None) -> None:
         """Set what a task file declares; `None` when it is gone. Call `declare()` after the last one."""
         before = self.modules.pop(path, None)
-        for use in () if before is None else before.files:
-            self._modules_by_file.get(use.path, set()).discard(path)
+        if before is not None:
+            self._modules_by_file.drop(path, (use.path for use in before.files))
         self.troubled_modules.discard(path)
         if module is not None:
             self.modules[path] = module
-            for use in module.files:
-                self._modules_by_file.setdefault(use.path, set()).add(path)
+            self._modules_by_file.add(path, (use.path for use in module.files))
             if isinstance(module, LoadFailed) or module.problems:
                 self.troubled_modules.add(path)
         if not (isinstance(before, Loaded) and isinstance(module, Loaded) and before.tasks == module.tasks):
@@ -215,7 +215,7 @@ class World:
 
     def modules_of(self, path: str) -> frozenset[str]:
         """The task files that a file went into."""
-        return frozenset(self._modules_by_file.get(path, ()))
+        return self._modules_by_file.of(path)
 
     def tasks_of(self, paths: Iterable[str]) -> frozenset[str]:
         """The tasks that some task files declare, or declared when they last loaded."""
@@ -242,16 +242,12 @@ class World:
         """Set what the last compilation of a task looked at, and keep the reverse indexes right."""
         old = self.records.pop(task, None)
         if old is not None:
-            for dataset, _ in old.asked:
-                self._asked_by.get(dataset.lower(), set()).discard(task)
-            for use in old.files:
-                self._used_by.get(use.path, set()).discard(task)
+            self._asked_by.drop(task, (dataset.lower() for dataset, _ in old.asked))
+            self._used_by.drop(task, (use.path for use in old.files))
         if record is not None:
             self.records[task] = record
-            for dataset, _ in record.asked:
-                self._asked_by.setdefault(dataset.lower(), set()).add(task)
-            for use in record.files:
-                self._used_by.setdefault(use.path, set()).add(task)
+            self._asked_by.add(task, (dataset.lower() for dataset, _ in record.asked))
+            self._used_by.add(task, (use.path for use in record.files))
         self.notes.records.add(task)
 
     def note_recompilation(self, task: str, causes: tuple[Reason, ...]) -> None:

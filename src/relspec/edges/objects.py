@@ -69,7 +69,7 @@ class Objects:
         try:
             temporary.unlink(missing_ok=True)
             _link(source, temporary)
-            os.replace(temporary, target)
+            _switch(temporary, target)
         except OSError as error:
             raise StateError(f"cannot publish {target}: {error.strerror}; check permissions and free space") from error
 
@@ -79,7 +79,12 @@ class Objects:
 
     def hide(self, name: str) -> None:
         """Take `tables/<name>.parquet` away; readers that have it open keep it."""
-        self._table(name).unlink(missing_ok=True)
+        target = self._table(name)
+        try:
+            target.unlink(missing_ok=True)
+        except OSError as error:
+            if not _is_empty_folder(target):
+                raise StateError(f"cannot take {target} away: {error.strerror}; check permissions") from error
 
     def shown(self) -> frozenset[str]:
         """The names under `tables/`."""
@@ -138,6 +143,25 @@ def _sync(path: Path, flags: int) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _switch(temporary: Path, target: Path) -> None:
+    """Rename into place, also where somebody made an empty folder of that name; others keep what they hold."""
+    try:
+        os.replace(temporary, target)
+    except IsADirectoryError:
+        if not _is_empty_folder(target):
+            raise OSError(errno.ENOTEMPTY, "a folder with files in it is in the way: move it elsewhere") from None
+        os.replace(temporary, target)
+
+
+def _is_empty_folder(target: Path) -> bool:
+    """Whether an empty folder was there; it is taken away."""
+    try:
+        target.rmdir()
+    except OSError:
+        return False
+    return True
 
 
 def _is_same(target: Path, source: Path) -> bool:

@@ -155,6 +155,8 @@ class Files:
             look.tree.update(look.before)
             look.held.add(".")
             return
+        # Names that were there once need not be known for ever.
+        self._wanted.clear()
         self._problems.clear()
         self._walked.clear()
         self._unlisted.clear()
