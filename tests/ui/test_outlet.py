@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from relspec.ui.outlet import Outlet
+from relspec.ui.outlet import LOG_BYTES_MAX, Outlet
 
 
 @pytest.mark.parametrize("kind", ["pipe", "terminal"])
@@ -52,3 +52,30 @@ def test_a_closed_stream_takes_everything() -> None:
     outlet = Outlet(stream)
     outlet.write("x")
     outlet.flush()
+
+
+def test_a_log_of_our_own_is_begun_anew_before_it_grows_for_ever(tmp_path: Path) -> None:
+    log = tmp_path / "daemon.log"
+    with log.open("a") as stream, log.open("a") as other:
+        outlet = Outlet(stream, log)
+        for number in range(LOG_BYTES_MAX // 1000 + 10):
+            outlet.write(f"{number} {'x' * 1000}\n")
+            outlet.flush()
+        # Task code goes on to write there too.
+        other.write("task code\n")
+    lines = log.read_text().splitlines()
+    assert lines[-1] == "task code"
+    assert log.stat().st_size < 20_000
+    older = (tmp_path / "daemon.log.1").read_text().splitlines()
+    assert [line.split()[0] for line in (*older, *lines[:-1])] == [str(n) for n in range(LOG_BYTES_MAX // 1000 + 10)]
+
+
+def test_a_log_that_was_taken_away_is_kept_short_all_the_same(tmp_path: Path) -> None:
+    log = tmp_path / "daemon.log"
+    with log.open("a") as stream:
+        log.unlink()
+        outlet = Outlet(stream, log)
+        outlet.write("x" * (LOG_BYTES_MAX + 1))
+        outlet.flush()
+        assert os.fstat(stream.fileno()).st_size == 0
+    assert not log.exists()

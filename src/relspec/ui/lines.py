@@ -8,6 +8,7 @@ Two sentences are a contract with scripts that wait for them:
 Problems stand before the `ready` of their run, never after it, and each once a run. A warning is told once.
 """
 
+from pathlib import Path
 from typing import TextIO, assert_never
 
 from relspec.core.problem import Problem
@@ -33,10 +34,10 @@ NAMES_MAX = 5
 
 
 class Lines:
-    """Writes each event to `stream`, whole lines at a time, as long as that can be done."""
+    """Writes each event to `stream`, whole lines at a time, as long as that can be done; `log` is kept short."""
 
-    def __init__(self, stream: TextIO, page: Page) -> None:
-        self._outlet = Outlet(stream)
+    def __init__(self, stream: TextIO, page: Page, log: Path | None = None) -> None:
+        self._outlet = Outlet(stream, log)
         self._page = page
         self._told: set[Problem] = set()
         self._warned: frozenset[TaskWarning] = frozenset()

@@ -2,24 +2,31 @@
 
 What cannot be written is dropped, and nothing is raised: tables stay fresh without anybody who reads of it. Where
 nobody will ever read again, the descriptor is given to the null device, so that whoever writes there later does no
-harm.
+harm. A log of our own is kept short: others append to it as well, so it is emptied and not replaced.
 """
 
 import contextlib
 import errno
 import io
 import os
+import shutil
+from pathlib import Path
 from typing import Any, TextIO
 
 #: Nobody will read any more: a broken pipe, a terminal that is gone, a closed descriptor.
 GONE = frozenset({errno.EPIPE, errno.EIO, errno.EBADF, errno.ENXIO})
 
 
-class Outlet:
-    """Stands for `stream`, whole."""
+#: A log that is longer than this is begun anew; one older is kept.
+LOG_BYTES_MAX = 1 << 20
 
-    def __init__(self, stream: TextIO) -> None:
+
+class Outlet:
+    """Stands for `stream`, whole; `log` is where that leads, if it is to be kept short."""
+
+    def __init__(self, stream: TextIO, log: Path | None = None) -> None:
         self._stream = stream
+        self._log = log
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that cannot show a letter gets its code.
             stream.reconfigure(errors="backslashreplace")
@@ -36,8 +43,16 @@ class Outlet:
         """Hand on what is buffered."""
         try:
             self._stream.flush()
+            if self._log is not None and os.fstat(self._stream.fileno()).st_size > LOG_BYTES_MAX:
+                self._begin_anew(self._log)
         except (OSError, ValueError) as error:
             self._drop(error)
+
+    def _begin_anew(self, log: Path) -> None:
+        # Where there is no room for the copy, or the log was moved away, it is shortened all the same.
+        with contextlib.suppress(OSError):
+            shutil.copy(log, log.with_suffix(".log.1"))
+        os.ftruncate(self._stream.fileno(), 0)
 
     def _drop(self, error: OSError | ValueError) -> None:
         if isinstance(error, OSError) and error.errno in GONE:

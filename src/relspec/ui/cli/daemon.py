@@ -1,5 +1,7 @@
 """`daemon`: watch and rebuild until stopped, here or in the background."""
 
+import contextlib
+import fcntl
 import json
 import os
 import subprocess
@@ -18,15 +20,15 @@ from relspec.edges.ask import ask
 from relspec.ui.cli.call import Call, Outcome, outcome_of
 from relspec.ui.cli.output import error_of, page_for
 from relspec.ui.lines import Lines
-from relspec.ui.outlet import Outlet
+from relspec.ui.outlet import LOG_BYTES_MAX, Outlet
 from relspec.ui.render.page import Page
 from relspec.ui.render.text import escape
 
 #: A daemon answers before its first build; on a cold disk the imports alone may take seconds.
 START_S = 30.0
 _LOOK_S = 0.02
-_LOG_BYTES_MAX = 1 << 20
 _TAIL_BYTES = 4000
+_LOG_NAME = "daemon.log"
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -85,13 +87,23 @@ class _Listener(Protocol):
 def _listener(stream: TextIO, layout: Layout) -> AbstractContextManager[_Listener]:
     page = page_for(stream, layout.root)
     if not stream.isatty():
-        return nullcontext(Lines(stream, page))
+        return nullcontext(Lines(stream, page, _own_log(stream, layout)))
     # Start-up time and memory: a daemon whose output goes to a log never needs rich.
     from rich.console import Console  # noqa: PLC0415
 
     from relspec.ui.live import LiveView  # noqa: PLC0415
 
     return LiveView(Console(file=cast("TextIO", Outlet(stream))), page.source)
+
+
+def _own_log(stream: TextIO, layout: Layout) -> Path | None:
+    """The log of a detached daemon, if this stream appends to it; nobody else's file is kept short."""
+    log = layout.state / _LOG_NAME
+    with contextlib.suppress(OSError, ValueError):
+        appends = fcntl.fcntl(stream.fileno(), fcntl.F_GETFL) & os.O_APPEND
+        if appends and os.path.samestat(os.fstat(stream.fileno()), log.stat()):
+            return log
+    return None
 
 
 def _detached(layout: Layout) -> Outcome:
@@ -136,9 +148,9 @@ def _started_lines(document: Mapping[str, Any], _page: Page) -> list[str]:
 
 def _log(layout: Layout) -> Path:
     """Take the log file, and begin a new one where it has grown: one older is kept."""
-    log = layout.state / "daemon.log"
+    log = layout.state / _LOG_NAME
     log.touch(mode=0o600)
-    if log.stat().st_size > _LOG_BYTES_MAX:
+    if log.stat().st_size > LOG_BYTES_MAX:
         log.replace(log.with_suffix(".log.1"))
         log.touch(mode=0o600)
     return log
