@@ -1,5 +1,7 @@
 """What has to hold when an answer comes, and of a project at rest: what its files mean is what a clean build gives."""
 
+from pathlib import PurePosixPath
+
 from tests.sim.configured import CONFIG, read
 from tests.sim.model import Meaning
 from tests.sim.state import State
@@ -8,6 +10,7 @@ from tests.sim.witness import table_of
 from relspec.app.world import World
 from relspec.core.problem import Code
 from relspec.core.state import TaskState
+from relspec.core.work import LoadFailed
 
 #: How else a clean build tells of the same: it knows of no input that was there before.
 _ALSO = {Code.EDGE: Code.UNKNOWN_COLUMN}
@@ -46,7 +49,11 @@ def _check_state(world: World, name: str, meanings: list[Meaning], *, may_be_bro
     }
     expected |= {"absent" for one in meanings if name in one.undeclared}
     found = "absent" if status is None else "fresh" if status.state is TaskState.FRESH else "broken"
-    if found not in expected and not (found == "broken" and may_be_broken):
+    # What never loaded because a process died is told of by its file.
+    died = found == "absent" and any(
+        isinstance(m, LoadFailed) and PurePosixPath(path).stem == name for path, m in world.modules.items()
+    )
+    if found not in expected and not (may_be_broken and (found == "broken" or died)):
         reason = "" if status is None else status.reason
         raise Difference(f"{name} is {found} ({reason}), expected {expected}")
 

@@ -108,15 +108,15 @@ class TaskCompiler:
                 if isinstance(read, Problem):
                     return read
                 if not self._is_loaded(spec, read[0]):
-                    return self._moved(spec)
+                    return self._moved(spec, names)
                 query = _Query(read[1].decode("utf-8-sig", "replace"), None)
                 # What an earlier text read is nothing to wait for, nor to be compiled again for.
                 names &= _written(query.text, names)
             analysed = await self.engines.analyse(self._analyse(spec, names, query))
         except InputMovedError:
-            return self._moved(spec)
+            return self._moved(spec, names)
         except WorkerError as error:
-            return self._died(spec, error, read_by_builder or error.files)
+            return self._died(spec, error, names, read_by_builder or error.files)
         return (analysed, query) if isinstance(analysed, Analysed) else analysed
 
     def _behind(self, names: set[str]) -> set[str]:
@@ -150,7 +150,8 @@ class TaskCompiler:
         plan, problem, names = None, None, set(seen)
         if isinstance(answer, BuildFailed):
             problem = self._as_edge(spec, answer.problem)
-            names |= set(answer.asked)
+            # What an earlier text asked for is nothing to wait for.
+            names = set(answer.asked)
             files |= {use.path: use for use in answer.files}
         elif isinstance(answer, Problem):
             # What cannot be read names no dataset, whichever ones an earlier text named.
@@ -252,19 +253,19 @@ class TaskCompiler:
         path = spec.builder.path
         return any(use == FileUse(path, content) for use in self.world.modules[path].files)
 
-    def _moved(self, spec: TaskSpec) -> BuildFailed:
+    def _moved(self, spec: TaskSpec, names: set[str]) -> BuildFailed:
         """The file is not what was loaded: whatever it is when it is looked at again, it is compiled again then."""
         path = spec.builder.path
         self.world.look_again.add(path)
         message, hint = f"{path} changed while it was compiled", "it is compiled again when it holds still"
         problem = Problem(Code.UNREADABLE, spec.name, path, spec.line, 1, message, hint)
-        return BuildFailed(problem, (), (FileUse(path, ABSENT),))
+        return BuildFailed(problem, tuple(names), (FileUse(path, ABSENT),))
 
-    def _died(self, spec: TaskSpec, error: WorkerError, files: tuple[FileUse, ...]) -> BuildFailed:
+    def _died(self, spec: TaskSpec, error: WorkerError, names: set[str], files: tuple[FileUse, ...]) -> BuildFailed:
         code = code_of(error)
         message = f"compiling {spec.name} ended its process: {error}"
         problem = Problem(code, spec.name, spec.builder.path, spec.line, 1, message, next_step(code, "build"))
-        return BuildFailed(problem, (), files)
+        return BuildFailed(problem, tuple(names), files)
 
 
 def upstream_problem(spec: TaskSpec, upstream: str) -> Problem:
