@@ -286,7 +286,12 @@ ROGUES: tuple[Rogue, ...] = (
     in_sql("unions", "timeout", " s", " union all ".join(["select id from orders"] * 20_000)),
     in_sql("deep", "unsupported-sql", "", "select " + "(" * 20_000 + "1" + ")" * 20_000 + " as n from orders"),
     in_sql("deep_subqueries", "unsupported-sql", "", "select * from (" * 3_000 + "orders" + ")" * 3_000),
-    in_builder("huge_query", "timeout", " s", "return ctx.table('orders').mutate(x='y' * (1 << 24))"),
+    in_builder(
+        "huge_query",
+        "memory",
+        "ended its process: out of memory",
+        "return ctx.table('orders').mutate(x='y' * (1 << 24))",
+    ),
     # The state.
     at_import(
         "writes_state",

@@ -71,7 +71,7 @@ class Session:
         except WorkerError as error:
             return Fault(str(error), memory=error.cause == "memory")
         except MemoryError as error:
-            return Fault(f"out of memory: {error}", memory=True)
+            return Fault(": ".join(filter(None, ("out of memory", str(error)))), memory=True)
 
     def _dispatch(self, request: DoLoad | DoBuild | DoExtract | DoExecute) -> object:
         match request:
