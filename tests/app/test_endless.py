@@ -22,7 +22,7 @@ FILES: dict[str, str | None] = {
     "at_import.py": HANGS,
     "in_builder.py": HANGS,
     "tasks/one.py": "from at_import import wait\n" + TASK.format(name="one", body="pass", n=1) + "\nwait()\n",
-    "tasks/two.py": TASK.format(name="two", body="from in_builder import wait; wait()", n=1),
+    "tasks/two.py": TASK.format(name="two", body="from in_builder import wait; ctx.table('things'); wait()", n=1),
     "tasks/other.py": TASK.format(name="other", body="pass", n=1),
 }
 

@@ -64,6 +64,7 @@ class Session:
 
     def answer(self, request: DoLoad | DoBuild | DoExtract | DoExecute) -> Answer:
         """Do what is asked; raises only what is our own fault."""
+        self._snapshot.begin()
         try:
             return _given(self._dispatch(request))
         except InputMovedError as error:

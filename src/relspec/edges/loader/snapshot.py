@@ -21,7 +21,7 @@ _WRITING = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
 class Snapshot:
-    """Files by absolute path; `note` is told of what was read and tried, each time when that is more."""
+    """Files by absolute path; `note` is told of what a request reads, uses and tries, each once."""
 
     def __init__(self, places: Places, note: Note) -> None:
         self.places = places
@@ -32,6 +32,11 @@ class Snapshot:
         self._contents: dict[str, str] = {}
         self._edges: dict[str, dict[str, None]] = {}
         self._names: dict[str, set[str]] = {}
+        self._noted: set[str] = set()
+
+    def begin(self) -> None:
+        """A request begins: whatever is used for it is told, also what was read for an earlier one."""
+        self._noted.clear()
 
     def code(self, path: str) -> bytes:
         """Give the bytes of a Python file, the same ones each time."""
@@ -63,9 +68,12 @@ class Snapshot:
     def uses(self, user: str | None, used: str) -> None:
         """Remember that the file `user` has used the file `used`."""
         user = user or self.current
-        if user is not None and user != used and used not in self._edges.setdefault(user, {}):
-            self._edges[user][used] = None
-            self._note(self.files(used), self.imports(used))
+        if user is not None and user != used:
+            self._edges.setdefault(user, {})[used] = None
+            # What comes to be used below it is told when it does.
+            if used not in self._noted:
+                self._noted.update(self.closure(used))
+                self._note(self.files(used), self.imports(used))
 
     def tried(self, user: str | None, names: Iterable[str]) -> None:
         """Remember the names of modules that a file tried to import."""
