@@ -1,6 +1,7 @@
 """What a daemon and its children hold at one moment, read from the system, and whether that grows."""
 
 import contextlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,6 +11,8 @@ import psutil
 from relspec.core.layout import Layout
 
 _MB = 1 << 20
+#: The loop's pool starts a thread only when all others are busy; so many it has at most, and the daemon one beside it.
+_THREADS = min(32, (os.cpu_count() or 1) + 4) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ def _watches(pid: int) -> int:
 def trends(samples: Sequence[Sample], *, growth: float) -> list[Trend]:
     """The trend of each quantity, over all samples but the first quarter, in which caches fill.
 
-    A quantity is flat when its line rises by no more than the share `growth` of its mean, or by less than one.
+    A quantity is flat when its line rises by no more than the share `growth` of its mean, or by less than one;
+    threads also while the loop's pool may hold them all.
     """
     settled = samples[len(samples) // 4 :]
     found = []
@@ -74,7 +78,8 @@ def trends(samples: Sequence[Sample], *, growth: float) -> list[Trend]:
         slope = _slope([float(sample.edits) for sample in settled], values)
         rise = slope * (settled[-1].edits - settled[0].edits)
         allowed = max(1.0, growth * sum(values) / len(values))
-        found.append(Trend(name, values[0], values[-1], slope * 1000, rise < allowed))
+        bounded = name == "threads" and max(values) <= _THREADS
+        found.append(Trend(name, values[0], values[-1], slope * 1000, bounded or rise < allowed))
     return found
 
 

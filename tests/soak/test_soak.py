@@ -16,6 +16,13 @@ def test_growth_is_told_from_noise() -> None:
     assert [t.name for t in trends(line(leak=0.05), growth=0.05) if not t.flat] == ["daemon_mb", "descriptors"]
 
 
+def test_threads_may_grow_as_far_as_the_pool() -> None:
+    pool = [Sample(n, 80, 300, 40, 4 + (n > 200), 4, 12, 0) for n in range(0, 400, 20)]
+    assert [t.name for t in trends(pool, growth=0.05) if not t.flat] == []
+    leak = [Sample(n, 80, 300, 40, 4 + n // 20, 4, 12, 0) for n in range(0, 400, 20)]
+    assert [t.name for t in trends(leak, growth=0.05) if not t.flat] == ["threads"]
+
+
 async def test_a_daemon_holds_after_some_rounds_what_it_held_before(tmp_path: Path) -> None:
     heard: list[int] = []
 
