@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,7 +15,7 @@ from relspec.core.progress import Action
 from relspec.core.reason import Reason, Rule
 from relspec.core.schema import Column, Schema
 from relspec.core.spec import CachePolicy, Kind
-from relspec.core.state import MemoRow, Output, RunTask, Saved, SourceState, TaskState, TaskStatus
+from relspec.core.state import MemoRow, Output, RunTask, Saved, SourceFile, SourceState, TaskState, TaskStatus
 from relspec.core.tree import FileEntry
 from relspec.core.warning import NOTHING_FOUND, Finding, Repeatability, Uniqueness, WarningCode
 from relspec.core.work import Extracted, Loaded, LoadFailed
@@ -33,12 +34,22 @@ def saved(connection: sqlite3.Connection) -> Saved:
         toolchain=None if toolchain is None else toolchain[0],
         files={row[0]: FileEntry(row[0], Stamp(*row[1:6]), row[6]) for row in connection.execute("select * from file")},
         modules={path: _module(state, body) for path, state, body in connection.execute("select * from module")},
-        sources=_bodies(connection, "select name, body from source", SourceState),
+        sources=_sources(connection),
         records=_bodies(connection, "select task, body from record", CompileRecord),
         plans=_plans(connection),
         outputs={row[0]: _output(row) for row in connection.execute("select * from output")},
         statuses={row[0]: _status(row) for row in connection.execute("select * from status")},
     )
+
+
+def _sources(connection: sqlite3.Connection) -> dict[str, SourceState]:
+    decoder = msgspec.json.Decoder(SourceFile)
+    rows = connection.execute("select name, body from source_file order by name, path")
+    files: dict[str, list[SourceFile]] = {}
+    for name, body in rows:
+        files.setdefault(name, []).append(decoder.decode(body))
+    sources = _bodies(connection, "select name, body from source", SourceState)
+    return {name: replace(source, files=tuple(files.get(name, ()))) for name, source in sources.items()}
 
 
 def memo(connection: sqlite3.Connection, key: str) -> MemoRow | None:
