@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
+from relspec.app.digests import Sums
 from relspec.app.extractions import Extractions, extractors_of
 from relspec.app.incumbents import with_incumbents
 from relspec.app.lost import rebased
@@ -63,6 +64,7 @@ class World:
         #: Tasks with plans whose edges are not all in the graph: they would close a circle there.
         self.unconnected: set[str] = set()
         self.edge_failures: dict[str, Problem] = {}
+        self.sums = Sums()
         self.extractions = Extractions(lambda content: str(layout.object(content)))
         self.has_built = False
         self.running: dict[str, float] = {}

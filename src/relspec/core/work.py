@@ -111,17 +111,17 @@ class Analysed:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Digest one part over several column sets, in one scan."""
+    """Digest each of some different parts of one dataset over several column sets, in one scan."""
 
-    part: Part
+    parts: tuple[Part, ...]
     column_sets: tuple[tuple[Column, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One bag for each column set asked for, in that order."""
+    """For each part one bag for each column set asked for, both in that order."""
 
-    bags: tuple[BagDigest, ...]
+    bags: tuple[tuple[BagDigest, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)

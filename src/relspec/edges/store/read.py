@@ -21,6 +21,8 @@ from relspec.core.warning import NOTHING_FOUND, Finding, Repeatability, Uniquene
 from relspec.core.work import Extracted, Loaded, LoadFailed
 
 T = TypeVar("T")
+#: A statement takes so many values on any build of SQLite.
+_BAGS_AT_ONCE = 500
 _Groups = dict[str, list[tuple[Any, ...]]]
 
 
@@ -64,9 +66,12 @@ def memo(connection: sqlite3.Connection, key: str) -> MemoRow | None:
 def bags(connection: sqlite3.Connection, contents: Iterable[str]) -> dict[tuple[str, str], BagDigest]:
     """All measured bags of some contents."""
     found: dict[tuple[str, str], BagDigest] = {}
-    for content in contents:
-        rows = connection.execute("select columns, rows, total from digest where content = ?", (content,))
-        found.update({(content, columns): BagDigest(n, total) for columns, n, total in rows})
+    wanted = list(contents)
+    for start in range(0, len(wanted), _BAGS_AT_ONCE):
+        some = wanted[start : start + _BAGS_AT_ONCE]
+        marks = ", ".join("?" * len(some))
+        rows = connection.execute(f"select content, columns, rows, total from digest where content in ({marks})", some)
+        found.update({(content, columns): BagDigest(n, total) for content, columns, n, total in rows})
     return found
 
 
