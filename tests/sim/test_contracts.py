@@ -140,8 +140,8 @@ async def executions(kit: Kit, engines: Engines) -> None:
 
 async def publications(kit: Kit, engines: Engines) -> None:
     part = taken(await engines.intake(intake(kit, "things.csv"))).part
-    things = ViewDefinition("things", None, (part.path,), shaky=False)
-    ones = ViewDefinition("ones", f"select a as a from {kit.stored('things')}", (), shaky=False)
+    things = ViewDefinition("things", None, (part.path,), (), shaky=False)
+    ones = ViewDefinition("ones", f"select a as a from {kit.stored('things')}", (), (), shaky=False)
     assert (kit.objects.views_stamp(), kit.objects.views_content()) == (None, None)
     with pytest.raises(WorkerError):
         await engines.publish(publish(kit, 1, (things,), whole=False))
@@ -241,7 +241,7 @@ def test_who_has_an_earlier_file_of_views_open_is_seen(kit: Kit) -> None:
 async def readers_come_and_go(kit: Kit, engines: Engines) -> None:
     kit.write("things.csv", TEXT)
     part = taken(await engines.intake(intake(kit, "things.csv"))).part
-    things = ViewDefinition("things", None, (part.path,), shaky=False)
+    things = ViewDefinition("things", None, (part.path,), (), shaky=False)
     readers = kit.readers
     readers.hold(None)
     assert (readers.seen, readers.oldest()) == (True, None)

@@ -28,6 +28,7 @@ from relspec.core.progress import Action, AllReady, ProblemsFound, Progress, War
 from relspec.core.settle import ChangeSet
 from relspec.core.spec import Language
 from relspec.core.state import RunRecord, RunTask, TaskState
+from relspec.core.tree import CONFIG_NAME
 from relspec.core.warning import TaskWarning
 
 
@@ -77,8 +78,8 @@ async def compile_changes(
     """Bring sources, declarations and plans up to date; executes no query. Tasks of `retry` are tried in any case."""
     tools.objects.discard(drop_lost(world))
     loaded = await load(world, changes, session, tools.code)
-    while any(path.endswith(".py") for path in loaded) and await tools.code.extend(*needs_of(world)):
-        # What was loaded needs files that were not watched before: extractors' files, helpers in other folders.
+    while any(map(_widens, {*loaded, *changes.paths})) and await tools.code.extend(*needs_of(world)):
+        # What was loaded or set needs files that were not watched before: extractors' files, helpers in other folders.
         found = await tools.look()
         changes = changes.merged(found)
         loaded |= await load(world, found, session, tools.code)
@@ -111,6 +112,11 @@ async def compile_changes(
     # What a superseded build had compiled is noted too, and told with this one.
     recompiled = frozenset(world.notes.recompiled & world.catalog.by_name.keys())
     return Compiled(frozenset(cone), frozenset(dirty), recompiled, compilation)
+
+
+def _widens(path: str) -> bool:
+    """Whether what is read from a file may need other files."""
+    return path.endswith(".py") or path == CONFIG_NAME
 
 
 def _drop_renamed(world: World, came: frozenset[str]) -> set[str]:

@@ -67,7 +67,7 @@ class Extractions:
 
     def forget(self, lost: frozenset[str]) -> None:
         """Have the files extracted again whose objects, by path, are lost."""
-        for answers in self.answers.values():
+        for answers in self.answers.values() if lost else ():
             for path in [path for path, given in answers.items() if not lost.isdisjoint(_places(given.answer))]:
                 del answers[path]
                 self.pending.add(path)

@@ -91,8 +91,8 @@ def needs_of(world: World) -> tuple[frozenset[str], frozenset[str], frozenset[st
 
 
 def _module_names(path: str) -> Iterable[str]:
-    """All dotted names under which a new Python file can be imported, from any folder on its way."""
-    if not path.endswith(".py"):
+    """All dotted names under which a new Python file can be imported, from any folder on its way in the project."""
+    if path.startswith("/") or not path.endswith(".py"):
         return
     parts = PurePosixPath(path).with_suffix("").parts
     parts = parts[:-1] if parts[-1] == "__init__" else parts

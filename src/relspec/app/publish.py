@@ -115,9 +115,11 @@ def _definitions(world: World, wanted: Iterable[str]) -> tuple[tuple[ViewDefinit
     for name in sorted(wanted):
         plan, dataset = world.view_plan(name), world.dataset(name)
         if plan is not None:
-            views[plan.task] = ViewDefinition(plan.output, plan.sql, (), shaky=not rests(world, plan.task))
-        elif dataset is not None and dataset.parts:
-            stored.append(ViewDefinition(dataset.name, None, tuple(p.path for p in dataset.parts), shaky=False))
+            views[plan.task] = ViewDefinition(plan.output, plan.sql, (), (), shaky=not rests(world, plan.task))
+        elif dataset is not None:
+            columns = () if dataset.parts else dataset.schema.columns
+            parts = tuple(part.path for part in dataset.parts)
+            stored.append(ViewDefinition(dataset.name, None, parts, columns, shaky=False))
         elif world.source(name) is None:
             # Nobody makes it, or who does has never yet: what was shown under that name was another's.
             dropped.append(name)

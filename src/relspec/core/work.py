@@ -159,7 +159,7 @@ class Executed:
 
 @dataclass(frozen=True, slots=True)
 class ViewDefinition:
-    """One relation of the published DuckDB file: a query over others (`parts` empty), or over Parquet files.
+    """One relation of the published DuckDB file: a query over others, or Parquet files, or only these columns.
 
     `shaky` is a view whose inputs may no longer be what it was compiled for: where it does not bind, it is left out.
     """
@@ -167,6 +167,7 @@ class ViewDefinition:
     name: str
     sql: str | None
     parts: tuple[str, ...]
+    columns: tuple[Column, ...]
     shaky: bool
 
 

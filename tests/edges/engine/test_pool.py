@@ -97,7 +97,7 @@ async def test_each_verb_is_answered_by_a_process_of_its_own(pool: EnginePool, t
     assert (done.rows, compiled.schema) == (2, schema_of({"id": "BIGINT"}))
     measured = await pool.measure(Measure((taken.part,), (columns[:1],)))
     assert measured.bags == (done.bags,)
-    view = ViewDefinition("orders", None, (taken.part.path,), shaky=False)
+    view = ViewDefinition("orders", None, (taken.part.path,), (), shaky=False)
     await pool.publish(PublishViews(str(tmp_path / "v.duckdb"), str(tmp_path / "tmp"), 1, (view,), (), True))
     assert (tmp_path / "v.duckdb").exists()
     assert os.getpid() not in pool.pids()
@@ -249,7 +249,7 @@ async def test_a_publisher_that_is_lost_goes_on_from_the_published_file(pool: En
         str(tmp_path / "v.duckdb"),
         str(tmp_path / "tmp"),
         1,
-        (ViewDefinition("a", None, (path,), shaky=False),),
+        (ViewDefinition("a", None, (path,), (), shaky=False),),
         (),
         True,
     )
@@ -260,7 +260,10 @@ async def test_a_publisher_that_is_lost_goes_on_from_the_published_file(pool: En
     await murdered(pool._publisher.pid)
     await pool.publish(
         replace(
-            request, revision=2, changed=(ViewDefinition("b", "SELECT n FROM main.a", (), shaky=False),), whole=False
+            request,
+            revision=2,
+            changed=(ViewDefinition("b", "SELECT n FROM main.a", (), (), shaky=False),),
+            whole=False,
         )
     )
     assert (tmp_path / "v.duckdb").exists()

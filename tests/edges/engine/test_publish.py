@@ -53,10 +53,10 @@ def rows(path: Path, query: str) -> list[tuple]:
 
 
 def stored(name: str, *paths: str) -> ViewDefinition:
-    return ViewDefinition(name, None, paths, shaky=False)
+    return ViewDefinition(name, None, paths, (), shaky=False)
 
 
-TOP = ViewDefinition("top", 'SELECT max(r) AS r FROM "main"."da""ta"', (), shaky=False)
+TOP = ViewDefinition("top", 'SELECT max(r) AS r FROM "main"."da""ta"', (), (), shaky=False)
 
 
 def test_views_over_parts_and_over_views_are_there_under_any_name(tmp_path: Path, publisher: Publisher) -> None:
@@ -141,17 +141,17 @@ def test_a_shaky_view_that_does_not_bind_is_left_out_with_those_that_read_it(
     tmp_path: Path, publisher: Publisher
 ) -> None:
     data = stored('da"ta', part(tmp_path, 1))
-    gone = ViewDefinition("gone", 'SELECT x FROM "main"."da""ta"', (), shaky=True)
-    above = ViewDefinition("above", 'SELECT x FROM "main"."gone"', (), shaky=True)
+    gone = ViewDefinition("gone", 'SELECT x FROM "main"."da""ta"', (), (), shaky=True)
+    above = ViewDefinition("above", 'SELECT x FROM "main"."gone"', (), (), shaky=True)
     found = publisher.publish(asked(tmp_path, 1, data, gone, above, TOP, whole=True))
     assert (found.revision, found.left_out) == (1, ("gone", "above"))
     assert rows(tmp_path / "relspec.duckdb", "SELECT * FROM top") == [(1,)]
-    healed = ViewDefinition("gone", 'SELECT r AS x FROM "main"."da""ta"', (), shaky=True)
+    healed = ViewDefinition("gone", 'SELECT r AS x FROM "main"."da""ta"', (), (), shaky=True)
     assert publisher.publish(asked(tmp_path, 2, healed, above)).left_out == ()
     assert rows(tmp_path / "relspec.duckdb", "SELECT * FROM above") == [(1,)]
 
 
 def test_a_view_at_rest_that_does_not_bind_is_an_error(tmp_path: Path, publisher: Publisher) -> None:
-    wrong = ViewDefinition("wrong", "SELECT x FROM main.nothing", (), shaky=False)
+    wrong = ViewDefinition("wrong", "SELECT x FROM main.nothing", (), (), shaky=False)
     with pytest.raises(PublishError):
         publisher.publish(asked(tmp_path, 1, wrong, whole=True))

@@ -18,7 +18,7 @@ import duckdb
 from relspec.core.work import Published, PublishViews, ViewDefinition
 from relspec.edges.engine.complaint import complaint_of, sentence
 from relspec.edges.engine.objects import content_of_file, temporary_path
-from relspec.edges.engine.sql import identifier, read_parquet
+from relspec.edges.engine.sql import identifier, nothing_of, read_parquet
 
 #: The name under which the revision is published; no output can have it.
 REVISION_VIEW = "relspec_revision"
@@ -113,7 +113,9 @@ def _drop(connection: duckdb.DuckDBPyConnection, name: str) -> None:
 
 
 def _query(view: ViewDefinition) -> str:
-    return view.sql if view.sql is not None else f"SELECT * FROM {read_parquet(view.parts)}"
+    if view.sql is not None:
+        return view.sql
+    return f"SELECT * FROM {read_parquet(view.parts)}" if view.parts else nothing_of(view.columns)
 
 
 def _replace(build: Path, target: Path) -> str:

@@ -54,8 +54,13 @@ def empty_table(name: str, columns: Iterable[Column]) -> str:
 
 def empty_view(name: str, columns: Iterable[Column]) -> str:
     """Create the same as a view, which lacks what only a table has."""
+    return f"CREATE VIEW main.{identifier(name)} AS {nothing_of(columns)}"
+
+
+def nothing_of(columns: Iterable[Column]) -> str:
+    """Write a query with these columns and no rows."""
     listed = ", ".join(f"CAST(NULL AS {c.type}) AS {identifier(c.name)}" for c in columns)
-    return f"CREATE VIEW main.{identifier(name)} AS SELECT {listed or 'NULL AS __relspec_row'} LIMIT 0"
+    return f"SELECT {listed or 'NULL AS __relspec_row'} LIMIT 0"
 
 
 def _typed(column: Column) -> str:
