@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from tests.by_hand import File, extractor_of, importing_from
 
-TASKS = Path(__file__).resolve().parents[2] / "tasks"
+TASKS = Path(__file__).resolve().parents[2] / "src/cpg"
 
 SPAN = "lineno i, col i, end_lineno i, end_col i"
 COLUMNS = {
