@@ -5,16 +5,25 @@ name: it says where a scope stands in the structure, never at which line. `symta
 tables are found by name and line among the children of the parent's table; several on one line come in the order in
 which the compiler enters them, which is that of our walk.
 
-What has no table of its own has no symbols: a lambda in an annotation under `from __future__ import annotations`.
+From Python 3.12 on, comprehensions other than generator expressions are compiled into the scope around them and have no
+tables; those of the scopes within them are among the children of that scope's table. What else has no table has no
+symbols: a lambda in an annotation under `from __future__ import annotations`.
 """
 
 import symtable
+import sys
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 #: Keys grow with the depth, and each scope names all that are around it; Python itself ends at 100 indentations.
 DEEPEST = 100
+
+COMPREHENSIONS = {"listcomp", "setcomp", "dictcomp", "genexpr"}
+INLINED = COMPREHENSIONS - {"genexpr"} if sys.version_info >= (3, 12) else set()
+
+#: How a name is used in a scope, as bits; `:=` binds a name again that is not the scope's own.
+LOADED, STORED, REBOUND = 1, 2, 4
 
 
 class TooDeepError(Exception):
@@ -34,8 +43,8 @@ class Scope:
     parent: "Scope | None"
     depth: int
     table: symtable.SymbolTable | None
-    #: What stands in it under some name; only kept where the symbols of comprehensions must be told from its own.
-    mentioned: set[str] = field(default_factory=set)
+    #: How it uses each name that it mentions.
+    mentions: dict[str, int] = field(default_factory=dict)
     n_imports: int = 0
     _namesakes: Counter[str] = field(default_factory=Counter)
     _tables: dict[tuple[str, int], deque[symtable.SymbolTable]] | None = None
@@ -47,7 +56,21 @@ class Scope:
         stem = f"{self.key}/{kind}:{name}"
         key = f"{stem}#{self._namesakes[stem]}"
         self._namesakes[stem] += 1
-        return Scope(key, kind, name, node[1], private or self.private, self, self.depth + 1, self._table_of(*node))
+        return Scope(key, kind, name, node[1], private or self.private, self, self.depth + 1, self.table_of(*node))
+
+    @property
+    def is_comprehension(self) -> bool:
+        """Whether it is a comprehension; a function that is named like one starts elsewhere."""
+        return self.kind == "function" and self.name in COMPREHENSIONS
+
+    @property
+    def is_inlined(self) -> bool:
+        """Whether it is a comprehension that was compiled into the scope around it."""
+        return self.table is None and self.name in INLINED and self.parent is not None
+
+    def mention(self, name: str, use: int) -> None:
+        """Note that the scope uses a name in some way."""
+        self.mentions[name] = self.mentions.get(name, 0) | use
 
     def ancestors(self) -> Iterator["Scope"]:
         """Yield the scopes around this one, the nearest first."""
@@ -63,7 +86,10 @@ class Scope:
         owner = self.private.lstrip("_")
         return f"_{owner}{name}" if owner else name
 
-    def _table_of(self, name: str, lineno: int) -> symtable.SymbolTable | None:
+    def table_of(self, name: str, lineno: int) -> symtable.SymbolTable | None:
+        """Take the next table of that name and line among those of the scopes within."""
+        if self.is_inlined and self.parent is not None:
+            return self.parent.table_of(name, lineno)
         if self._tables is None:
             self._tables = {}
             for child in () if self.table is None else self.table.get_children():
