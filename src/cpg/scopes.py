@@ -30,6 +30,22 @@ class TooDeepError(Exception):
     """More scopes stand in one another than anybody writes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Private:
+    """How names like `__x` are told from those of other classes."""
+
+    owner: str
+    #: Around a generic class, only the names of its type parameters are; elsewhere all.
+    only: frozenset[str] | None = None
+
+    def spelled(self, name: str) -> str:
+        """Spell a name as the compiler does: `__x` in class `A` is `_A__x`."""
+        if not name.startswith("__") or name.endswith("__") or (self.only is not None and name not in self.only):
+            return name
+        owner = self.owner.lstrip("_")
+        return f"_{owner}{name}" if owner else name
+
+
 @dataclass(eq=False, slots=True)
 class Scope:
     """One scope: a module, a class, or a function in the wider sense, which lambdas and comprehensions are too."""
@@ -38,8 +54,7 @@ class Scope:
     kind: str
     name: str
     lineno: int
-    #: The innermost class, by which names like `__x` are told from those of other classes.
-    private: str | None
+    private: Private | None
     parent: "Scope | None"
     depth: int
     table: symtable.SymbolTable | None
@@ -49,7 +64,7 @@ class Scope:
     _namesakes: Counter[str] = field(default_factory=Counter)
     _tables: dict[tuple[str, int], deque[symtable.SymbolTable]] | None = None
 
-    def opened(self, kind: str, name: str, node: tuple[str, int], private: str | None = None) -> "Scope":
+    def opened(self, kind: str, name: str, node: tuple[str, int], private: Private | None = None) -> "Scope":
         """Make a scope within this one; `node` is the name and the line that its symbol table goes by."""
         if self.depth == DEEPEST:
             raise TooDeepError(f"more than {DEEPEST} scopes stand in one another")
@@ -80,11 +95,8 @@ class Scope:
             outer = outer.parent
 
     def mangled(self, name: str) -> str:
-        """Spell a name as the compiler does: `__x` in class `A` is `_A__x`."""
-        if self.private is None or not name.startswith("__") or name.endswith("__"):
-            return name
-        owner = self.private.lstrip("_")
-        return f"_{owner}{name}" if owner else name
+        """Spell a name that stands in this scope as `symtable` does."""
+        return name if self.private is None else self.private.spelled(name)
 
     def table_of(self, name: str, lineno: int) -> symtable.SymbolTable | None:
         """Take the next table of that name and line among those of the scopes within."""

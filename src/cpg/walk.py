@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scopes import LOADED, REBOUND, STORED, Scope
+from scopes import LOADED, REBOUND, STORED, Private, Scope
 
 Row = tuple[object, ...]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -54,7 +54,7 @@ class Opening:
     name: str
     node: tuple[str, int]
     inside: Sequence[Any]
-    private: str | None = None
+    private: Private | None = None
     definition: Definition | None = None
 
 
@@ -168,8 +168,10 @@ def _function(node: Function, scope: Scope, _found: Found) -> tuple[Sequence[Any
 
 
 def _class(node: ast.ClassDef, scope: Scope, _found: Found) -> tuple[Sequence[Any], Scope]:
-    inner = Opening("class", node.name, (node.name, node.lineno), node.body, node.name, node)
-    return [*node.decorator_list, *_generic(node, [*node.bases, *node.keywords, inner], node.name)], scope
+    inner = Opening("class", node.name, (node.name, node.lineno), node.body, Private(node.name), node)
+    names = frozenset(parameter.name for parameter in getattr(node, "type_params", ()))
+    inside = [*node.bases, *node.keywords, inner]
+    return [*node.decorator_list, *_generic(node, inside, Private(node.name, names))], scope
 
 
 def _lambda(node: ast.Lambda, scope: Scope, _found: Found) -> tuple[Sequence[Any], Scope]:
@@ -211,7 +213,7 @@ def _define(node: Definition, around: Scope, body: Scope, found: Found) -> None:
         found.bases.append((body.key, number, root, whole, *span(base)))
 
 
-def _generic(node: Any, inside: Sequence[Any], private: str | None = None) -> Sequence[Any]:
+def _generic(node: Any, inside: Sequence[Any], private: Private | None = None) -> Sequence[Any]:
     """Put what may speak of type parameters into their scope, where there are any."""
     parameters = getattr(node, "type_params", ())
     if not parameters:

@@ -262,12 +262,14 @@ def compare_module(result: Comparison, row: Mapping[str, Any], root: Path, file:
 
 
 def decoded(content: bytes) -> str | None:
-    """Decode as `tokenize.open` does, but keep the ends of lines."""
+    """Decode as `tokenize.open` does, but keep the ends of lines; what is no Unicode is no text."""
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
-        return io.TextIOWrapper(io.BytesIO(content), encoding, newline="").read()
+        text = content.decode(encoding)
+        text.encode()
     except (SyntaxError, ValueError, LookupError):
         return None
+    return text
 
 
 def understood(text: str | None) -> tuple[ast.Module | None, symtable.SymbolTable | None]:
