@@ -149,7 +149,7 @@ def test_bases_are_named_where_they_are_names(extract: Extract) -> None:
 
 def test_a_comment_begins_outside_of_strings(extract: Extract) -> None:
     content = rb"""
-a = '#' "\"# TODO 1" # TODO 2
+a = '#' "\"#\" TODO 1" # TODO 2
 b = r'\' # TODO 3'  # XXX 4
 c = '''"
 # TODO 5''' '''"# FIXME 6'''
@@ -159,7 +159,7 @@ d = ("x"  # TODO 8
 """
     found = extract("src/a.py", content)["raw_diags"]
     assert picked(found, "message", "lineno", "col") == [
-        ("TODO 2", 2, 21),
+        ("TODO 2", 2, 22),
         ("XXX 4", 3, 20),
         (": FIXME 7", 6, 0),
         ("TODO 8", 7, 10),
