@@ -26,8 +26,8 @@ TREE = {
 
 
 def built(files: Mapping[str, bytes]) -> duckdb.DuckDBPyConnection:
-    with importing_from(ROOT / "tasks"):
-        _, extract = extractor_of(ROOT / "tasks/python_source.py")
+    with importing_from(ROOT / "src/cpg"):
+        _, extract = extractor_of(ROOT / "src/cpg/python_source.py")
         extracted = [extract(File(path, content)) for path, content in files.items()]
     connection = duckdb.connect(config={"threads": 1})
     for name in extracted[0]:
@@ -36,7 +36,7 @@ def built(files: Mapping[str, bytes]) -> duckdb.DuckDBPyConnection:
         connection.execute(f"create table {name} as from rows")
     for name in ("severity_rules", "ext_modules"):
         connection.execute(f"create table {name} as from '{ROOT}/data/{name}.csv'")
-    make_all(connection, ROOT / "tasks")
+    make_all(connection, ROOT / "src/cpg")
     return connection
 
 

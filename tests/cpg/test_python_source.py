@@ -8,24 +8,38 @@ import pyarrow as pa
 import pytest
 from tests.by_hand import File, extractor_of, importing_from
 
-TASKS = Path(__file__).resolve().parents[2] / "tasks"
+TASKS = Path(__file__).resolve().parents[2] / "src/cpg"
 
 SPAN = "lineno i, col i, end_lineno i, end_col i"
+BOOLS = (
+    "is_local is_global is_declared_global is_nonlocal is_free is_parameter is_imported is_assigned is_referenced "
+    "is_annotated is_namespace"
+)
 COLUMNS = {
     "src_files": (
         "file_id s, path s, module_fqn s, package_fqn s, is_init b, size_bytes l, sha256 s, line_count i, parse_ok b"
     ),
+    "src_lines": "file_id s, line_no i, start_byte l, end_byte l",
+    "raw_scopes": "file_id s, scope_key s, parent_key s, kind s, name s, lineno i",
+    "raw_scope_ancestors": "file_id s, scope_key s, ancestor_key s, ancestor_kind s, depth i",
+    "raw_symbols": "file_id s, scope_key s, name s, " + ", ".join(f"{name} b" for name in BOOLS.split()),
     "raw_defs": (
         f"file_id s, scope_key s, body_key s, kind s, name s, arg_count i, decorator_count i, has_docstring b, {SPAN}"
     ),
+    "raw_bases": f"file_id s, body_key s, ord i, base_root s, base_dotted s, {SPAN}",
     "raw_imports": (
         "file_id s, scope_key s, stmt_ord i, alias_ord i, kind s, module s, level i, name s, asname s, bound_name s, "
         f"is_star b, {SPAN}"
     ),
+    "raw_refs": f"file_id s, scope_key s, name s, ctx s, {SPAN}",
+    "raw_calls": (
+        "file_id s, scope_key s, callee_shape s, callee_root s, callee_dotted s, arg_count i, kw_count i, "
+        f"callee_lineno i, callee_col i, {SPAN}"
+    ),
     "raw_diags": f"file_id s, code s, message s, {SPAN}",
 }
 LETTERS = {pa.string(): "s", pa.int32(): "i", pa.int64(): "l", pa.bool_(): "b"}
-PLACE = ["lineno", "col", "end_lineno", "end_col"]
+PLACES = ["lineno", "col", "end_lineno", "end_col", "callee_lineno", "callee_col"]
 
 
 Extract = Callable[[str, bytes], dict[str, pa.Table]]
@@ -125,28 +139,33 @@ def test_imports_say_what_they_bind_and_where(extract: Extract) -> None:
     assert found.column("scope_key").to_pylist() == [*[root] * 4, f"{root}/function:outer#0/function:inner#1"]
 
 
-def test_a_line_inserted_above_moves_nothing_but_spans(extract: Extract) -> None:
+def test_a_line_inserted_above_moves_nothing_but_places(extract: Extract) -> None:
     before, after = extract("src/pkg/mod.py", SOURCE), extract("src/pkg/mod.py", b"# above\n" + SOURCE)
-    for name in ("raw_defs", "raw_imports"):
-        assert after[name].drop_columns(PLACE) == before[name].drop_columns(PLACE)
+    for name in ("raw_defs", "raw_bases", "raw_imports", "raw_scopes", "raw_refs", "raw_calls"):
+        places = [column for column in PLACES if column in before[name].column_names]
+        assert after[name].drop_columns(places) == before[name].drop_columns(places)
         assert after[name] != before[name]
+    for name in ("raw_scope_ancestors", "raw_symbols"):
+        assert after[name] == before[name]
+        assert after[name].num_rows > 0
 
 
 @pytest.mark.parametrize(
-    ("content", "place", "message"),
+    ("content", "place", "message", "n_lines"),
     [
-        ("x = 1\ny = é é\n".encode(), (2, 7), "invalid syntax"),
-        (b"x = '\\d'\nprint 'a'\n", (2, 0), "Missing parentheses"),
-        (b"a = \0", (1, 0), "null bytes"),
-        (b"\xff\xfe", (1, 0), "encoding"),
-        (b"\n\nx = '\xff'", (1, 0), "utf-8"),
+        ("x = 1\ny = é é\n".encode(), (2, 7), "invalid syntax", 2),
+        (b"x = '\\d'\nprint 'a'\n", (2, 0), "Missing parentheses", 2),
+        (b"a = \0", (1, 0), "null bytes", 1),
+        (b"\xff\xfe", (1, 0), "encoding", 0),
+        (b"\n\nx = '\xff'", (1, 0), "utf-8", 0),
     ],
 )
 def test_a_file_that_does_not_parse_gives_one_remark_and_no_rows(
-    extract: Extract, content: bytes, place: tuple[int, int], message: str
+    extract: Extract, content: bytes, place: tuple[int, int], message: str, n_lines: int
 ) -> None:
     tables = extract("src/broken.py", content)
-    assert [tables[name].num_rows for name in COLUMNS] == [1, 0, 0, 1]
+    given = {name: table.num_rows for name, table in tables.items() if table.num_rows}
+    assert given == {"src_files": 1, "raw_diags": 1} | ({"src_lines": n_lines} if n_lines else {})
     assert tables["src_files"].column("parse_ok").to_pylist() == [False]
     (remark,) = tables["raw_diags"].to_pylist()
     assert (remark["code"], remark["lineno"], remark["col"]) == ("syntax-error", *place)
