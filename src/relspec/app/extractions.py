@@ -1,6 +1,6 @@
 """What the extractors gave of the files as they were last looked at, and what of that no table shows yet."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from sys import intern
 from typing import NamedTuple
@@ -27,11 +27,11 @@ Answers = dict[str, Given]
 class Extractions:
     """A build that is cancelled leaves `pending` and `moved` to the next one, so nothing is passed by.
 
-    `place` says where an object lies.
+    `objects` is the folder in which objects lie.
     `pending` are paths to be looked at, with `whole` it is all. `moved` are those of which tables show something else.
     """
 
-    place: Callable[[str], str]
+    objects: str
     answers: dict[ExtractorSpec, Answers] = field(default_factory=dict)
     pending: set[str] = field(default_factory=set)
     moved: set[str] = field(default_factory=set)
@@ -60,7 +60,11 @@ class Extractions:
     def _placed(self, answer: Extracted) -> Extracted:
         """The same with its objects where this project has them, and each schema once for all files."""
         tables = (
-            (intern(name), self._schemas.setdefault(schema, schema), replace(part, path=self.place(part.content)))
+            (
+                intern(name),
+                self._schemas.setdefault(schema, schema),
+                replace(part, path=f"{self.objects}/{part.content}.parquet"),
+            )
             for name, schema, part in answer.tables
         )
         return Extracted(answer.content, tuple(tables))
