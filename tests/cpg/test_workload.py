@@ -144,6 +144,11 @@ def test_ids_are_unique_in_the_real_source(real: duckdb.DuckDBPyConnection, tabl
     assert table == "diags" or n_rows > 50
 
 
+def test_the_graph_of_the_real_source_is_whole(real: duckdb.DuckDBPyConnection) -> None:
+    assert rows(real, "from cpg_integrity where violations <> 0") == []
+    assert rows(real, "select count(*) > 50_000 from cpg_edges") == [(True,)]
+
+
 def test_the_real_source_parses_and_its_modules_find_each_other(real: duckdb.DuckDBPyConnection) -> None:
     assert rows(real, "select path from src_files where not parse_ok") == []
     lost = (

@@ -28,7 +28,7 @@ def cpg_spans(ctx):
     # fail to parse, there is no byte.
     found = within.left_join(first, ["file_id", "lineno"]).left_join(last, ["file_id", "end_lineno"])
     found = found.select("node_id", *PLACE, bstart=found.start_byte + found.col, bend=found.last_byte + found.end_col)
-    return found.union(whole_files(ctx, lines))
+    return found.union(whole_files(ctx))
 
 
 def placed(rows, named):
@@ -36,17 +36,18 @@ def placed(rows, named):
     return rows.select("file_id", *PLACE, node_id=named(rows))
 
 
-def whole_files(ctx, lines):
+def whole_files(ctx):
     """Let each module reach from its first byte to the end of its last line; one without lines has neither."""
-    ends = lines.group_by("file_id").agg(line_count=_.line_no.max(), last_byte=_.start_byte.max())
-    files = ctx.table("src_files").select("file_id", "size_bytes").left_join(ends, "file_id")
+    lines = ctx.table("src_lines")
+    ends = lines.group_by("file_id").agg(last=_.line_no.max(), start=_.start_byte.max(), end=_.end_byte.max())
+    files = ctx.table("src_files").select("file_id").left_join(ends, "file_id")
     zero = ibis.literal(0, "int32")
     return files.select(
         node_id=node_id("module", files.file_id),
         lineno=ibis.literal(1, "int32"),
         col=zero,
-        end_lineno=files.line_count.fill_null(1),
-        end_col=(files.size_bytes - files.last_byte).fill_null(0).cast("int32"),
+        end_lineno=files.last.fill_null(1),
+        end_col=(files.end - files.start).fill_null(0).cast("int32"),
         bstart=zero.cast("int64"),
-        bend=files.size_bytes,
+        bend=files.end.fill_null(0),
     )

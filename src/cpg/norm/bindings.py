@@ -10,15 +10,18 @@ from relspec import task
 def bindings(ctx):
     """Say of each name in a scope how it comes to its value, and whether it belongs to that scope."""
     raw = ctx.table("raw_symbols")
+    module_level = is_module_level(raw)
+    # A function that declares a name global makes the module declare it, which need not give it a value.
+    declared_here = raw.is_local | (module_level & raw.is_declared_global)
     # A name may be several of these at once: the first that holds says the most.
     kind = ibis.cases(
         (raw.is_parameter, "parameter"),
         (raw.is_nonlocal, "nonlocal"),
-        (raw.is_declared_global, "global"),
+        (raw.is_declared_global & ~module_level, "global"),
         (raw.is_free, "free"),
         (raw.is_imported, "import"),
         (raw.is_namespace, "definition"),
-        (raw.is_local, "local"),
+        (declared_here, "local"),
         else_="implicit_global",
     )
     return raw.select(
@@ -28,6 +31,6 @@ def bindings(ctx):
         binding_id=binding_id(raw),
         scope_id=scope_id(raw),
         binding_kind=kind,
-        declared_here=raw.is_local,
-        is_module_level=is_module_level(raw),
+        declared_here=declared_here,
+        is_module_level=module_level,
     )

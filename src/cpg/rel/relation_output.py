@@ -21,7 +21,7 @@ KINDS = {
 
 @task(name="rel.output")
 def relation_output(ctx):
-    """Put the relations together; what only has one meaning has no method, and is sure."""
+    """Put the relations together; how sure an edge is stands with those that are weighed, which are calls."""
     return ibis.union(*(relation(ctx.table(name), kind) for name, kind in KINDS.items()))
 
 
@@ -33,5 +33,5 @@ def relation(rows, kind):
         "file_id",
         kind=ibis.literal(kind),
         method=rows.method if "method" in rows.columns else ibis.null("string"),
-        confidence=rows.confidence if "confidence" in rows.columns else ibis.literal(1).cast("float64"),
+        confidence=rows.confidence if "confidence" in rows.columns else ibis.null("float64"),
     )
