@@ -1,67 +1,37 @@
-"""What `symtable` says of the names in each scope.
+"""What is known of the names in each scope: what `symtable` says, alike in every version of Python.
 
-From Python 3.12 on, list, set and dict comprehensions are compiled into the function around them, whose table then
-also lists their names. They are left out here where the function itself never mentions them, so that every version
-gives the same rows.
+From Python 3.12 on, list, set and dict comprehensions are compiled into the scope around them. They have no tables of
+their own any more, and that scope's table lists their names among its own. Here they stay scopes: `inlined.py` works
+out their symbols, and the scope around keeps only what is its own.
 """
 
-import sys
 from collections.abc import Iterator
-from symtable import Symbol, SymbolTable
 
+from inlined import Flags, Lendings, flags_of, worked_out
 from scopes import Scope
-
-INLINED = ("listcomp", "setcomp", "dictcomp") if sys.version_info >= (3, 12) else ()
 
 Row = tuple[object, ...]
 
 
 def symbols(scopes: list[Scope]) -> list[Row]:
-    """Describe every name of every scope that has a symbol table."""
-    return [row for scope in scopes if scope.table is not None for row in _of_one(scope, scope.table)]
+    """Describe every name of every scope; `scopes` has each after the one around it."""
+    lendings = Lendings.of(scopes)
+    known: dict[Scope, dict[str, Flags]] = {}
+    for scope in scopes:
+        if scope.is_inlined:
+            known[scope] = worked_out(scope, known, lendings.passed.get(scope, set()))
+        else:
+            known[scope] = dict(_own(scope, lendings.lent.get(scope, set())))
+    return [(scope.key, name, *flags) for scope, found in known.items() for name, flags in found.items()]
 
 
-def _of_one(scope: Scope, table: SymbolTable) -> Iterator[Row]:
-    lent = _lent(table) if INLINED else frozenset()
-    for symbol in table.get_symbols():
+def _own(scope: Scope, lent: set[str]) -> Iterator[tuple[str, Flags]]:
+    for symbol in () if scope.table is None else scope.table.get_symbols():
         name = symbol.get_name()
-        if name in lent and name not in scope.mentioned and not _is_own(symbol):
-            continue
-        yield (
-            scope.key,
-            name,
-            symbol.is_local(),
-            symbol.is_global(),
-            symbol.is_declared_global(),
-            symbol.is_nonlocal(),
-            symbol.is_free(),
-            symbol.is_parameter(),
-            symbol.is_imported(),
-            symbol.is_assigned(),
-            symbol.is_referenced(),
-            symbol.is_annotated(),
-            symbol.is_namespace(),
-        )
-
-
-def _lent(table: SymbolTable) -> frozenset[str]:
-    """Names of the comprehensions that are compiled into this scope, and into those."""
-    names: set[str] = set()
-    waiting = [table]
-    while waiting:
-        inlined = [child for child in waiting.pop().get_children() if child.get_name() in INLINED]
-        names.update(name for child in inlined for name in child.get_identifiers())
-        waiting += inlined
-    return frozenset(names)
-
-
-def _is_own(symbol: Symbol) -> bool:
-    """Tell whether a scope has a name for reasons that are no node of its own that mentions it."""
-    return (
-        symbol.is_parameter()
-        or symbol.is_imported()
-        or symbol.is_namespace()
-        or symbol.is_declared_global()
-        or symbol.is_nonlocal()
-        or symbol.is_free()
-    )
+        flags = flags_of(symbol)
+        if name in lent and name not in scope.mentions:
+            if flags.is_free and not flags.is_own:
+                flags = Flags(is_free=True)  # It only passes through, on its way in.
+            elif not flags.is_own:
+                continue
+        yield name, flags

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scopes import Scope
+from scopes import LOADED, REBOUND, STORED, Private, Scope
 
 Row = tuple[object, ...]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -54,7 +54,7 @@ class Opening:
     name: str
     node: tuple[str, int]
     inside: Sequence[Any]
-    private: str | None = None
+    private: Private | None = None
     definition: Definition | None = None
 
 
@@ -78,7 +78,7 @@ def span(node: Any) -> tuple[int, int, int, int]:
     return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
 
 
-def dotted(node: ast.expr) -> tuple[str, str] | None:
+def dotted(node: ast.expr) -> tuple[ast.Name, str] | None:
     """Give the first name and what follows it of an expression that is names and dots only."""
     attributes: list[str] = []
     while isinstance(node, ast.Attribute):
@@ -86,7 +86,7 @@ def dotted(node: ast.expr) -> tuple[str, str] | None:
         node = node.value
     if not isinstance(node, ast.Name):
         return None
-    return node.id, "".join(f".{name}" for name in reversed(attributes))
+    return node, "".join(f".{name}" for name in reversed(attributes))
 
 
 _fields: dict[type, tuple[str, ...]] = {}
@@ -113,8 +113,9 @@ def _leaf(_node: ast.AST, scope: Scope, _found: Found) -> tuple[Sequence[Any], S
 
 def _name(node: ast.Name, scope: Scope, found: Found) -> tuple[Sequence[Any], Scope]:
     name = scope.mangled(node.id)
-    scope.mentioned.add(name)
-    found.refs.append((scope.key, name, CONTEXTS[type(node.ctx)], *span(node)))
+    context = CONTEXTS[type(node.ctx)]
+    scope.mention(name, LOADED if context == "load" else STORED)
+    found.refs.append((scope.key, name, context, *span(node)))
     return (), scope
 
 
@@ -122,20 +123,27 @@ def _binder(node: Any, scope: Scope, _found: Found) -> tuple[Sequence[Any], Scop
     """Note a name that is bound without being a node: of a handled error, or captured by a pattern."""
     name = node.rest if isinstance(node, ast.MatchMapping) else node.name
     if name is not None:
-        scope.mentioned.add(scope.mangled(name))
+        scope.mention(scope.mangled(name), STORED)
     return _below(node), scope
+
+
+def _named(node: ast.NamedExpr, scope: Scope, _found: Found) -> tuple[Sequence[Any], Scope]:
+    scope.mention(scope.mangled(node.target.id), REBOUND)
+    return [node.target, node.value], scope
 
 
 def _call(node: ast.Call, scope: Scope, found: Found) -> tuple[Sequence[Any], Scope]:
     callee = node.func
     path = dotted(callee)
-    shape, root, whole = "other", None, None
+    shape, root, whole, first = "other", None, None, callee
     if path is not None:
         shape = "name" if isinstance(callee, ast.Name) else "attr"
-        root = scope.mangled(path[0])
+        # In `(a).b()` the callee starts at the parenthesis; what can be looked up is the name.
+        first = path[0]
+        root = scope.mangled(path[0].id)
         whole = root + path[1]
     counts = len(node.args), len(node.keywords)
-    found.calls.append((scope.key, shape, root, whole, *counts, callee.lineno, callee.col_offset, *span(node)))
+    found.calls.append((scope.key, shape, root, whole, *counts, first.lineno, first.col_offset, *span(node)))
     return (callee, *node.args, *node.keywords), scope
 
 
@@ -160,8 +168,10 @@ def _function(node: Function, scope: Scope, _found: Found) -> tuple[Sequence[Any
 
 
 def _class(node: ast.ClassDef, scope: Scope, _found: Found) -> tuple[Sequence[Any], Scope]:
-    inner = Opening("class", node.name, (node.name, node.lineno), node.body, node.name, node)
-    return [*node.decorator_list, *_generic(node, [*node.bases, *node.keywords, inner], node.name)], scope
+    inner = Opening("class", node.name, (node.name, node.lineno), node.body, Private(node.name), node)
+    names = frozenset(parameter.name for parameter in getattr(node, "type_params", ()))
+    inside = [*node.bases, *node.keywords, inner]
+    return [*node.decorator_list, *_generic(node, inside, Private(node.name, names))], scope
 
 
 def _lambda(node: ast.Lambda, scope: Scope, _found: Found) -> tuple[Sequence[Any], Scope]:
@@ -198,12 +208,12 @@ def _define(node: Definition, around: Scope, body: Scope, found: Found) -> None:
     found.defs.append((scope.key, body.key, *what, *span(node)))
     for number, base in enumerate(node.bases if isinstance(node, ast.ClassDef) else ()):
         path = dotted(base)
-        root = None if path is None else around.mangled(path[0])
+        root = None if path is None else around.mangled(path[0].id)
         whole = None if path is None or root is None else root + path[1]
         found.bases.append((body.key, number, root, whole, *span(base)))
 
 
-def _generic(node: Any, inside: Sequence[Any], private: str | None = None) -> Sequence[Any]:
+def _generic(node: Any, inside: Sequence[Any], private: Private | None = None) -> Sequence[Any]:
     """Put what may speak of type parameters into their scope, where there are any."""
     parameters = getattr(node, "type_params", ())
     if not parameters:
@@ -245,6 +255,7 @@ def _arg_count(args: ast.arguments) -> int:
 VISITS: dict[type, Visit] = {
     ast.Name: _name,
     ast.Call: _call,
+    ast.NamedExpr: _named,
     ast.Import: _import,
     ast.ImportFrom: _import,
     ast.FunctionDef: _function,

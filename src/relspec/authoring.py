@@ -53,7 +53,11 @@ def task(function: Any = None, /, **options: Any) -> Any:
 
 
 def extract(function: Any = None, /, **options: Any) -> Callable[[Function], Function]:
-    """Declare a function `(file) -> dict[str, pyarrow.Table]` as an extractor over `files`, a glob from the project."""
+    """Declare a function `(file) -> dict[str, pyarrow.Table]` as an extractor.
+
+    Options: `files`, a glob from the project; `tables`, the Arrow schemas of all its tables by name, which are checked
+    and then known also where there is no file.
+    """
     if function is not None:
         raise TypeError('@extract needs to know its files: write @extract(files="src/**/*.py")')
     return lambda decorated: _declare(Role.EXTRACTOR, decorated, options)

@@ -394,8 +394,12 @@ async def test_a_state_of_the_first_schema_is_taken_over_and_nothing_of_it_is_lo
     seals.lift(connection)
     connection.executescript(
         """
+        update source set body = json_remove(json_set(body, '$.files', (
+          select json_group_array(json(f.body)) from source_file f where f.name = source.name
+        )), '$.fixed');
+        drop table source_file;
         drop table seal; drop table shown; alter table extraction drop column used_at; pragma user_version = 2;
-        delete from _sqlite_migrations where name like '0002%' or name like '0006%';
+        delete from _sqlite_migrations where name like '0002%' or name like '0006%' or name like '0007%';
         """
     )
     connection.close()

@@ -62,7 +62,7 @@ class Recorder:
 
     async def measure(self, request: Measure) -> Measured:
         assert len({names(s) for s in request.column_sets}) == len(request.column_sets)
-        self.measured.append((Path(request.part.path).name, {names(s) for s in request.column_sets}))
+        self.measured += [(Path(part.path).name, {names(s) for s in request.column_sets}) for part in request.parts]
         return await self.engines.measure(request)
 
     async def execute(self, request: Execute) -> Executed | Problem:

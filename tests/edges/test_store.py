@@ -9,6 +9,7 @@ import pytest
 
 from relspec.core.errors import StateError
 from relspec.edges.store.connection import Connection
+from relspec.edges.store.database import Store
 
 _PAGE = 4096
 
@@ -66,3 +67,14 @@ def test_what_the_disk_refuses_is_a_state_error_and_a_broken_promise_of_ours_is_
     connection.close()
     with pytest.raises(sqlite3.ProgrammingError):
         connection.execute("select 1")
+
+
+def test_a_database_whose_permissions_cannot_be_set_is_a_state_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: object, mode: int) -> None:
+        raise OSError(5, "Input/output error", str(path))
+
+    monkeypatch.setattr("relspec.edges.store.database.os.chmod", refuse)
+    with pytest.raises(StateError, match=r"cannot open .*relspec\.sqlite: Input/output error; check permissions"):
+        Store.open(tmp_path / "relspec.sqlite", "session")

@@ -115,14 +115,15 @@ class Engines:
         return answer[-1]
 
     async def measure(self, request: Measure) -> Measured:
-        """Digest one part."""
+        """Digest some parts."""
         answer: list[Measured] = []
 
         def work() -> None:
-            table = self._table(request.part)
-            answer.append(Measured(tuple(bag_of(table, columns) for columns in request.column_sets)))
+            tables = [self._table(part) for part in request.parts]
+            bags = (tuple(bag_of(table, columns) for columns in request.column_sets) for table in tables)
+            answer.append(Measured(tuple(bags)))
 
-        await self._work("measure", request.part.content, work)
+        await self._work("measure", request.parts[0].content, work)
         return answer[-1]
 
     async def execute(self, request: Execute) -> Executed | Problem:

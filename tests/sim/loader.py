@@ -102,6 +102,13 @@ class Session:
         """Never asked."""
         raise AssertionError(request)
 
+    def beside(self) -> "Session":
+        """Never asked."""
+        raise AssertionError
+
+    async def end(self) -> None:
+        """Nothing to end."""
+
     def _bytes(self, path: str) -> bytes | None:
         """The bytes of a file, the same ones each time; `None` where it is not there."""
         where, disk = f"{self._loader.root}/{path}", self._loader.disk

@@ -123,15 +123,19 @@ async def executions(kit: Kit, engines: Engines) -> None:
     assert made == await engines.execute(request)
     assert kit.rows(made.content) == [(3, 6), (3, 7)]
     (part,) = dataset.parts
-    measured = await engines.measure(Measure(replace(part, content=made.content, path=part.path), ((A,),)))
-    assert measured.bags[0].rows in {2, 3}
+    measured = await engines.measure(Measure((replace(part, content=made.content, path=part.path),), ((A,),)))
+    assert measured.bags[0][0].rows in {2, 3}
     lost = replace(part, content="0" * 32, path=str(kit.layout.object("0" * 32)))
     with pytest.raises(InputMovedError):
         await engines.execute(replace(request, inputs=(replace(dataset, parts=(lost,)),)))
     whole = await engines.execute(execute(kit, "select a as a, b as b from things", THINGS, (dataset,), (A, B)))
     assert isinstance(whole, Executed)
-    assert whole.bags == (await engines.measure(Measure(part, ((A, B),)))).bags
-    assert (await engines.measure(Measure(part, ((A,), (B,))))).bags[0].rows == 3
+    assert (whole.bags,) == (await engines.measure(Measure((part,), ((A, B),)))).bags
+    other = replace(part, content=made.content, path=str(kit.layout.object(made.content)))
+    both = await engines.measure(Measure((part, other), ((A,), (B,))))
+    assert [[bag.rows for bag in bags] for bags in both.bags] == [[3, 3], [2, 2]]
+    apart = [await engines.measure(Measure((one,), ((A,), (B,)))) for one in (part, other)]
+    assert both.bags == tuple(bags for one in apart for bags in one.bags)
 
 
 async def publications(kit: Kit, engines: Engines) -> None:

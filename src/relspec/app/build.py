@@ -13,7 +13,7 @@ from relspec.app.compile import Compilation
 from relspec.app.compile_task import TaskCompiler
 from relspec.app.digests import Digests
 from relspec.app.executions import Executions
-from relspec.app.extract import extract
+from relspec.app.extract import Extraction
 from relspec.app.load import load, needs_of
 from relspec.app.lost import drop_lost
 from relspec.app.ports import Clock, CodeFiles, Engines, LoaderSession, Memory, ObjectStore, ViewReaders
@@ -83,7 +83,7 @@ async def compile_changes(
         changes = changes.merged(found)
         loaded |= await load(world, found, session, tools.code)
     await take_in(world, tools.engines, frozenset(changes.paths))
-    world.moved |= await extract(world, session, tools.memory, tools.objects)
+    world.moved |= await Extraction(world, session, tools.memory, tools.objects).run(changes.paths)
     came, gone = world.declare()
     world.removed |= {world.plans[t].output for t in gone if t in world.plans}
     for task in sorted(gone):
@@ -178,7 +178,7 @@ async def build(
     compiled = replace(compiled, cone=compiled.cone | world.graph.cone(again, ()))
     await tools.executions.end(lambda task: _is_obsolete(world, compiled, task))
     world.pending |= compiled.cone
-    digests = Digests(tools.engines, tools.memory, world.graph, world.toolchain.engine)
+    digests = Digests(tools.engines, tools.memory, world.graph, world.toolchain.engine, world.sums)
     run = Run(world, workshop_of(tools, session), digests, compiled.dirty, retry=wish.retry, again=again)
     try:
         await run.go(_wished(world, compiled.cone, wish))

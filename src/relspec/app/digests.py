@@ -1,18 +1,34 @@
 """Edge digests: what a reader requires of a dataset, as one hash. Measured once a content and column set, then known.
 
 One scan of a part serves all its readers: when one column set is missing, those of all readers are measured with it.
+Parts that lack the same are measured together. The bag of a dataset of many parts is that of the last time, less what
+went, plus what came.
 """
 
 import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from relspec.app.ports import Engines, Memory
+from relspec.app.together import together
 from relspec.core.dataset import Dataset, Part
-from relspec.core.digest import BagDigest, columns_digest, combine, edge_digest
+from relspec.core.digest import NO_ROWS, BagDigest, columns_digest, combine, edge_digest, without
 from relspec.core.graph import TaskGraph
 from relspec.core.plan import Requirement
 from relspec.core.schema import Column
 from relspec.core.state import DigestRow
 from relspec.core.work import Measure
+
+#: So many parts are measured by one process at a time; others measure the rest.
+PARTS_MAX = 256
+
+
+@dataclass
+class Sums:
+    """The bags of datasets as last added up, by name and column set, with the parts that they are of."""
+
+    known: dict[tuple[str, str], tuple[tuple[Part, ...], BagDigest]] = field(default_factory=dict)
 
 
 class Digests:
@@ -21,11 +37,12 @@ class Digests:
     `engine` is the identity of what measures: what another one measured is not known here.
     """
 
-    def __init__(self, engines: Engines, memory: Memory, graph: TaskGraph, engine: str) -> None:
+    def __init__(self, engines: Engines, memory: Memory, graph: TaskGraph, engine: str, sums: Sums) -> None:
         self._engines = engines
         self._memory = memory
         self._graph = graph
         self._engine = engine
+        self._sums = sums
         self._known: dict[tuple[str, str], BagDigest] = {}
         self._looked_up: set[str] = set()
         self._locks: dict[str, asyncio.Lock] = {}
@@ -35,9 +52,9 @@ class Digests:
         """The edge digest of `dataset` for one reader. Cost: a scan of each part that is not known yet."""
         columns = dataset.schema.restrict(c.name for c in need.columns)
         if not columns:
-            return edge_digest(self._engine, (), BagDigest(sum(p.rows for p in dataset.parts), f"{0:032x}"))
-        bags = [await self._bag(dataset, part, columns) for part in dataset.parts]
-        return edge_digest(self._engine, columns, combine(bags))
+            return edge_digest(self._engine, (), BagDigest(sum(p.rows for p in dataset.parts), NO_ROWS.total))
+        async with self._locks.setdefault(dataset.name, asyncio.Lock()):
+            return edge_digest(self._engine, columns, await self._bag(dataset, columns))
 
     def learn(self, content: str, columns: tuple[Column, ...], bag: BagDigest) -> None:
         """Take over a bag that came with an execution."""
@@ -55,19 +72,57 @@ class Digests:
         }
         return tuple(sorted((s for s in sets if s), key=lambda s: [c.name for c in s]))
 
-    async def _bag(self, dataset: Dataset, part: Part, columns: tuple[Column, ...]) -> BagDigest:
-        key = (part.content, self._name(columns))
-        async with self._locks.setdefault(part.content, asyncio.Lock()):
-            if part.content not in self._looked_up:
-                self._looked_up.add(part.content)
-                self._known |= {k: v for k, v in self._memory.bags([part.content]).items() if k not in self._known}
-            if key not in self._known:
-                wanted = {self._name(s): s for s in (columns, *self.column_sets(dataset))}
-                missing = {d: s for d, s in wanted.items() if (part.content, d) not in self._known}
-                measured = await self._engines.measure(Measure(part, tuple(missing.values())))
-                for digest, bag in zip(missing, measured.bags, strict=True):
-                    self._known[part.content, digest] = self.fresh[part.content, digest] = bag
-        return self._known[key]
+    async def _bag(self, dataset: Dataset, columns: tuple[Column, ...]) -> BagDigest:
+        name = self._name(columns)
+        parts, total = self._sums.known.get((dataset.name, name), ((), NO_ROWS))
+        if parts is not dataset.parts:
+            before, after = _contents(parts), _contents(dataset.parts)
+            gone, came = before - after, after - before
+            self._look_up([*gone, *came])
+            if any((content, name) not in self._known for content in gone):
+                # What it was is forgotten.
+                total, gone, came = NO_ROWS, Counter[str](), after
+                self._look_up(came)
+            await self._measure(dataset, columns, came)
+            total = combine([total, *(self._known[content, name] for content in came.elements())])
+            total = without(total, (self._known[content, name] for content in gone.elements()))
+            self._sums.known[dataset.name, name] = (dataset.parts, total)
+        return total
+
+    def _look_up(self, contents: Iterable[str]) -> None:
+        unknown = [content for content in contents if content not in self._looked_up]
+        self._looked_up.update(unknown)
+        self._known = self._memory.bags(unknown) | self._known if unknown else self._known
+
+    async def _measure(self, dataset: Dataset, columns: tuple[Column, ...], contents: Container[str]) -> None:
+        """Measure what of these parts is not known, in batches of those that lack the same."""
+        wanted = {self._name(s): s for s in (columns, *self.column_sets(dataset))}
+        batches: defaultdict[tuple[str, ...], dict[str, Part]] = defaultdict(dict)
+        for part in dataset.parts:
+            missing = tuple(name for name in wanted if (part.content, name) not in self._known)
+            if part.content in contents and self._name(columns) in missing:
+                batches[missing][part.content] = part
+        requests = [
+            (missing, Measure(some, tuple(wanted[name] for name in missing)))
+            for missing, parts in batches.items()
+            for some in _batches(list(parts.values()))
+        ]
+        await together(self._ask(missing, request) for missing, request in requests)
+
+    async def _ask(self, names: tuple[str, ...], request: Measure) -> None:
+        measured = await self._engines.measure(request)
+        for part, bags in zip(request.parts, measured.bags, strict=True):
+            for name, bag in zip(names, bags, strict=True):
+                self._known[part.content, name] = self.fresh[part.content, name] = bag
 
     def _name(self, columns: tuple[Column, ...]) -> str:
         return columns_digest(self._engine, columns)
+
+
+def _batches(parts: Sequence[Part]) -> Iterator[tuple[Part, ...]]:
+    return (tuple(parts[start : start + PARTS_MAX]) for start in range(0, len(parts), PARTS_MAX))
+
+
+def _contents(parts: Iterable[Part]) -> Counter[str]:
+    """How often each content is there, of parts that have rows."""
+    return Counter(part.content for part in parts if part.rows)

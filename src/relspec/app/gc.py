@@ -16,7 +16,7 @@ from relspec.app.publish import published_revision
 from relspec.app.world import World
 from relspec.core.globs import matches
 from relspec.core.suggest import closest
-from relspec.core.sweep import ClaimKind, Needs, Stock, StoredObject, Sweep, sweep
+from relspec.core.sweep import Needs, Stock, StoredObject, Sweep, sweep
 
 #: Without being asked, so many files at most are unlinked at a time: a save that comes meanwhile waits for it.
 UNASKED_MAX = 1000
@@ -44,9 +44,6 @@ async def collect(world: World, tools: Tools, *, dry: bool, objects_max: int | N
     going = swept.objects[:objects_max]
     if not dry:
         tools.memory.drop(swept, world.run)
-        gone = {claim.key for claim in swept.claims if claim.kind is ClaimKind.EXTRACTION}
-        for key in [key for key in world.extractions if key in gone]:
-            del world.extractions[key]
         await asyncio.to_thread(tools.objects.discard, going)
     return Collected(swept, stock, files, going, _unknown(world, stock))
 

@@ -42,11 +42,10 @@ def drop_lost(world: "World") -> frozenset[str]:
     world.look_again -= {world.shown_path(path) for path in lost}
     contents = frozenset(path.rpartition("/")[2].removesuffix(".parquet") for path in lost)
     world.unsettled |= {o.task for o in world.outputs.values() if o.content in contents} & world.catalog.by_name.keys()
+    world.extractions.forget(frozenset(lost))
     for source in world.sources.values() if lost else ():
-        parts = {f.path for f in source.files if f.taken is not None and f.taken.part.path in lost}
-        if source.extracted and parts:
-            world.extractions.clear()
-        else:
+        if not source.extracted:
+            parts = {f.path for f in source.files if f.taken is not None and f.taken.part.path in lost}
             world.look_again |= parts
     return contents
 

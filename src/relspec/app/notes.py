@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from relspec.core.state import DigestRow, ExtractionRow, MemoRow, RunTask
+from relspec.core.state import DigestRow, ExtractionRow, MemoRow, RunTask, SourceFile, SourceState
 
 
 @dataclass
@@ -23,6 +23,7 @@ class Notes:
     files: set[str] = field(default_factory=set)
     modules: set[str] = field(default_factory=set)
     sources: set[str] = field(default_factory=set)
+    source_files: dict[tuple[str, str], SourceFile | None] = field(default_factory=dict)
     restamped: set[str] = field(default_factory=set)
     records: set[str] = field(default_factory=set)
     plans: set[str] = field(default_factory=set)
@@ -30,3 +31,11 @@ class Notes:
     rekeyed: set[str] = field(default_factory=set)
     statuses: set[str] = field(default_factory=set)
     recompiled: set[str] = field(default_factory=set)
+
+    def files_of(self, name: str, before: SourceState | None, after: SourceState | None) -> None:
+        """Note the files in which a state of a source differs from the one before; `None` for those that are gone."""
+        old = {} if before is None else {file.path: file for file in before.files}
+        new = {} if after is None else {file.path: file for file in after.files}
+        self.source_files |= {(name, path): None for path in old.keys() - new.keys()}
+        moved = (file for path, file in new.items() if (known := old.get(path)) is not file and known != file)
+        self.source_files |= {(name, file.path): file for file in moved}

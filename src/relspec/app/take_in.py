@@ -81,7 +81,7 @@ async def _bring(world: World, engines: Engines, found: SourceFiles, anew: froze
         if file.taken is not None:
             reader = file.taken.reader or reader
         files.append(file)
-    state = SourceState(name, found.spec, reader, tuple(files), _misfit(name, files))
+    state = SourceState(name, found.spec, reader, None, tuple(files), _misfit(name, files))
     before = world.sources.get(name)
     changed = before is None or _content(before) != _content(state) or before.problems != state.problems
     world.put_source(name, state, moved=changed)

@@ -167,7 +167,8 @@ class Workspace:
         tools = self.tools
         async with self.loader.session() as session:
             shop = workshop_of(tools, session)
-            digests = Digests(tools.engines, tools.memory, self.world.graph, self.world.toolchain.engine)
+            world = self.world
+            digests = Digests(tools.engines, tools.memory, world.graph, world.toolchain.engine, world.sums)
             run = Run(self.world, shop, digests, cone, dry=True)
             await run.go(cone)
         return run

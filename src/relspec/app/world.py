@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
+from relspec.app.digests import Sums
+from relspec.app.extractions import Extractions, extractors_of
 from relspec.app.incumbents import with_incumbents
 from relspec.app.lost import rebased
 from relspec.app.notes import Carried, Notes
@@ -31,7 +33,7 @@ from relspec.core.spec import Kind, TaskCatalog, TaskSpec, catalog_of
 from relspec.core.state import Delta, DigestRow, MemoRow, Output, RunRecord, Saved, SourceState, TaskStatus
 from relspec.core.toolchain import Toolchain
 from relspec.core.tree import FileEntry
-from relspec.core.work import Extracted, ExtractorSpec, Loaded, LoadFailed
+from relspec.core.work import ExtractorSpec, Loaded, LoadFailed
 
 
 class World:
@@ -62,7 +64,8 @@ class World:
         #: Tasks with plans whose edges are not all in the graph: they would close a circle there.
         self.unconnected: set[str] = set()
         self.edge_failures: dict[str, Problem] = {}
-        self.extractions: dict[tuple[str, str, str], Extracted | Problem] = {}
+        self.sums = Sums()
+        self.extractions = Extractions(lambda content: str(layout.object(content)))
         self.has_built = False
         self.running: dict[str, float] = {}
         self.pending: set[str] = set()
@@ -176,8 +179,7 @@ class World:
 
     def extractors(self) -> tuple[ExtractorSpec, ...]:
         """All extractors that are declared, by name."""
-        found = (e for m in self.modules.values() if isinstance(m, Loaded) for e in m.extractors)
-        return tuple(sorted(found, key=lambda e: (e.name, e.path)))
+        return extractors_of(self.modules.values(), self.settings.extractors)
 
     # What changes
 
@@ -227,6 +229,7 @@ class World:
     def put_source(self, name: str, source: SourceState | None, *, moved: bool = True) -> None:
         """Set a source, `None` when it is gone; `moved` is false when a touch gave it other stamps and nothing else."""
         self.troubled_sources.discard(name)
+        self.notes.files_of(name, self.sources.get(name), source)
         if source is None:
             self._must_declare |= self.sources.pop(name, None) is not None
             self._source_names.pop(name.lower(), None)
@@ -317,10 +320,9 @@ class World:
         self.carried.objects |= made
 
     def taken_objects(self) -> frozenset[str]:
-        """The objects that sources noted since the last commit are made of."""
-        sources = (self.sources[n] for n in self.notes.sources if n in self.sources)
-        taken = (f.taken for s in sources for f in s.files if f.taken is not None)
-        return frozenset(t.part.content for t in taken if t.part.stamp is None)
+        """The objects that files of sources noted since the last commit are made of."""
+        taken = (file.taken for file in self.notes.source_files.values() if file is not None)
+        return frozenset(t.part.content for t in taken if t is not None and t.part.stamp is None)
 
     def delta(self, run: RunRecord | None, problems: tuple[Problem, ...] | None) -> Delta:
         """Gather what changed since the last commit; `committed()` clears it."""
@@ -329,6 +331,7 @@ class World:
             files={p: self.tree.get(p) for p in notes.files},
             modules={p: self.modules.get(p) for p in notes.modules},
             sources={n: self.sources.get(n) for n in notes.sources | notes.restamped},
+            source_files=dict(notes.source_files),
             records={t: self.records.get(t) for t in notes.records},
             plans={t: self.plans.get(t) for t in notes.plans},
             outputs={n: self.outputs.get(n.lower()) for n in notes.outputs | notes.rekeyed},

@@ -49,6 +49,10 @@ class BagDigest:
     total: str
 
 
+#: The bag of no rows.
+NO_ROWS = BagDigest(0, f"{0:032x}")
+
+
 def combine(bags: Iterable[BagDigest]) -> BagDigest:
     """Add up the bags of part files into the bag of the whole dataset."""
     rows = total = 0
@@ -56,6 +60,12 @@ def combine(bags: Iterable[BagDigest]) -> BagDigest:
         rows += bag.rows
         total = (total + int(bag.total, 16)) % _MODULUS
     return BagDigest(rows=rows, total=f"{total:032x}")
+
+
+def without(whole: BagDigest, bags: Iterable[BagDigest]) -> BagDigest:
+    """Take the bags of some part files out of that of a dataset."""
+    gone = combine(bags)
+    return BagDigest(whole.rows - gone.rows, f"{(int(whole.total, 16) - int(gone.total, 16)) % _MODULUS:032x}")
 
 
 def columns_digest(engine: str, columns: Iterable[Column]) -> str:

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from relspec.core.dataset import SUFFIXES
-from relspec.core.globs import is_glob, matches
+from relspec.core.globs import folder_of, is_glob, matches
 from relspec.core.settings import Settings
 from relspec.core.tree import CODE_SUFFIXES, CONFIG_NAME, suffix_of
 
@@ -172,10 +172,5 @@ def steps(path: str, folder: str) -> Iterable[str]:
 
 def _folder_of(pattern: str) -> Folder:
     """The folder that a glob needs walked: what stands before its first wildcard."""
-    fixed: list[str] = []
-    names = pattern.removeprefix("./").split("/")
-    for name in names[:-1]:
-        if is_glob(name):
-            return Folder("/".join(fixed) or ("/" if pattern.startswith("/") else ""), True)
-        fixed.append(name)
-    return Folder("/".join(fixed) or ("/" if pattern.startswith("/") else ""), "**" in names[-1])
+    *folders, name = pattern.split("/")
+    return Folder(folder_of(pattern), any(is_glob(folder) for folder in folders) or "**" in name)

@@ -21,6 +21,16 @@ class SourceSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ExtractorFiles:
+    """Other files for an extractor than those that it declares; `files` and `base` are as in its spec."""
+
+    extractor: str
+    files: str
+    base: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What one piece of work may cost before its process is killed and it becomes a problem."""
 
@@ -79,6 +89,7 @@ class Settings:
     tasks: tuple[str, ...] = ("tasks",)
     data: tuple[str, ...] = ("data",)
     sources: tuple[SourceSpec, ...] = ()
+    extractors: tuple[ExtractorFiles, ...] = ()
     entry_points: bool = True
     limits: Limits = Limits()
     watch: WatchSettings = WatchSettings()

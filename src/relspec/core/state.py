@@ -6,6 +6,7 @@ A `Delta` is all that one commit changes; it becomes true in one transaction or 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from relspec.core.dataset import Dataset, Part, Reader, Stamp
 from relspec.core.decision import Basis
@@ -32,16 +33,18 @@ class SourceFile:
     problem: Problem | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SourceState:
     """A source as last taken in; `problem` is set where its files do not fit together.
 
-    `declared` is what its files were read by, `None` for a table of an extractor.
+    `declared` is what its files were read by, `None` for a table of an extractor; of those `fixed` is the schema that
+    is declared, `None` where the files say what it is.
     """
 
     name: str
     declared: SourceSpec | None
     reader: Reader | None
+    fixed: Schema | None
     files: tuple[SourceFile, ...]
     problem: Problem | None
 
@@ -50,19 +53,19 @@ class SourceState:
         """Whether an extractor makes it."""
         return self.declared is None
 
-    @property
+    @cached_property
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong with the source or with any of its files."""
         own = () if self.problem is None else (self.problem,)
         return own + tuple(f.problem for f in self.files if f.problem is not None)
 
-    @property
+    @cached_property
     def dataset(self) -> Dataset | None:
-        """The source as a dataset; `None` while anything is wrong with it or it has no file."""
+        """The source as a dataset; `None` while anything is wrong with it, or it has neither a file nor a schema."""
         taken = [f.taken for f in self.files if f.taken is not None]
-        if self.problems or not taken:
+        if self.problems or not (taken or self.fixed):
             return None
-        return Dataset(self.name, taken[0].schema, tuple(t.part for t in taken))
+        return Dataset(self.name, self.fixed or taken[0].schema, tuple(t.part for t in taken))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +176,14 @@ class Publication:
 class Delta:
     """What one commit changes. In a mapping, `None` deletes; `problems` and `warnings` replace all; `None` leaves.
 
+    `source_files` are those files of `sources` that moved, by name and path.
     `toolchain` is set by the first commit of another toolchain, when all that it must look at anew has been.
     """
 
     files: Mapping[str, FileEntry | None] = field(default_factory=dict)
     modules: Mapping[str, Loaded | LoadFailed | None] = field(default_factory=dict)
     sources: Mapping[str, SourceState | None] = field(default_factory=dict)
+    source_files: Mapping[tuple[str, str], SourceFile | None] = field(default_factory=dict)
     records: Mapping[str, CompileRecord | None] = field(default_factory=dict)
     plans: Mapping[str, PlanArtifact | None] = field(default_factory=dict)
     outputs: Mapping[str, Output | None] = field(default_factory=dict)

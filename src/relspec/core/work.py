@@ -111,17 +111,17 @@ class Analysed:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Digest one part over several column sets, in one scan."""
+    """Digest each of some different parts of one dataset over several column sets, in one scan."""
 
-    part: Part
+    parts: tuple[Part, ...]
     column_sets: tuple[tuple[Column, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One bag for each column set asked for, in that order."""
+    """For each part one bag for each column set asked for, both in that order."""
 
-    bags: tuple[BagDigest, ...]
+    bags: tuple[tuple[BagDigest, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +193,19 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class ExtractorSpec:
-    """One declared extractor: a Python function that turns one file into tables. `files` is a glob from the project."""
+    """One declared extractor: a Python function that turns one file into tables.
+
+    `files` is a pattern of paths as the tree has them, `base` the folder below which it names them. `tables` are those
+    that it declares, with the types as stored; `None` where it declares none. `digest` is that of all this but `files`.
+    """
 
     name: str
     files: str
+    base: str
     path: str
     function: str
     line: int
+    tables: tuple[tuple[str, Schema], ...] | None
     digest: str
 
 
@@ -258,11 +264,15 @@ class BuildFailed:
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """Run an extractor on one file; `path` is absolute, `shown` relative to the project."""
+    """Run an extractor on one file; `path` is absolute, `shown` as the tree has it.
+
+    `known` is what it gave of the file before: it stands while the bytes are the same.
+    """
 
     extractor: ExtractorSpec
     path: str
     shown: str
+    known: "Extracted | None"
     objects: str
     temporary: str
 

@@ -13,6 +13,9 @@
     format = "csv"               # parquet, csv, jsonl, arrow; by default the file's ending says it
     types = { amount = "DECIMAL(18,2)" }
 
+    [extractors]
+    log_lines = "/var/log/./app/**/*.log"    # in place of the files that it declares
+
     [limits]
     load_s = 10.0
     build_s = 10.0
@@ -58,8 +61,17 @@ import msgspec
 from relspec.core.dataset import Format
 from relspec.core.declaration import wrong_output
 from relspec.core.errors import ConfigError
+from relspec.core.globs import is_glob, split_base
 from relspec.core.layout import Layout
-from relspec.core.settings import GcSettings, Limits, Settings, SourceSpec, WarningSettings, WatchSettings
+from relspec.core.settings import (
+    ExtractorFiles,
+    GcSettings,
+    Limits,
+    Settings,
+    SourceSpec,
+    WarningSettings,
+    WatchSettings,
+)
 from relspec.core.suggest import closest
 from relspec.core.warning import WarningCode
 
@@ -86,7 +98,9 @@ FILE_BYTES_MAX = 1 << 20
 _SOURCE_NAME = re.compile(r"[^\W\d][\w.\-]{0,127}")
 _PLACE = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<place>.*)`)?", re.DOTALL)
 _KEYS: Mapping[str, frozenset[str]] = {
-    "": frozenset({"tasks", "data", "timezone", "entry_points", "sources", "limits", "watch", "gc", "warnings"}),
+    "": frozenset(
+        {"tasks", "data", "timezone", "entry_points", "sources", "extractors", "limits", "watch", "gc", "warnings"}
+    ),
     "source": frozenset({"files", "format", "types"}),
     "limits": frozenset(Limits.__dataclass_fields__),
     "watch": frozenset(WatchSettings.__dataclass_fields__),
@@ -115,6 +129,7 @@ class _Project(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     gc: GcSettings = GcSettings()
     warnings: _Warnings = _Warnings()
     sources: dict[str, Any] = {}
+    extractors: dict[str, str] = {}
 
 
 def read_settings(layout: Layout) -> Settings:
@@ -157,6 +172,7 @@ class _Document:
             tasks=tuple(self._folder("tasks", folder) for folder in project.tasks),
             data=tuple(self._folder("data", folder) for folder in project.data),
             sources=tuple(self._source(name, value) for name, value in project.sources.items()),
+            extractors=tuple(self._extractor(name, files) for name, files in project.extractors.items()),
             entry_points=project.entry_points,
             limits=project.limits,
             watch=project.watch,
@@ -249,13 +265,26 @@ class _Document:
             self._refuse(place, f"source {name!r} is {value!r}; write a pattern of files, or a table with `files`")
         self._check_keys("source", place, value)
         found: _Source = self._convert(value, _Source, place)
-        pattern = self._path((*place, "files"), found.files)
-        if not pattern:
-            self._refuse((*place, "files"), f"source {name!r}: {found.files!r} names no file; name a file or a glob")
-        if re.match(r"/[^/]*[*?\[][^/]*/", pattern):
-            message = f"source {name!r}: {found.files!r} needs the whole file system watched; name its first folder"
-            self._refuse((*place, "files"), message)
+        pattern = self._pattern((*place, "files"), f"source {name!r}", found.files)
         return SourceSpec(name, pattern, self._format(place, found), tuple(found.types.items()), self._line(place))
+
+    def _extractor(self, name: str, text: str) -> ExtractorFiles:
+        place, what = ("extractors", name), f"extractor {name!r}"
+        pattern = self._pattern(place, what, text)
+        base = self._path(place, split_base(text)[0] or ".")
+        if is_glob(base):
+            self._refuse(place, f"{what}: {text!r} has a wildcard before `/./`; put the mark behind a plain folder")
+        return ExtractorFiles(name, pattern, base, self._line(place))
+
+    def _pattern(self, place: tuple[str, ...], what: str, text: str) -> str:
+        """Write a pattern of files as the tree has their paths."""
+        pattern = self._path(place, text)
+        if not pattern:
+            self._refuse(place, f"{what}: {text!r} names no file; name a file or a glob")
+        if re.match(r"/[^/]*[*?\[][^/]*/", pattern):
+            message = f"{what}: {text!r} needs the whole file system watched; name its first folder"
+            self._refuse(place, message)
+        return pattern
 
     def _format(self, place: tuple[str, ...], source: _Source) -> Format | None:
         if source.format is None:

@@ -104,7 +104,7 @@ def test_bags_come_back_as_a_measurement_of_the_object_gives_them(place) -> None
     sets = ((), columns, columns[:1], *((c,) for c in columns))
     done = place.executed(sql, schema, column_sets=sets)
     part = Part(done.content, place.object(done.content), done.rows, None)
-    assert measure(place.connection, Measure(part, sets)).bags == done.bags
+    assert measure(place.connection, Measure((part,), sets)).bags == (done.bags,)
     assert len({bag.total for bag in done.bags}) == 9
 
 
@@ -171,8 +171,8 @@ def test_other_bytes_of_the_same_size_and_time_have_moved_and_are_read_afresh(pl
     assert len(one) == len(other)
     before = place.taken("s.parquet", one, Format.PARQUET).part
     path, columns = place.root / "s.parquet", (Column("a", "BIGINT"),)
-    asked = Measure(before, (columns,))
-    (bag,) = measure(place.connection, asked).bags
+    asked = Measure((before,), (columns,))
+    ((bag,),) = measure(place.connection, asked).bags
     status = path.stat()
     if renamed:
         paths[1].rename(path)
@@ -186,10 +186,10 @@ def test_other_bytes_of_the_same_size_and_time_have_moved_and_are_read_afresh(pl
         place.executed("SELECT a FROM main.s", {"a": "BIGINT"}, Dataset("s", Schema(columns), (before,)))
     # DuckDB keeps parts of files that it has read; it must not take the one file for the other either.
     after = replace(before, stamp=stamp_of(path.stat()))
-    (now,) = measure(place.connection, Measure(after, (columns,))).bags
+    ((now,),) = measure(place.connection, Measure((after,), (columns,))).bags
     plain = replace(before, path=str(place.root / "plain.parquet"), stamp=None)
     Path(plain.path).write_bytes(other)
-    assert (now,) == measure(place.connection, Measure(plain, (columns,))).bags
+    assert ((now,),) == measure(place.connection, Measure((plain,), (columns,))).bags
     assert now != bag
 
 
@@ -218,7 +218,7 @@ def test_a_rotten_object_is_an_input_that_moved_and_no_fault_of_the_task(place) 
     with pytest.raises(InputMovedError):
         place.executed("SELECT a FROM main.s", {"a": "BIGINT"}, dataset)
     with pytest.raises(InputMovedError):
-        measure(place.connection, Measure(part, ((Column("a", "BIGINT"),),)))
+        measure(place.connection, Measure((part,), ((Column("a", "BIGINT"),),)))
 
 
 def test_a_python_function_is_called_and_a_null_gives_null(place) -> None:
@@ -281,7 +281,7 @@ def test_a_parquet_file_is_not_read_by_an_earlier_footer(place) -> None:
         assert part.stamp is not None
         dataset = Dataset("s", taken.schema, (part,))
         done = place.executed("SELECT x FROM main.s", {"x": "BIGINT"}, dataset, column_sets=(columns,))
-        (bag,) = measure(place.connection, Measure(part, (columns,))).bags
+        ((bag,),) = measure(place.connection, Measure((part,), (columns,))).bags
         found.append(
             (part.stamp.size, [c.name for c in taken.schema.columns], place.rows(place.object(done.content)), bag)
         )

@@ -95,8 +95,8 @@ async def test_each_verb_is_answered_by_a_process_of_its_own(pool: EnginePool, t
     )
     assert isinstance(done, Executed)
     assert (done.rows, compiled.schema) == (2, schema_of({"id": "BIGINT"}))
-    measured = await pool.measure(Measure(taken.part, (columns[:1],)))
-    assert measured.bags == done.bags
+    measured = await pool.measure(Measure((taken.part,), (columns[:1],)))
+    assert measured.bags == (done.bags,)
     view = ViewDefinition("orders", None, (taken.part.path,), shaky=False)
     await pool.publish(PublishViews(str(tmp_path / "v.duckdb"), str(tmp_path / "tmp"), 1, (view,), (), True))
     assert (tmp_path / "v.duckdb").exists()
@@ -109,7 +109,7 @@ async def test_problems_and_moved_inputs_come_through(pool: EnginePool, tmp_path
     assert answer.code is Code.EXECUTION
     gone = Part("c", str(tmp_path / "gone.parquet"), 1, None)
     with pytest.raises(InputMovedError) as moved:
-        await pool.measure(Measure(gone, ((),)))
+        await pool.measure(Measure((gone,), ((),)))
     assert moved.value.path == gone.path
     with pytest.raises(InputMovedError):
         await pool.execute(run(tmp_path, ONE, Dataset("g", Schema((Column("a", "INTEGER"),)), (gone,))))

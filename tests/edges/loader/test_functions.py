@@ -336,7 +336,9 @@ async def _extract(project, code: str = EXTRACTOR) -> Extracted | Problem:
         loaded = await session.load("tasks/extractors.py")
         (spec,) = loaded.extractors
         layout = project.layout
-        request = Extract(spec, str(project.root / "src/a.py"), "src/a.py", str(layout.objects), str(layout.temporary))
+        request = Extract(
+            spec, str(project.root / "src/a.py"), "src/a.py", None, str(layout.objects), str(layout.temporary)
+        )
         return await session.extract(request)
 
 

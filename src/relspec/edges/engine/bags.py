@@ -51,11 +51,34 @@ def bags_of(
 
     Cost: one scan for all sets. The empty set gives the number of rows with a total of zero.
     """
-    sums = [text for columns in column_sets if columns for text in _sums(columns)]
-    (row,) = connection.execute(f"SELECT {', '.join(['count(*)', *sums])} FROM {source}").fetchall()
+    (row,) = connection.execute(f"SELECT {_measures(column_sets)} FROM {source}").fetchall()
+    return row[0], _bags(row, column_sets)
+
+
+def bags_by(
+    connection: duckdb.DuckDBPyConnection, source: str, key: str, column_sets: Sequence[Sequence[Column]]
+) -> dict[str, tuple[BagDigest, ...]]:
+    """Digest the rows of each value of the column `key` apart. Cost: one scan for all."""
+    name = identifier(key)
+    rows = connection.execute(f"SELECT {name}, {_measures(column_sets)} FROM {source} GROUP BY {name}").fetchall()
+    return {value: _bags(row, column_sets) for value, *row in rows}
+
+
+def nothing(column_sets: Sequence[Sequence[Column]]) -> tuple[BagDigest, ...]:
+    """The bags of no rows."""
+    return _bags([0], [()] * len(column_sets))
+
+
+def _measures(column_sets: Sequence[Sequence[Column]]) -> str:
+    sums = (text for columns in column_sets if columns for text in _sums(columns))
+    return ", ".join(["count(*)", *sums])
+
+
+def _bags(row: Sequence[int | None], column_sets: Sequence[Sequence[Column]]) -> tuple[BagDigest, ...]:
+    """Read the number of rows and the sums of hashes of one group; of no rows they are NULL."""
     values = iter(row[1:])
     totals = [((next(values) or 0) << 64) + (next(values) or 0) if columns else 0 for columns in column_sets]
-    return row[0], tuple(BagDigest(row[0], f"{total % _MODULUS:032x}") for total in totals)
+    return tuple(BagDigest(row[0] or 0, f"{total % _MODULUS:032x}") for total in totals)
 
 
 def _sums(columns: Sequence[Column]) -> tuple[str, str]:

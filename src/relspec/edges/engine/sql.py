@@ -22,10 +22,14 @@ def file_literal(path: str) -> str:
     return literal(glob.escape(path))
 
 
-def read_parquet(paths: Sequence[str]) -> str:
-    """Write a table function over files; folder names like `day=1` add no columns."""
+def read_parquet(paths: Sequence[str], file_column: str | None = None) -> str:
+    """Write a table function over files; folder names like `day=1` add no columns.
+
+    `file_column` is one more column, which says of each row which file it is from.
+    """
     files = ", ".join(file_literal(path) for path in paths)
-    return f"read_parquet([{files}], hive_partitioning=false)"
+    more = "" if file_column is None else f", filename={literal(file_column)}"
+    return f"read_parquet([{files}], hive_partitioning=false{more})"
 
 
 def struct_literal(pairs: Iterable[tuple[str, str]]) -> str:
@@ -33,12 +37,12 @@ def struct_literal(pairs: Iterable[tuple[str, str]]) -> str:
     return "{" + ", ".join(f"{literal(name)}: {literal(value)}" for name, value in pairs) + "}"
 
 
-def selection(columns: Iterable[Column], source: str) -> str:
-    """Select columns by name, each as its type; no columns give rows all the same.
+def selection(columns: Iterable[Column], source: str, *more: str) -> str:
+    """Select columns by name, each as its type; no columns give rows all the same. `more` are taken as they are.
 
     A type that cannot be stored came from a file that holds it natively, and its text may be none that a cast takes.
     """
-    listed = ", ".join(_typed(column) for column in columns)
+    listed = ", ".join([*(_typed(column) for column in columns), *more])
     return f"SELECT {listed or 'NULL'} FROM {source}"
 
 

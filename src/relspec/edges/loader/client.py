@@ -87,6 +87,7 @@ class ForkingLoader:
             root=str(layout.root),
             folders=folders,
             state=str(layout.state),
+            temporary=str(layout.temporary),
             timezone=settings.timezone,
             memory_mb=settings.limits.memory_mb,
             python_mb=settings.limits.python_mb,
@@ -265,6 +266,10 @@ class Session:
         if not isinstance(answer, (GaveExecuted, GaveProblem)):
             raise await self._surprised(answer)
         return answer.value
+
+    def beside(self) -> "Session":
+        """Open another session, which forks a child of its own; who asked for it ends it."""
+        return Session(self._loader)
 
     async def end(self) -> None:
         """End the child, if there is one."""

@@ -12,17 +12,22 @@ from typing import Any
 
 from relspec.authoring import Declaration, Role, declarations
 from relspec.core.declaration import Fault, declare
+from relspec.core.digest import digest_of
+from relspec.core.globs import is_glob, split_base
 from relspec.core.problem import Code, Problem
 from relspec.core.spec import Builder, Language, TaskSpec
 from relspec.core.suggest import closest
 from relspec.core.work import ExtractorSpec
+from relspec.edges.loader.tables import Tables
+
+_EXTRACTOR_OPTIONS = ("files", "tables")
 
 UserFunction = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """The declarations of one file, each with its function. Extractors have no digest yet."""
+    """The declarations of one file, each with its function."""
 
     tasks: tuple[tuple[TaskSpec, UserFunction], ...]
     extractors: tuple[tuple[ExtractorSpec, UserFunction], ...]
@@ -33,7 +38,7 @@ class Declared:
         return next((function for known, function in self.tasks if known.name == spec.name), None)
 
 
-def declared(module: ModuleType, shown: str) -> Declared:
+def declared(module: ModuleType, shown: str, tables: Tables, digest: Callable[[UserFunction], str]) -> Declared:
     """Collect what a file, loaded as `module`, declares; `shown` is how the user knows it."""
     tasks: list[tuple[TaskSpec, UserFunction]] = []
     extractors: list[tuple[ExtractorSpec, UserFunction]] = []
@@ -43,22 +48,22 @@ def declared(module: ModuleType, shown: str) -> Declared:
         if origin is None or declaration.function.__module__ != module.__name__:
             continue
         line, name = origin.__code__.co_firstlineno, declaration.function.__name__
-        found = _judged(declaration, shown, line)
+        found = _judged(declaration, shown, line, tables)
         if isinstance(found, Fault):
             problems.append(Problem(Code.DECLARATION, name, shown, line, 1, found.message, found.hint))
         elif isinstance(found, TaskSpec):
             tasks.append((found, _outermost(module, declaration)))
         else:
-            extractors.append((found, _outermost(module, declaration)))
+            outermost = _outermost(module, declaration)
+            extractors.append((_with_digest(found, digest(outermost)), outermost))
     return Declared(tuple(tasks), tuple(extractors), tuple(problems))
 
 
-def with_digest(spec: ExtractorSpec, digest: str) -> ExtractorSpec:
-    """Complete the spec of an extractor."""
-    return replace(spec, digest=digest)
+def _with_digest(spec: ExtractorSpec, code: str) -> ExtractorSpec:
+    return replace(spec, digest=digest_of(code, repr(spec.tables)))
 
 
-def _judged(declaration: Declaration, shown: str, line: int) -> TaskSpec | ExtractorSpec | Fault:
+def _judged(declaration: Declaration, shown: str, line: int, tables: Tables) -> TaskSpec | ExtractorSpec | Fault:
     function, options = declaration.function, declaration.options
     takes = "ctx" if declaration.role is Role.TASK else "file"
     fault = _wrong_shape(function, takes)
@@ -69,7 +74,11 @@ def _judged(declaration: Declaration, shown: str, line: int) -> TaskSpec | Extra
     fault = _wrong_extractor(options)
     if fault is not None:
         return fault
-    return ExtractorSpec(function.__name__, options["files"], shown, function.__qualname__, line, "")
+    kept = None if options.get("tables") is None else tables.declared(options["tables"])
+    if isinstance(kept, Fault):
+        return kept
+    base, files = split_base(options["files"].removeprefix("./"))
+    return ExtractorSpec(function.__name__, files, base, shown, function.__qualname__, line, kept, "")
 
 
 def _wrong_shape(function: UserFunction, takes: str) -> Fault | None:
@@ -84,12 +93,13 @@ def _wrong_shape(function: UserFunction, takes: str) -> Fault | None:
 
 
 def _wrong_extractor(options: dict[str, Any]) -> Fault | None:
-    wrong = next((option for option in options if option != "files"), None)
+    wrong = next((option for option in options if option not in _EXTRACTOR_OPTIONS), None)
     if wrong is not None:
-        hint = "did you mean 'files'?" if closest(wrong, ["files"]) else "the only option is files"
+        near = closest(wrong, _EXTRACTOR_OPTIONS)
+        hint = f"did you mean {near!r}?" if near else f"the options are {', '.join(_EXTRACTOR_OPTIONS)}"
         return Fault(wrong, f"an extractor has no option {wrong!r}", hint)
     files = options.get("files")
-    if isinstance(files, str) and files and not files.startswith(("/", "..")):
+    if isinstance(files, str) and files and not files.startswith(("/", "..")) and not is_glob(split_base(files)[0]):
         return None
     return Fault("files", f"files must be a glob from the project, not {files!r}", 'write files="src/**/*.py"')
 

@@ -71,11 +71,12 @@ Report = Forked | Exited
 
 
 class Configure(msgspec.Struct, tag="configure", frozen=True):
-    """The project: absolute paths of its root, task folders and state, and what an execution may cost."""
+    """The project: absolute paths of its root, task folders, state and what is aside there, and what work may cost."""
 
     root: str
     folders: tuple[str, ...]
     state: str
+    temporary: str
     timezone: str
     memory_mb: int
     python_mb: int

@@ -4,19 +4,21 @@ from collections.abc import Callable
 from typing import Any
 
 from relspec.core.problem import Code, Problem
-from relspec.core.work import ExtractorSpec, Loaded, LoadFailed
+from relspec.core.work import Loaded, LoadFailed
 from relspec.edges.loader.blame import problem_of
 from relspec.edges.loader.code_digest import code_digest
-from relspec.edges.loader.declared import Declared, declared, with_digest
+from relspec.edges.loader.declared import Declared, declared
 from relspec.edges.loader.importing import Imports
 from relspec.edges.loader.snapshot import Snapshot
+from relspec.edges.loader.tables import Tables
 
 
 class Modules:
     """Loads files by path. A file that failed stays failed for the life of the process: its bytes stay the same."""
 
-    def __init__(self, snapshot: Snapshot, imports: Imports) -> None:
+    def __init__(self, snapshot: Snapshot, imports: Imports, tables: Tables) -> None:
         self._snapshot = snapshot
+        self._tables = tables
         self._imports = imports
         self._outcomes: dict[str, Declared | Problem] = {}
         # By the function itself: one that keeps state must not change its digest by being called.
@@ -54,14 +56,9 @@ class Modules:
 
     def _load(self, path: str, shown: str) -> Declared | Problem:
         try:
-            found = declared(self._imports.load(path), shown)
-            extractors = tuple((self._digested(spec, function), function) for spec, function in found.extractors)
+            return declared(self._imports.load(path), shown, self._tables, self.digest)
         except BaseException as error:  # noqa: BLE001 - `sys.exit()` in a file is a problem of that file.
             code = Code.LOAD
             if isinstance(error, OSError) and error.filename == path and not self._snapshot.is_code(path):
                 code = Code.UNREADABLE
             return problem_of(error, code, self._snapshot, (path, 1))
-        return Declared(found.tasks, extractors, found.problems)
-
-    def _digested(self, spec: ExtractorSpec, function: Callable[..., Any]) -> ExtractorSpec:
-        return with_digest(spec, self.digest(function))

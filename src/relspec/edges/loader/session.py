@@ -40,6 +40,7 @@ from relspec.edges.loader.modules import Modules
 from relspec.edges.loader.places import Places
 from relspec.edges.loader.rendering import code_of, name_functions
 from relspec.edges.loader.snapshot import Note, Snapshot, watch_opens
+from relspec.edges.loader.tables import Tables
 
 UserFunction = Callable[..., Any]
 #: Runs a query with Python functions by their names in the SQL.
@@ -56,7 +57,8 @@ class Session:
         self._open_engine = open_engine
         self._snapshot = Snapshot(Places(project.root, project.folders, project.state), note)
         imports = Imports(self._snapshot)
-        self._modules = Modules(self._snapshot, imports)
+        self._tables = Tables(project.temporary)
+        self._modules = Modules(self._snapshot, imports, self._tables)
         self._runner: Runner | None = None
         os.chdir(project.root)
         imports.install()
@@ -82,7 +84,7 @@ class Session:
                 return Building(spec, dict(schemas), self._modules, self._snapshot).build()
             case DoExtract(request=work):
                 try:
-                    return extract(work, self._modules, self._snapshot)
+                    return extract(work, self._modules, self._snapshot, self._tables)
                 except FileNotFoundError as error:
                     raise InputMovedError(work.path) from error
             case DoExecute(request=work):

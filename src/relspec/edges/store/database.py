@@ -51,9 +51,15 @@ class Store:
     def open(cls, path: Path, session: str) -> "Store":
         """Open or create the database at `path`; `session` names this life of the owner, for the session cache."""
         try:
+            return cls._opened_or_set_aside(path, session)
+        except (sqlite3.OperationalError, OSError) as error:
+            said = error.strerror if isinstance(error, OSError) else error
+            raise StateError(f"cannot open {path}: {said}; check permissions and free space") from error
+
+    @classmethod
+    def _opened_or_set_aside(cls, path: Path, session: str) -> "Store":
+        try:
             return cls._opened(path, session)
-        except sqlite3.OperationalError as error:
-            raise StateError(f"cannot open {path}: {error}; check permissions and free space") from error
         except RottenError as error:
             aside = path.with_name(f"{path.name}.corrupt-{int(time.time())}")
             _set_aside(path, aside)

@@ -74,9 +74,7 @@ def _stale(connection: sqlite3.Connection, root: Path) -> dict[str, str]:
 
 
 _OUTPUT_OF_TASK = "select output from plan where task = ?"
-_SOURCES_OF_FILE = """
-select s.name from source s, json_each(s.body, '$.files') f where json_extract(f.value, '$.path') = ?
-"""
+_SOURCES_OF_FILE = "select name from source_file where path = ?"
 
 
 def _rows(connection: sqlite3.Connection, query: str, value: str) -> Iterable[tuple[Any, ...]]:

@@ -8,7 +8,7 @@ from relspec.edges.store.tables import Database, Migrations
 migrations = Migrations("relspec")
 
 #: What this code writes; a database that says more was written by a newer version.
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 _TABLES = """
 create table setting (name text primary key, value text not null) strict;
@@ -177,3 +177,24 @@ def aspects(database: Database) -> None:
 def seals(database: Database) -> None:
     """Make room for the sums by which rows that rotted are found; `seals.renew` fills it after every migration."""
     database.execute("create table seal (name text primary key, total integer not null) strict, without rowid")
+
+
+_SOURCE_FILES = """
+create table source_file (name text not null, path text not null, body text not null, primary key (name, path))
+  strict, without rowid;
+create index source_file_path on source_file (path);
+insert into source_file
+  select s.name, json_extract(f.value, '$.path'), f.value from source s, json_each(s.body, '$.files') f;
+update source set body = json_set(body, '$.files', json('[]'), '$.fixed', null);
+update module set body = json_set(body, '$.extractors', (
+  select json_group_array(json_set(e.value, '$.base', '', '$.tables', null, '$.digest', ''))
+  from json_each(module.body, '$.extractors') e
+)) where json_extract(body, '$.extractors') is not null
+"""
+
+
+@migrations(name="0007-source-files")
+def source_files(database: Database) -> None:
+    """Give each file of a source a row of its own; what extractors gave by earlier rules is not known any more."""
+    for statement in _SOURCE_FILES.split(";\n"):
+        database.execute(statement)

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,12 +15,14 @@ from relspec.core.progress import Action
 from relspec.core.reason import Reason, Rule
 from relspec.core.schema import Column, Schema
 from relspec.core.spec import CachePolicy, Kind
-from relspec.core.state import MemoRow, Output, RunTask, Saved, SourceState, TaskState, TaskStatus
+from relspec.core.state import MemoRow, Output, RunTask, Saved, SourceFile, SourceState, TaskState, TaskStatus
 from relspec.core.tree import FileEntry
 from relspec.core.warning import NOTHING_FOUND, Finding, Repeatability, Uniqueness, WarningCode
 from relspec.core.work import Extracted, Loaded, LoadFailed
 
 T = TypeVar("T")
+#: A statement takes so many values on any build of SQLite.
+_BAGS_AT_ONCE = 500
 _Groups = dict[str, list[tuple[Any, ...]]]
 
 
@@ -33,12 +36,22 @@ def saved(connection: sqlite3.Connection) -> Saved:
         toolchain=None if toolchain is None else toolchain[0],
         files={row[0]: FileEntry(row[0], Stamp(*row[1:6]), row[6]) for row in connection.execute("select * from file")},
         modules={path: _module(state, body) for path, state, body in connection.execute("select * from module")},
-        sources=_bodies(connection, "select name, body from source", SourceState),
+        sources=_sources(connection),
         records=_bodies(connection, "select task, body from record", CompileRecord),
         plans=_plans(connection),
         outputs={row[0]: _output(row) for row in connection.execute("select * from output")},
         statuses={row[0]: _status(row) for row in connection.execute("select * from status")},
     )
+
+
+def _sources(connection: sqlite3.Connection) -> dict[str, SourceState]:
+    decoder = msgspec.json.Decoder(SourceFile)
+    rows = connection.execute("select name, body from source_file order by name, path")
+    files: dict[str, list[SourceFile]] = {}
+    for name, body in rows:
+        files.setdefault(name, []).append(decoder.decode(body))
+    sources = _bodies(connection, "select name, body from source", SourceState)
+    return {name: replace(source, files=tuple(files.get(name, ()))) for name, source in sources.items()}
 
 
 def memo(connection: sqlite3.Connection, key: str) -> MemoRow | None:
@@ -53,9 +66,12 @@ def memo(connection: sqlite3.Connection, key: str) -> MemoRow | None:
 def bags(connection: sqlite3.Connection, contents: Iterable[str]) -> dict[tuple[str, str], BagDigest]:
     """All measured bags of some contents."""
     found: dict[tuple[str, str], BagDigest] = {}
-    for content in contents:
-        rows = connection.execute("select columns, rows, total from digest where content = ?", (content,))
-        found.update({(content, columns): BagDigest(n, total) for columns, n, total in rows})
+    wanted = list(contents)
+    for start in range(0, len(wanted), _BAGS_AT_ONCE):
+        some = wanted[start : start + _BAGS_AT_ONCE]
+        marks = ", ".join("?" * len(some))
+        rows = connection.execute(f"select content, columns, rows, total from digest where content in ({marks})", some)
+        found.update({(content, columns): BagDigest(n, total) for content, columns, n, total in rows})
     return found
 
 

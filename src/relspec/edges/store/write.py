@@ -3,13 +3,14 @@
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from relspec.core.plan import CompileRecord, PlanArtifact
 from relspec.core.problem import Problem
-from relspec.core.state import Delta, MemoRow, Output, RunRecord, SourceState
+from relspec.core.state import Delta, MemoRow, Output, RunRecord, SourceFile, SourceState
 from relspec.core.tree import FileEntry
 from relspec.core.warning import TaskWarning
 from relspec.core.work import LoadFailed
@@ -31,6 +32,7 @@ def delta(connection: sqlite3.Connection, change: Delta, session: str) -> None:
     _put(connection, "file", "path", change.files, _file_row)
     _put(connection, "module", "path", change.modules, _module_row)
     _put(connection, "source", "name", change.sources, _source_row)
+    _source_files(connection, change.source_files)
     _put(connection, "record", "task", change.records, _record_row)
     _record_files(connection, change.records)
     _plans(connection, change.plans)
@@ -87,7 +89,13 @@ def _source_row(name: str, source: SourceState) -> tuple[Any, ...]:
     dataset = source.dataset
     rows = None if dataset is None else sum(part.rows for part in dataset.parts)
     problem = source.problems[0].message if source.problems else None
-    return (name, len(source.files), rows, problem, encode(source))
+    return (name, len(source.files), rows, problem, encode(replace(source, files=())))
+
+
+def _source_files(connection: sqlite3.Connection, files: Mapping[tuple[str, str], SourceFile | None]) -> None:
+    gone = [key for key, file in files.items() if file is None]
+    connection.executemany("delete from source_file where name = ? and path = ?", gone)
+    _many(connection, "source_file", [(*key, encode(f)) for key, f in files.items() if f is not None], replace=True)
 
 
 def _record_row(task: str, record: CompileRecord) -> tuple[Any, ...]:
