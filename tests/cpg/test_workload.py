@@ -1,5 +1,6 @@
 """The repository's own tasks, over a small tree with every case and over the real source."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,33 @@ def test_ids_are_unique_in_the_real_source(real: duckdb.DuckDBPyConnection, tabl
     ((n_rows, n_keys),) = rows(real, f"select count(*), count(distinct {key}) from {table}")
     assert n_rows == n_keys
     assert table == "diags" or n_rows > 50
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="type parameters came with Python 3.12")
+def test_type_parameters_are_no_part_of_names_and_hide_no_base() -> None:
+    source = b"""
+class Box[T]:
+    def put[U](self, x: U): return self.__got()
+    def __got(self): ...
+
+class Lid[T](Box): ...
+"""
+    found = built({"src/m.py": source})
+    assert rows(found, "select def_fqn, bound_name, is_module_level from defs order by all") == [
+        ("m.Box", "Box", True),
+        ("m.Box.__got", "_Box__got", False),
+        ("m.Box.put", "put", False),
+        ("m.Lid", "Lid", True),
+    ]
+    led = """
+        select sub.def_fqn, base.def_fqn
+        from rel_class_base join defs as sub on sub.def_id = src join defs as base on base.def_id = dst
+    """
+    assert rows(found, led) == [("m.Lid", "m.Box")]
+    assert rows(found, "select method, def_fqn from rel_call_callee join defs on def_id = dst") == [
+        ("self_method", "m.Box.__got"),
+    ]
+    assert rows(found, "from cpg_integrity where violations <> 0") == []
 
 
 def test_the_graph_of_the_real_source_is_whole(real: duckdb.DuckDBPyConnection) -> None:
