@@ -29,6 +29,11 @@ class File:
     path: str
     content: bytes
 
+    @property
+    def relative(self) -> str:
+        """What stands below the folder that a pattern like `src/**/*.py` starts from."""
+        return self.path.partition("/")[2]
+
     def text(self) -> str:
         return self.content.decode()
 
@@ -93,7 +98,7 @@ def extractor_of(path: Path) -> tuple[str, Callable[[Any], Any]]:
     """The files that the extractor of one task file is for, and its function. Stand within `importing_from`."""
     found: list[tuple[str, Callable[[Any], Any]]] = []
 
-    def extract(*, files: str) -> Callable[[Any], Any]:
+    def extract(*, files: str, **_: object) -> Callable[[Any], Any]:
         return lambda function: found.append((files, function))
 
     with patch.object(relspec, "extract", extract):

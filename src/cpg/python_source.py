@@ -135,10 +135,10 @@ TABLES = {
 NAMESAKES = {"raw_refs": (0, 1), "raw_calls": (0, 3), "raw_diags": (0, 1)}
 
 
-@extract(files="src/**/*.py")
+@extract(files="src/**/*.py", tables=TABLES)
 def python_source(file) -> dict[str, pa.Table]:
     """Turn one source file into its rows of each table."""
-    module, package = module_of(file.path)
+    module, package = module_of(file.relative)
     try:
         source = decoded(file.content)
     except UnreadableError as error:
@@ -184,9 +184,8 @@ def file_id_of(path: str) -> str:
     return f"file:{hashlib.md5(path.encode(), usedforsecurity=False).hexdigest()[:16]}"
 
 
-def module_of(path: str) -> tuple[str, str]:
+def module_of(relative: str) -> tuple[str, str]:
     """The names under which a file is imported, and of the package that its relative imports start from."""
-    parts = PurePosixPath(path).with_suffix("").parts
-    parts = parts[1:] if parts[0] == "src" else parts
+    parts = PurePosixPath(relative).with_suffix("").parts
     package = parts[:-1]
     return ".".join(package if parts[-1] == "__init__" else parts), ".".join(package)

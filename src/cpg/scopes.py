@@ -65,7 +65,7 @@ class Scope:
     _tables: dict[tuple[str, int], deque[symtable.SymbolTable]] | None = None
 
     def opened(self, kind: str, name: str, node: tuple[str, int], private: Private | None = None) -> "Scope":
-        """Make a scope within this one; `node` is the name and the line that its symbol table goes by."""
+        """Make a scope within this one; `node` is what its symbol table goes by: name and line."""
         if self.depth == DEEPEST:
             raise TooDeepError(f"more than {DEEPEST} scopes stand in one another")
         stem = f"{self.key}/{kind}:{name}"
@@ -105,9 +105,15 @@ class Scope:
         if self._tables is None:
             self._tables = {}
             for child in () if self.table is None else self.table.get_children():
-                self._tables.setdefault((child.get_name(), child.get_lineno()), deque()).append(child)
+                self._tables.setdefault((_goes_by(child), child.get_lineno()), deque()).append(child)
         found = self._tables.get((name, lineno))
         return found.popleft() if found else None
+
+
+def _goes_by(table: symtable.SymbolTable) -> str:
+    """Name a table; a comprehension's gets a dot, so that no function is taken for one that is called `listcomp`."""
+    name = table.get_name()
+    return f".{name}" if name in COMPREHENSIONS and ".0" in table.get_identifiers() else name
 
 
 def module_scope(name: str, table: symtable.SymbolTable) -> Scope:

@@ -183,7 +183,7 @@ def _comprehension(node: Comprehension, scope: Scope, _found: Found) -> tuple[Se
     made = [node.value, node.key] if isinstance(node, ast.DictComp) else [node.elt]
     name = COMPREHENSIONS[type(node)]
     inside = [first.target, *first.ifs, *others, *made]
-    return [first.iter, Opening("function", name, (name, node.lineno), inside)], scope
+    return [first.iter, Opening("function", name, (f".{name}", node.lineno), inside)], scope
 
 
 def _one_of_several(node: ast.comprehension, scope: Scope, _found: Found) -> tuple[Sequence[Any], Scope]:

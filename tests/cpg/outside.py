@@ -299,7 +299,8 @@ def symbols_of(path: Path_, table: symtable.SymbolTable) -> Iterator[tuple[Any, 
 
 def inlined(path: Path_) -> bool:
     """Tell whether a scope is a comprehension that has no table of its own since 3.12."""
-    return sys.version_info >= (3, 12) and path[-1].split(":")[1:2] and path[-1].split(":")[1] in INLINED
+    kind, _, name = path[-1].rpartition(":")[0].partition(":")
+    return sys.version_info >= (3, 12) and kind == "function" and name in INLINED
 
 
 def collapsed(path: Path_) -> Path_:
