@@ -163,6 +163,7 @@ def asked(root: Path) -> dict[str, list[Document]]:
     (root / "tasks" / "top.sql").write_text("select max(total) as top from totals -- all of them")
     command(root, "build")
     found["why"] = [command(root, "why", name) for name in ("top", "totals")]
+    found["graph"].append(command(root, "graph", "--cone", "top"))
     found["explain"] = [command(root, "explain", name) for name in ("totals", "broken")]
     found["status"].append(command(root, "status"))
     found |= {name: [command(root, name, "totals")] for name in ("show", "path")}

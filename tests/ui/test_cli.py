@@ -83,6 +83,7 @@ def command(*words: str) -> list[str]:
         (["why", "a"], ("why", {"task": "a"})),
         (["explain", "a"], ("explain", {"task": "a"})),
         (["graph", "--format", "dot"], ("graph", {})),
+        (["graph", "--cone", "a", "--cone", "b"], ("graph", {"tasks": ["a", "b"]})),
     ],
 )
 def test_a_command_reaches_the_daemon_and_its_document_and_exit_code_come_out(

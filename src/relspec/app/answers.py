@@ -137,9 +137,9 @@ class Answers:
         (task,) = self._named([str(arguments.get("task"))])
         return documents.explain_document(self._workspace.world, task)
 
-    async def _graph(self, _: dict[str, Any]) -> Document:
+    async def _graph(self, arguments: dict[str, Any]) -> Document:
         await self._sync(retry=False)
-        return documents.graph_document(self._workspace.world)
+        return documents.graph_document(self._workspace.world, self._named(arguments.get("tasks") or ()))
 
     async def _check(self, arguments: dict[str, Any]) -> Document:
         records = await self._sync(retry=False)
