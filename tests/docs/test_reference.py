@@ -167,6 +167,8 @@ def asked(root: Path) -> dict[str, list[Document]]:
     found["explain"] = [command(root, "explain", name) for name in ("totals", "broken")]
     found["status"].append(command(root, "status"))
     found |= {name: [command(root, name, "totals")] for name in ("show", "path")}
+    (root / "tasks" / "broken.sql").unlink()
+    found["export"] = [command(root, "export", "hamilton", "-")]
     for path in (root / "state" / "objects").iterdir():
         path.chmod(0o600)
         path.write_bytes(b"rotten")

@@ -200,7 +200,7 @@ def graph_document(world: World, tasks: Sequence[str]) -> Document:
 
     With `tasks`, each node says whether it is in their cone: a task that is one of them or below, or its output.
     """
-    spelled = {n.lower(): n for n in (*world.dataset_names(), *(e.dataset for e in world.graph.edges()))}
+    spelled = spellings(world)
     nodes: list[Document] = [
         {"id": f"evidence:{spelled[d]}", "kind": EVIDENCE, "name": spelled[d]} for d in world.graph.datasets()
     ]
@@ -225,6 +225,11 @@ def graph_document(world: World, tasks: Sequence[str]) -> Document:
         cone |= {edge["target"] for edge in edges if edge["kind"] == PRODUCES and edge["source"] in cone}
         nodes = [node | {"in_cone": node["id"] in cone} for node in nodes]
     return {"nodes": nodes, "edges": edges, "signature": world.graph.signature()}
+
+
+def spellings(world: World) -> dict[str, str]:
+    """How the datasets of the graph are spelled, by their lower-case names."""
+    return {n.lower(): n for n in (*(e.dataset for e in world.graph.edges()), *world.dataset_names())}
 
 
 def gc_document(collected: Collected, *, dry: bool) -> Document:
