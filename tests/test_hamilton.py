@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from hamilton.caching import fingerprinting
 from tests.app.conftest import Project
-from tests.flows import differing, driver_of, executed, graph_of, imported, task_graph
+from tests.flows.compare import differing, driver_of, executed, graph_of, imported, task_graph
 
 from relspec.core.errors import ConfigError, StalePlanError
 from relspec.core.layout import Layout

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from hamilton import driver
 from tests.app.conftest import Project, in_one_loop
-from tests.flows import differing, driver_of, executed, graph_of, imported, task_graph
+from tests.flows.compare import differing, driver_of, executed, graph_of, imported, task_graph
 
 from relspec.hamilton import Flow
 from relspec.ui.render.hamilton import module_text
