@@ -122,7 +122,11 @@ def test_a_python_function_that_is_gone_is_an_error_with_a_next_step(tmp_path: P
         function_flow(root).query(query, reads={}, gives="t", functions=functions)
     other = "import ibis\n\n@ibis.udf.scalar.python\ndef la(text: str) -> str:\n    return text\n"
     (root / "tasks" / "words.py").write_text(other)
-    with pytest.raises(ConfigError, match="has no function for last_1a2b3c4d; export the module again"):
+    with pytest.raises(ConfigError, match="has no function for last_1a2b3c4d; give it a name of its own and export"):
         function_flow(root).query(query, reads={}, gives="t", functions=functions)
-    (root / "tasks" / "words.py").write_text(other.replace("def la(", "def Last("))
+    both = other.replace("def la(", "def Last(") + other.replace("import ibis\n", "").replace("def la(", "def last(")
+    (root / "tasks" / "words.py").write_text(both)
+    with pytest.raises(ConfigError, match="has several functions for last_1a2b3c4d"):
+        function_flow(root).query(query, reads={}, gives="t", functions=functions)
+    (root / "tasks" / "words.py").write_text(other.replace("def la(", "def Last(") + "alias = Last\n")
     assert function_flow(root).query(query, reads={}, gives="t", functions=functions).to_pylist() == [{"x": "a b"}]

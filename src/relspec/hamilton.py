@@ -112,10 +112,13 @@ class Flow:
             if str(folder) not in sys.path:
                 sys.path.append(str(folder))
         path = root / udf.path
-        found = [f for f in map(_wrapped, vars(_loaded(path)).values()) if f is not None and _names(udf, f)]
-        if not found:
-            raise ConfigError(f"{path} has no function for {udf.name}; export the module again")
-        return found[-1]
+        found = {f for f in map(_wrapped, vars(_loaded(path)).values()) if f is not None and _names(udf, f)}
+        if len(found) != 1:
+            many = "no function" if not found else "several functions"
+            raise ConfigError(
+                f"{path} has {many} for {udf.name}; give it a name of its own and export the module again"
+            )
+        return found.pop()
 
 
 def _lower(names: Sequence[str]) -> frozenset[str]:
