@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from sys import intern
 from typing import NamedTuple
 
-from relspec.core.digest import digest_of
 from relspec.core.problem import Problem
 from relspec.core.schema import Schema
 from relspec.core.settings import ExtractorFiles
@@ -97,8 +96,4 @@ def extractors_of(
 
 
 def _for_files(spec: ExtractorSpec, files: ExtractorFiles | None) -> ExtractorSpec:
-    if files is None:
-        return spec
-    # Below which folder a file is named is part of what the extractor is given.
-    digest = spec.digest if files.base == spec.base else digest_of(spec.digest, files.base)
-    return replace(spec, files=files.files, base=files.base, digest=digest)
+    return spec if files is None else replace(spec, files=files.files, base=files.base)
