@@ -223,6 +223,26 @@ async def test_a_file_is_extracted_again_whose_object_is_lost(root: Path, seen: 
 
 
 @in_one_loop
+async def test_while_an_extractor_does_not_load_its_readers_wait_and_nothing_is_lost(
+    root: Path, seen: list[str]
+) -> None:
+    broken = {"tasks/extracting.py": f"{WORDS}\ndef (\n", "notes/a.txt": "one"}
+    async with opened(root) as workspace:
+        await step(workspace, seen, {})
+        extracted, document = await step(workspace, seen, broken)
+        assert (extracted, document["blocked"]) == ([], ["n_words", "total"])
+        assert [(p["code"], p["path"]) for p in document["problems"]] == [("syntax", "tasks/extracting.py")]
+        assert rows(root, "sizes") == [("notes/a.txt", 2), ("notes/deep/b.txt", 2)], "as it was"
+    async with opened(root) as workspace:
+        extracted, document = await step(workspace, seen, {"notes/deep/b.txt": None})
+        assert (extracted, document["blocked"], len(document["problems"])) == ([], ["n_words", "total"], 1)
+        extracted, document = await step(workspace, seen, {"tasks/extracting.py": WORDS})
+        assert (extracted, document["executed"], document["problems"]) == (["notes/a.txt"], ["n_words", "total"], [])
+        assert rows(root, "sizes") == [("notes/a.txt", 1)]
+    await compare_with_clean(root, root.with_name("clean"), set())
+
+
+@in_one_loop
 async def test_an_edited_extractor_extracts_again_and_a_comment_does_not(root: Path, seen: list[str]) -> None:
     both = ["notes/a.txt", "notes/deep/b.txt"]
     async with opened(root) as workspace:
