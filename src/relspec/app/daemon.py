@@ -317,6 +317,7 @@ class Daemon:
         if self._first_done or self._waiting:
             self._records = [*self._records, build.result().record][-_UNREPORTED_MAX:]
         self._first_done = True
+        self._workspace.prepare()
         moved = {str(self._workspace.world.layout.root / p) for p in self._workspace.world.look_again}
         self._note_moving(frozenset(moved))
         if refused(self._workspace.world):
