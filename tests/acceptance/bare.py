@@ -1,0 +1,152 @@
+"""A query over nothing but what was inferred of it: a DuckDB that holds its required tables with the required columns.
+
+What a text names and does not need (in a view that was put in, in a CTE) is there by name alone: whoever reads a value
+of it gets an error. So a query that gives its result here has read what it is said to require, and nothing else.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import duckdb
+
+from relspec.core.plan import Udf
+from relspec.core.schema import Column
+from relspec.edges.engine.connection import registered, scratch
+from relspec.edges.engine.sql import identifier, literal, selection
+
+#: A column of a table by the names of both, or the whole table.
+Part = tuple[str, str | None]
+
+SAME = "same"
+DIFFERS = "differs"
+#: What a value says that nobody may read.
+FORBIDDEN = "nobody requires"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that a query requires: where its rows are, all of its columns, and those that are required."""
+
+    source: str
+    columns: tuple[Column, ...]
+    required: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One query with what was inferred of it, and where the rows are that the product made of it.
+
+    `judged` are the tables of which it has to need every part. `schema` is that of its rows. `functions` are the Python
+    functions that it calls.
+    """
+
+    name: str
+    sql: str
+    tables: Mapping[str, Table]
+    judged: frozenset[str]
+    stored: str
+    schema: tuple[Column, ...]
+    udfs: tuple[Udf, ...]
+    functions: Mapping[str, Callable[..., Any]]
+
+    def parts(self) -> list[Part]:
+        """Every table that is judged, and every required column of one."""
+        tables = sorted(self.judged)
+        columns = [(name, column) for name in tables for column in sorted(self.tables[name].required)]
+        return [*((name, None) for name in tables), *columns]
+
+
+class Bare:
+    """Runs cases, each in a transaction that is taken back: only what one is offered is there."""
+
+    def __init__(self, published: str) -> None:
+        self._connection = duckdb.connect(config={"threads": 1})
+        self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection.execute(f"ATTACH {literal(published)} AS published (READ_ONLY)")
+        self._connection.execute("ATTACH ':memory:' AS kept")
+        self._kept: dict[str, str] = {}
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def outcome(
+        self, case: Case, *, gone: Part | None = None, unread: Part | None = None, more: str | None = None
+    ) -> str:
+        """Say whether the case gives its rows again: `same`, `differs`, or how DuckDB complains.
+
+        Without the part `gone`; where nobody may read the column `unread`; with one more row of the table `more`.
+        """
+        sources = {name: self._rows(table.source) for name, table in case.tables.items()}
+        stored = self._rows(case.stored)
+        with self._held(case):
+            for name, table in case.tables.items():
+                if (name, None) != gone:
+                    self._connection.execute(_offer(name, replace(table, source=sources[name]), gone, unread, more))
+            try:
+                self._connection.execute(f"CREATE TEMP TABLE made AS {case.sql}")
+                return self._compared(case, stored)
+            except duckdb.Error as error:
+                return f"{type(error).__name__}: {str(error).splitlines()[0]}"
+
+    @contextmanager
+    def _held(self, case: Case) -> Iterator[None]:
+        with registered(self._connection, case.udfs, case.functions), scratch(self._connection):
+            yield
+
+    def _rows(self, source: str) -> str:
+        """Read a source once; where it is from then on."""
+        if source not in self._kept:
+            self._kept[source] = f"kept.main.rows_{len(self._kept)}"
+            self._connection.execute(f"CREATE TABLE {self._kept[source]} AS FROM {source}")
+        return self._kept[source]
+
+    def _compared(self, case: Case, stored: str) -> str:
+        described = [row[0] for row in self._connection.execute("DESCRIBE made").fetchall()]
+        if described != [column.name for column in case.schema]:
+            return DIFFERS
+        made = f"({selection(case.schema, 'made')})"
+        for one, other in ((made, stored), (stored, made)):
+            if self._connection.execute(f"(FROM {one}) EXCEPT ALL (FROM {other}) LIMIT 1").fetchall():
+                return DIFFERS
+        return SAME
+
+
+def _offer(name: str, table: Table, gone: Part | None, unread: Part | None, more: str | None) -> str:
+    """Create a table as a view: required columns as they are, the others by name alone."""
+    there = [column for column in table.columns if (name, column.name) != gone]
+    listed = [
+        identifier(c.name) if c.name in table.required and (name, c.name) != unread else _forbidden(name, c)
+        for c in there
+    ]
+    source = table.source if more != name else f"(SELECT NULL FROM {table.source} UNION ALL SELECT NULL)"
+    return f"CREATE VIEW main.{identifier(name)} AS SELECT {', '.join(listed) or 'NULL'} FROM {source}"
+
+
+def _forbidden(name: str, column: Column) -> str:
+    message = literal(f"{FORBIDDEN} {name}.{column.name}")
+    return f"CAST(error({message}) AS {column.type}) AS {identifier(column.name)}"
+
+
+def faults(bare: Bare, case: Case) -> list[str]:
+    """What is wrong with the inferred requirement of a case; nothing where it is enough and all of it is needed."""
+    if (found := bare.outcome(case)) != SAME:
+        return [f"{case.name} over what it requires: {found}"]
+    gone = [(part, bare.outcome(case, gone=part)) for part in case.parts()]
+    needless = [f"{case.name} without {_named(part)}: {SAME}" for part, found in gone if found == SAME]
+    tables = [(p, f) for p, f in gone if p[1] is None and not f.startswith("CatalogException")]
+    needless += [f"{case.name} without the table {p[0]}: {f}" for p, f in tables]
+    columns = [part for part in case.parts() if part[1] is not None]
+    unread = [(part, bare.outcome(case, unread=part)) for part in columns]
+    needless += [f"{case.name} does not read {_named(p)}: {f}" for p, f in unread if not _is_read(p, f)]
+    counted = [name for name in sorted(case.judged) if not case.tables[name].required]
+    return needless + [f"{case.name} does not count {n}" for n in counted if bare.outcome(case, more=n) == SAME]
+
+
+def _is_read(part: Part, outcome: str) -> bool:
+    return f"{FORBIDDEN} {_named(part)}" in outcome
+
+
+def _named(part: Part) -> str:
+    return ".".join(name for name in part if name is not None)
