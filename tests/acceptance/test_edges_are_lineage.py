@@ -5,20 +5,18 @@ it adds (the query gives its rows without it), a view whose used columns are all
 gets for a table that it only looked at, and a graph that is given edges by somebody else than a plan.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from tests.acceptance.bare import Bare, Case, Table, faults
+from tests.acceptance.code import callers
 from tests.acceptance.conftest import together
 from tests.acceptance.projects import MAKERS, cases_of, texts_over_views
 
 from relspec.app.world import World
 from relspec.core.graph import PRODUCES, REQUIRES
 
-SOURCE = Path(__file__).resolve().parents[2] / "src" / "relspec"
 #: Tasks that are not run again here, each with the reason. Python functions are registered, so they are none.
 LEFT_OUT: Mapping[str, str] = {}
 
@@ -123,12 +121,10 @@ def _requiring(case: Case, name: str, columns: set[str]) -> Case:
 
 def test_only_inference_says_what_a_task_requires() -> None:
     """`compile_task` adds the metadata that a builder read, `circles` leaves edges out, `store` gives back what was."""
-    assert _callers("Requirement") == {"app/compile_task.py", "edges/engine/analyse.py", "edges/store/read.py"}
-    assert _callers("InferredDeps") == {"app/circles.py", "app/compile_task.py", "edges/store/read.py"}
-    assert _callers("graph.put") == {"app/circles.py", "app/world.py"}
+    assert callers("Requirement") == _paths("app/compile_task.py", "edges/engine/analyse.py", "edges/store/read.py")
+    assert callers("InferredDeps") == _paths("app/circles.py", "app/compile_task.py", "edges/store/read.py")
+    assert callers("world.graph.put") | callers("self.graph.put") == _paths("app/circles.py", "app/world.py")
 
 
-def _callers(call: str) -> set[str]:
-    """The modules that call something by this name."""
-    pattern = re.compile(rf"(?<!\w){re.escape(call)}\(")
-    return {p.relative_to(SOURCE).as_posix() for p in SOURCE.rglob("*.py") if pattern.search(p.read_text())}
+def _paths(*names: str) -> set[str]:
+    return {f"relspec/{name}" for name in names}
