@@ -63,8 +63,8 @@ def changed_globals(name: str) -> set[str]:
     """What a module holds for the whole process and functions of it change."""
     module = tree(name)
     held = {target.id for node in module.body for target in _targets(node)}
-    functions = [n for n in ast.walk(module) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
-    nodes = [node for function in functions for node in ast.walk(function)]
+    outer = [n for n in module.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+    nodes = [node for function in outer for node in ast.walk(function)]
     rebound = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
     return rebound | {found for node in nodes if (found := _changed(node)) is not None and found in held}
 

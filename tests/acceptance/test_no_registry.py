@@ -8,7 +8,6 @@ import ast
 import dataclasses
 import re
 
-import pytest
 from tests.acceptance.code import callers, changed_globals, imported, reached, texts, tree
 from tests.acceptance.conftest import together
 from tests.scenarios.harness import build, write
@@ -43,13 +42,7 @@ def test_the_daemon_reaches_nothing_that_runs_or_collects_user_code() -> None:
     assert reached("relspec/app/loader_process.py") >= USER_CODE
 
 
-@pytest.mark.parametrize("layer", ["core", "app", "edges", "ui"])
-def test_no_module_keeps_anything_that_grows_while_it_runs(layer: str) -> None:
-    names = [name for name in texts() if name.startswith(f"relspec/{layer}/")]
-    assert {name: found for name in names if (found := changed_globals(name))} == {}
-
-
-def test_the_list_of_declarations_is_the_only_such_thing() -> None:
+def test_the_list_of_declarations_is_all_that_a_module_keeps_and_changes() -> None:
     assert {name: found for name in texts() if (found := changed_globals(name))} == {
         "relspec/authoring.py": {"_declared"}
     }

@@ -1,9 +1,12 @@
 """What executes follows from the edges' requirements alone: columns, types and metadata of what a task reads.
 
-Caught when planted: an edge digest over all columns, one that the order of rows enters, the path of a part or the name
-of the task above in a key, a reader that executes because what it reads was made anew, types that are not compared, and
-metadata that is left out of a requirement.
+Caught when planted: an edge digest over all columns, one that the bytes of a part or its path enter, a reader that
+executes because what it reads was made anew, types that are not compared, and metadata that is left out of a
+requirement.
 """
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from tests.acceptance.conftest import together
@@ -16,19 +19,24 @@ from relspec.app.workspace import Workspace
 from relspec.core.plan import Requirement
 
 
-async def _moved(shop: Workspace, files: dict[str, str | None]) -> Document:
+@asynccontextmanager
+async def _moved(shop: Workspace, files: dict[str, str | None]) -> AsyncIterator[Document]:
+    """Move something and build. Afterwards it is undone: it is all known, so nothing executes."""
+    document = await _built(shop, files)
+    try:
+        yield document
+    finally:
+        document = await _built(shop, {name: SHOP.get(name) for name in files})
+        assert _done(document) == ([], [])
+        assert {status.state for status in shop.world.statuses.values()} == {"fresh"}
+
+
+async def _built(shop: Workspace, files: dict[str, str | None]) -> Document:
     write(shop.world.layout.root, files)
     changes = await shop.look_all()
     assert changes.paths, "nothing was moved"
     report = await shop.build(changes)
     return build_document(shop.world, [report.record], report.problems, None)
-
-
-async def _put_back(shop: Workspace, files: dict[str, str | None]) -> None:
-    """Undo; it is all known, so nothing executes."""
-    document = await _moved(shop, {name: SHOP.get(name) for name in files})
-    assert _done(document) == ([], [])
-    assert {status.state for status in shop.world.statuses.values()} == {"fresh"}
 
 
 def _done(document: Document) -> tuple[list[str], list[str]]:
@@ -38,20 +46,16 @@ def _done(document: Document) -> tuple[list[str], list[str]]:
 @together
 @pytest.mark.parametrize("what", UNREQUIRED)
 async def test_what_no_edge_requires_executes_nothing(shop: Workspace, what: str) -> None:
-    files = UNREQUIRED[what]
-    document = await _moved(shop, files)
-    assert (*_done(document), document["problems"]) == ([], [], [])
-    await _put_back(shop, files)
+    async with _moved(shop, UNREQUIRED[what]) as document:
+        assert (*_done(document), document["problems"]) == ([], [], [])
 
 
 @together
 @pytest.mark.parametrize("what", SAME_RESULT)
 async def test_another_task_above_with_the_same_result_executes_alone(shop: Workspace, what: str) -> None:
-    files = SAME_RESULT[what]
-    document = await _moved(shop, files)
-    assert _done(document) == (["daily"], [])
-    assert set(document["cut_off"]) >= {"days", "top"}
-    await _put_back(shop, files)
+    async with _moved(shop, SAME_RESULT[what]) as document:
+        assert _done(document) == (["daily"], [])
+        assert set(document["cut_off"]) >= {"days", "top"}
 
 
 @together
@@ -59,14 +63,13 @@ async def test_another_task_above_with_the_same_result_executes_alone(shop: Work
 async def test_what_an_edge_requires_executes_or_blocks_its_readers(shop: Workspace, what: str) -> None:
     move = REQUIRED[what]
     readers = _readers(shop, move)
-    document = await _moved(shop, move.files)
-    assert _done(document) == (move.executed, move.blocked)
-    reached = {*move.executed, *move.blocked}
-    below = shop.world.graph.cone(readers, ())
-    above = {spec.name for spec in [shop.world.producer(move.dataset)] if spec is not None}
-    assert readers <= reached <= readers | below | above
-    assert [t for t in sorted(readers) if not _is_named(shop, t, move)] == []
-    await _put_back(shop, move.files)
+    async with _moved(shop, move.files) as document:
+        assert _done(document) == (move.executed, move.blocked)
+        reached = {*move.executed, *move.blocked}
+        below = shop.world.graph.cone(readers, ())
+        above = {spec.name for spec in [shop.world.producer(move.dataset)] if spec is not None}
+        assert readers <= reached <= readers | below | above
+        assert [task for task in sorted(readers) if not _is_named(shop, task, move)] == []
 
 
 def _readers(shop: Workspace, move: Move) -> set[str]:
