@@ -131,22 +131,32 @@ def _forbidden(name: str, column: Column) -> str:
 
 def faults(bare: Bare, case: Case) -> list[str]:
     """What is wrong with the inferred requirement of a case; nothing where it is enough and all of it is needed."""
-    if (found := bare.outcome(case)) != SAME:
+    found = bare.outcome(case)
+    if found != SAME:
         return [f"{case.name} over what it requires: {found}"]
-    gone = [(part, bare.outcome(case, gone=part)) for part in case.parts()]
-    needless = [f"{case.name} without {_named(part)}: {SAME}" for part, found in gone if found == SAME]
-    tables = [(p, f) for p, f in gone if p[1] is None and not f.startswith("CatalogException")]
-    needless += [f"{case.name} without the table {p[0]}: {f}" for p, f in tables]
-    columns = [part for part in case.parts() if part[1] is not None]
-    unread = [(part, bare.outcome(case, unread=part)) for part in columns]
-    needless += [f"{case.name} does not read {_named(p)}: {f}" for p, f in unread if not _is_read(p, f)]
-    counted = [name for name in sorted(case.judged) if not case.tables[name].required]
-    return needless + [f"{case.name} does not count {n}" for n in counted if bare.outcome(case, more=n) == SAME]
+    return [f"{case.name} {fault}" for part in case.parts() for fault in _needless(bare, case, part)]
 
 
-def _is_read(part: Part, outcome: str) -> bool:
-    return f"{FORBIDDEN} {_named(part)}" in outcome
+def _needless(bare: Bare, case: Case, part: Part) -> Iterator[str]:
+    """What speaks against a part: it can go, nobody reads it, or nobody counts its rows."""
+    (table, column), gone = part, bare.outcome(case, gone=part)
+    if column is None:
+        if not gone.startswith("CatalogException"):
+            yield f"without {table}: {gone}"
+        if not case.tables[table].required and bare.outcome(case, more=table) == SAME:
+            yield f"does not count {table}"
+        return
+    if gone == SAME and not _is_caught(case, part):
+        yield f"without {table}.{column}: {gone}"
+    unread = bare.outcome(case, unread=part)
+    if f"{FORBIDDEN} {table}.{column}" not in unread:
+        yield f"does not read {table}.{column}: {unread}"
 
 
-def _named(part: Part) -> str:
-    return ".".join(name for name in part if name is not None)
+def _is_caught(case: Case, part: Part) -> bool:
+    """Whether another table has a column of that name: DuckDB may take a bare name in a subquery for that one.
+
+    Joined to the column that is gone, it holds the same. Whether the column is read then decides alone.
+    """
+    columns = ((name, column.name) for name, table in case.tables.items() for column in table.columns)
+    return any(name != part[0] and column == part[1] for name, column in columns)
