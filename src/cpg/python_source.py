@@ -2,10 +2,11 @@
 
 A file that does not parse keeps its row in `src_files`, its lines if it is text, and has one row in `raw_diags`; it
 gives nothing else. Keys say where something stands in the structure, never at which line, so that a line inserted
-above leaves them as they are; places are in columns of their own.
+above leaves them as they are; places are in columns of their own. `ord` tells apart what is otherwise alike.
 """
 
 import hashlib
+from collections import Counter
 from pathlib import PurePosixPath
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from relspec import extract
 FILE = ("file_id", pa.string())
 SCOPE = ("scope_key", pa.string())
 SPAN = [("lineno", pa.int32()), ("col", pa.int32()), ("end_lineno", pa.int32()), ("end_col", pa.int32())]
+ORD = ("ord", pa.int32())
 
 TABLES = {
     "src_files": pa.schema([
@@ -106,6 +108,7 @@ TABLES = {
         ("name", pa.string()),
         ("ctx", pa.string()),
         *SPAN,
+        ORD,
     ]),
     "raw_calls": pa.schema([
         FILE,
@@ -118,14 +121,18 @@ TABLES = {
         ("callee_lineno", pa.int32()),
         ("callee_col", pa.int32()),
         *SPAN,
+        ORD,
     ]),
     "raw_diags": pa.schema([
         FILE,
         ("code", pa.string()),
         ("message", pa.string()),
         *SPAN,
+        ORD,
     ]),
 }  # fmt: skip
+#: Rows of these tables that are alike in these columns, the file's id apart, are told apart by their ordinal.
+NAMESAKES = {"raw_refs": (0, 1), "raw_calls": (0, 3), "raw_diags": (0, 1)}
 
 
 @extract(files="src/**/*.py", tables=TABLES)
@@ -142,8 +149,21 @@ def python_source(file) -> dict[str, pa.Table]:
     rows["src_lines"] = [] if source is None else source.lines()
     n_lines = line_count(file.content) if source is None else len(rows["src_lines"])
     rows["src_files"] = [(*described(file, module, package), n_lines, isinstance(parsed, Parsed))]
+    for name, alike in NAMESAKES.items():
+        rows[name] = numbered(rows.get(name, []), *alike)
     file_id = file_id_of(file.path)
     return {name: table(file_id, rows.get(name, []), schema) for name, schema in TABLES.items()}
+
+
+def numbered(rows: list[tuple[object, ...]], *alike: int) -> list[tuple[object, ...]]:
+    """Append to each row its ordinal among those that are alike in these columns: no place, so that ids need none."""
+    seen: Counter[tuple[object, ...]] = Counter()
+    found = []
+    for row in rows:
+        key = tuple(row[i] for i in alike)
+        found.append((*row, seen[key]))
+        seen[key] += 1
+    return found
 
 
 def table(file_id: str, rows: list[tuple[object, ...]], schema: pa.Schema) -> pa.Table:

@@ -31,12 +31,12 @@ COLUMNS = {
         "file_id s, scope_key s, stmt_ord i, alias_ord i, kind s, module s, level i, name s, asname s, bound_name s, "
         f"is_star b, {SPAN}"
     ),
-    "raw_refs": f"file_id s, scope_key s, name s, ctx s, {SPAN}",
+    "raw_refs": f"file_id s, scope_key s, name s, ctx s, {SPAN}, ord i",
     "raw_calls": (
         "file_id s, scope_key s, callee_shape s, callee_root s, callee_dotted s, arg_count i, kw_count i, "
-        f"callee_lineno i, callee_col i, {SPAN}"
+        f"callee_lineno i, callee_col i, {SPAN}, ord i"
     ),
-    "raw_diags": f"file_id s, code s, message s, {SPAN}",
+    "raw_diags": f"file_id s, code s, message s, {SPAN}, ord i",
 }
 LETTERS = {pa.string(): "s", pa.int32(): "i", pa.int64(): "l", pa.bool_(): "b"}
 PLACES = ["lineno", "col", "end_lineno", "end_col", "callee_lineno", "callee_col"]
@@ -176,3 +176,28 @@ def test_what_is_left_to_do_is_remarked_in_comments_only(extract: Extract) -> No
     content = "x = 'TODO'\ny = 'é'  # TODO: tidy\nXXX = 1\n".encode()
     found = extract("src/a.py", content)["raw_diags"]
     assert picked(found, "code", "message", "lineno", "col", "end_col") == [("todo-comment", "TODO: tidy", 2, 10, 22)]
+
+
+def test_what_is_alike_is_told_apart_by_its_ordinal_and_not_by_its_place(extract: Extract) -> None:
+    source = b"f(a)\nf(a)(a)\n\ndef g():\n    f()\n    ''()\n    (a)\n# TODO: x\n# TODO: x\n"
+    found, moved = extract("src/a.py", source), extract("src/a.py", b"#\n\n" + source)
+    assert picked(found["raw_refs"], "scope_key", "name", "ord") == [
+        ("/module:a#0", "f", 0),
+        ("/module:a#0", "a", 0),
+        ("/module:a#0", "f", 1),
+        ("/module:a#0", "a", 1),
+        ("/module:a#0", "a", 2),
+        ("/module:a#0/function:g#0", "f", 0),
+        ("/module:a#0/function:g#0", "a", 0),
+    ]
+    assert picked(found["raw_calls"], "scope_key", "callee_dotted", "ord") == [
+        ("/module:a#0", "f", 0),
+        ("/module:a#0", None, 0),
+        ("/module:a#0", "f", 1),
+        ("/module:a#0/function:g#0", "f", 0),
+        ("/module:a#0/function:g#0", None, 0),
+    ]
+    assert picked(found["raw_diags"], "message", "ord") == [("TODO: x", 0), ("TODO: x", 1)]
+    for name in ("raw_refs", "raw_calls", "raw_diags"):
+        places = [column for column in PLACES if column in found[name].column_names]
+        assert found[name].drop_columns(places).equals(moved[name].drop_columns(places))

@@ -159,7 +159,7 @@ d = ("x"  # TODO 8
 """
     found = extract("src/a.py", content)["raw_diags"]
     assert picked(found, "message", "lineno", "col") == [
-        ("TODO 2", 2, 22),
+        ("TODO 2", 2, 23),
         ("XXX 4", 3, 20),
         (": FIXME 7", 6, 0),
         ("TODO 8", 7, 10),

@@ -163,9 +163,12 @@ def asked(root: Path) -> dict[str, list[Document]]:
     (root / "tasks" / "top.sql").write_text("select max(total) as top from totals -- all of them")
     command(root, "build")
     found["why"] = [command(root, "why", name) for name in ("top", "totals")]
+    found["graph"].append(command(root, "graph", "--cone", "top"))
     found["explain"] = [command(root, "explain", name) for name in ("totals", "broken")]
     found["status"].append(command(root, "status"))
     found |= {name: [command(root, name, "totals")] for name in ("show", "path")}
+    (root / "tasks" / "broken.sql").unlink()
+    found["export"] = [command(root, "export", "hamilton", "-")]
     for path in (root / "state" / "objects").iterdir():
         path.chmod(0o600)
         path.write_bytes(b"rotten")

@@ -65,6 +65,7 @@ def test_no_name_and_no_text_drives_a_terminal(root: Path, tmp_path: Path, show:
         *((command, task) for command in ("why", "explain") for task in ("columns", "values", "reader", "unknown")),
         *(("why", f"t{EVIL}"), ("explain", f"t{EVIL}"), ("show", f"t{EVIL}"), ("path", f"t{EVIL}")),
         *(("graph", "--format", how) for how in ("json", "mermaid", "dot", f"f{EVIL}")),
+        *(("export", "hamilton", file) for file in ("-", str(tmp_path / f"e{EVIL.replace('/', '')}"))),
         *(("show", table) for table in ("columns", "values", "head", "orders")),
         *(("init", str(tmp_path / f"new{EVIL.replace('/', '')}")), ("init", str(root))),
         *(("daemon",), ("daemon", "--detach"), ("daemon", "--systemd-unit"), (f"c{EVIL}",), ("status", f"--o{EVIL}")),

@@ -83,6 +83,7 @@ def command(*words: str) -> list[str]:
         (["why", "a"], ("why", {"task": "a"})),
         (["explain", "a"], ("explain", {"task": "a"})),
         (["graph", "--format", "dot"], ("graph", {})),
+        (["graph", "--cone", "a", "--cone", "b"], ("graph", {"tasks": ["a", "b"]})),
     ],
 )
 def test_a_command_reaches_the_daemon_and_its_document_and_exit_code_come_out(
@@ -203,7 +204,8 @@ def test_help_and_version_end_well(capsys: Capture) -> None:
 
 def test_every_listed_command_can_be_called() -> None:
     for name in COMMANDS:
-        words = {"why": ["t"], "explain": ["t"], "show": ["t"], "path": ["t"]}.get(name, [])
+        needed = {"why": ["t"], "explain": ["t"], "show": ["t"], "path": ["t"], "export": ["hamilton", "t.py"]}
+        words = needed.get(name, [])
         assert callable(parse([name, *words]).command.run)
 
 

@@ -437,6 +437,44 @@ digraph tasks {
     )
 
 
+def in_cone(document: dict[str, Any]) -> dict[str, Any]:
+    """The same graph, with the cone of its only task marked."""
+    nodes = [node | {"in_cone": node["id"] != "evidence:orders"} for node in document["nodes"]]
+    return document | {"nodes": nodes}
+
+
+def test_a_cone_is_filled_in_mermaid() -> None:
+    assert (
+        shown(mermaid_lines(in_cone(graph())))
+        == """\
+flowchart LR
+  n0[("orders")]
+  n1["daily"]
+  n2[("daily")]
+  n0 -->|"a, b, c, d, and 2 more"| n1
+  n1 --> n2
+  classDef cone fill:#ffe3a3,stroke:#b26a00,color:#222222
+  class n1,n2 cone
+"""
+    )
+
+
+def test_a_cone_is_filled_in_dot() -> None:
+    assert (
+        shown(dot_lines(in_cone(graph())))
+        == """\
+digraph tasks {
+  rankdir=LR;
+  n0 [label="orders", shape=cylinder];
+  n1 [label="daily", shape=box, style=filled, fillcolor="#ffe3a3", color="#b26a00", fontcolor="#222222"];
+  n2 [label="daily", shape=cylinder, style=filled, fillcolor="#ffe3a3", color="#b26a00", fontcolor="#222222"];
+  n0 -> n1 [label="a, b, c, d, and 2 more"];
+  n1 -> n2;
+}
+"""
+    )
+
+
 def test_a_name_cannot_break_out_of_a_drawing() -> None:
     hostile = 'x"] click n0 "javascript:1" ;\n\\'
     assert mermaid_lines(graph(hostile))[1] == ('  n0[("x#34;#93; click n0 #34;javascript#58;1#34; #59;#92;n#92;")]')

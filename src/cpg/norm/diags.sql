@@ -2,7 +2,7 @@
 
 -- What is to be said about files, as severe as data/severity_rules.csv has it.
 select
-    'diag:' || left(md5(raw.file_id || '|' || raw.code || '|' || raw.lineno || '|' || raw.col), 16) as diag_id,
+    'diag:' || left(md5(raw.file_id || '|' || raw.code || '|' || raw.message || '|' || raw.ord), 16) as diag_id,
     raw.file_id,
     raw.code,
     coalesce(rule.severity, 'unknown') as severity,

@@ -1,7 +1,7 @@
 -- relspec: name=rel.import_module
 
 -- What each import leads to: a module of these sources (`from relspec.core import plan` leads to relspec.core.plan),
--- the standard library, or something that is not known here.
+-- the standard library, or something that is not known here. Two files may be one module; then it leads to both.
 with targets as (
     select
         imports.import_id,
@@ -16,11 +16,11 @@ with targets as (
     left join ext_modules as ext on ext.module = split_part(imports.abs_module, '.', 1)
 )
 
-select
-    import_id,
+select distinct
+    import_id as src,
+    coalesce(submodule_id, module_id, 'ext:' || left(md5(abs_module), 16)) as dst,
     file_id,
     abs_module,
-    coalesce(submodule_id, module_id, 'ext:' || abs_module) as target_id,
     case
         when submodule_id is not null then 'internal_submodule'
         when module_id is not null then 'internal_module'

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from relspec.app import documents
 from relspec.app.doctor import examine
 from relspec.app.documents import Document
+from relspec.app.exported import export_document
 from relspec.app.gc import Collected
 from relspec.app.trouble import is_retried, problems_of
 from relspec.app.why import why_document
@@ -68,6 +69,7 @@ class Answers:
             "why": self._why,
             "explain": self._explain,
             "graph": self._graph,
+            "export": self._export,
             "check": self._check,
             "gc": self._gc,
             "doctor": self._doctor,
@@ -137,9 +139,13 @@ class Answers:
         (task,) = self._named([str(arguments.get("task"))])
         return documents.explain_document(self._workspace.world, task)
 
-    async def _graph(self, _: dict[str, Any]) -> Document:
+    async def _graph(self, arguments: dict[str, Any]) -> Document:
         await self._sync(retry=False)
-        return documents.graph_document(self._workspace.world)
+        return documents.graph_document(self._workspace.world, self._named(arguments.get("tasks") or ()))
+
+    async def _export(self, _: dict[str, Any]) -> Document:
+        await self._sync(retry=False)
+        return export_document(self._workspace.world)
 
     async def _check(self, arguments: dict[str, Any]) -> Document:
         records = await self._sync(retry=False)

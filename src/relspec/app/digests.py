@@ -7,7 +7,7 @@ went, plus what came.
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from relspec.app.ports import Engines, Memory
@@ -94,14 +94,17 @@ class Digests:
         self._looked_up.update(unknown)
         self._known = self._memory.bags(unknown) | self._known if unknown else self._known
 
-    async def _measure(self, dataset: Dataset, columns: tuple[Column, ...], contents: Container[str]) -> None:
+    async def _measure(self, dataset: Dataset, columns: tuple[Column, ...], contents: Iterable[str]) -> None:
         """Measure what of these parts is not known, in batches of those that lack the same."""
+        own = self._name(columns)
+        unknown = {content for content in contents if (content, own) not in self._known}
+        if not unknown:
+            return
         wanted = {self._name(s): s for s in (columns, *self.column_sets(dataset))}
         batches: defaultdict[tuple[str, ...], dict[str, Part]] = defaultdict(dict)
-        for part in dataset.parts:
+        for part in (part for part in dataset.parts if part.content in unknown):
             missing = tuple(name for name in wanted if (part.content, name) not in self._known)
-            if part.content in contents and self._name(columns) in missing:
-                batches[missing][part.content] = part
+            batches[missing][part.content] = part
         requests = [
             (missing, Measure(some, tuple(wanted[name] for name in missing)))
             for missing, parts in batches.items()

@@ -14,7 +14,7 @@ from relspec.app.run import Run
 from relspec.app.trouble import problems_of
 from relspec.app.warnings import warnings_of
 from relspec.app.world import World
-from relspec.core.graph import EVIDENCE, REQUIRES, TASK
+from relspec.core.graph import EVIDENCE, PRODUCES, REQUIRES, TASK
 from relspec.core.health import Verdict
 from relspec.core.problem import Problem
 from relspec.core.progress import Action
@@ -195,12 +195,17 @@ def explain_document(world: World, task: str) -> Document:
     )
 
 
-def graph_document(world: World) -> Document:
-    """The bipartite graph; ids are `evidence:<name>` and `task:<name>`."""
-    spelled = {n.lower(): n for n in (*world.dataset_names(), *(e.dataset for e in world.graph.edges()))}
-    nodes = [{"id": f"evidence:{spelled[d]}", "kind": EVIDENCE, "name": spelled[d]} for d in world.graph.datasets()]
+def graph_document(world: World, tasks: Sequence[str]) -> Document:
+    """The bipartite graph; ids are `evidence:<name>` and `task:<name>`.
+
+    With `tasks`, each node says whether it is in their cone: a task that is one of them or below, or its output.
+    """
+    spelled = spellings(world)
+    nodes: list[Document] = [
+        {"id": f"evidence:{spelled[d]}", "kind": EVIDENCE, "name": spelled[d]} for d in world.graph.datasets()
+    ]
     nodes += [{"id": f"task:{t}", "kind": TASK, "name": t} for t in sorted(world.plans)]
-    edges = []
+    edges: list[Document] = []
     for edge in world.graph.edges():
         ends = (f"evidence:{spelled[edge.dataset.lower()]}", f"task:{edge.task}")
         source, target = ends if edge.kind == REQUIRES else ends[::-1]
@@ -215,7 +220,16 @@ def graph_document(world: World) -> Document:
                 "metadata": metadata | ({"inlined": "true"} if edge.inlined else {}),
             }
         )
+    if tasks:
+        cone = {f"task:{task}" for task in world.graph.cone(tasks, ())}
+        cone |= {edge["target"] for edge in edges if edge["kind"] == PRODUCES and edge["source"] in cone}
+        nodes = [node | {"in_cone": node["id"] in cone} for node in nodes]
     return {"nodes": nodes, "edges": edges, "signature": world.graph.signature()}
+
+
+def spellings(world: World) -> dict[str, str]:
+    """How the datasets of the graph are spelled, by their lower-case names."""
+    return {n.lower(): n for n in (*(e.dataset for e in world.graph.edges()), *world.dataset_names())}
 
 
 def gc_document(collected: Collected, *, dry: bool) -> Document:

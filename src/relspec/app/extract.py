@@ -186,7 +186,7 @@ def _makers(found: dict[ExtractorSpec, Answers]) -> tuple[dict[str, ExtractorSpe
 
 def _names(spec: ExtractorSpec, answers: Answers) -> set[str]:
     if spec.tables is not None:
-        return {name for name, _ in spec.tables}
+        return {table.name for table in spec.tables}
     return {n for given in answers.values() if isinstance(given.answer, Extracted) for n, _, _ in given.answer.tables}
 
 
@@ -206,7 +206,7 @@ def _taken(given: Given | None, name: str) -> Intaken | None:
 
 
 def _table(name: str, spec: ExtractorSpec, files: tuple[SourceFile, ...]) -> SourceState:
-    declared = dict(spec.tables or ()).get(name)
+    declared = next((table.schema for table in spec.tables or () if table.name == name), None)
     return SourceState(name, None, None, declared, files, None if declared else _misfit(name, files))
 
 

@@ -1,11 +1,10 @@
 """What the extractors gave of the files as they were last looked at, and what of that no table shows yet."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from sys import intern
 from typing import NamedTuple
 
-from relspec.core.digest import digest_of
 from relspec.core.problem import Problem
 from relspec.core.schema import Schema
 from relspec.core.settings import ExtractorFiles
@@ -27,11 +26,11 @@ Answers = dict[str, Given]
 class Extractions:
     """A build that is cancelled leaves `pending` and `moved` to the next one, so nothing is passed by.
 
-    `place` says where an object lies.
+    `objects` is the folder in which objects lie.
     `pending` are paths to be looked at, with `whole` it is all. `moved` are those of which tables show something else.
     """
 
-    place: Callable[[str], str]
+    objects: str
     answers: dict[ExtractorSpec, Answers] = field(default_factory=dict)
     pending: set[str] = field(default_factory=set)
     moved: set[str] = field(default_factory=set)
@@ -60,7 +59,11 @@ class Extractions:
     def _placed(self, answer: Extracted) -> Extracted:
         """The same with its objects where this project has them, and each schema once for all files."""
         tables = (
-            (intern(name), self._schemas.setdefault(schema, schema), replace(part, path=self.place(part.content)))
+            (
+                intern(name),
+                self._schemas.setdefault(schema, schema),
+                replace(part, path=f"{self.objects}/{part.content}.parquet"),
+            )
             for name, schema, part in answer.tables
         )
         return Extracted(answer.content, tuple(tables))
@@ -93,8 +96,4 @@ def extractors_of(
 
 
 def _for_files(spec: ExtractorSpec, files: ExtractorFiles | None) -> ExtractorSpec:
-    if files is None:
-        return spec
-    # Below which folder a file is named is part of what the extractor is given.
-    digest = spec.digest if files.base == spec.base else digest_of(spec.digest, files.base)
-    return replace(spec, files=files.files, base=files.base, digest=digest)
+    return spec if files is None else replace(spec, files=files.files, base=files.base)

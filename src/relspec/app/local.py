@@ -10,14 +10,15 @@ from relspec.app.answers import Answers, scope_of
 from relspec.app.build import Wish
 from relspec.app.documents import Document
 from relspec.app.gc import Collected
-from relspec.app.trouble import files_worth_another_try, worth_another_try
+from relspec.app.trouble import try_files_again, worth_another_try
 from relspec.app.workspace import Workspace, open_workspace
-from relspec.core.errors import NoDaemonError
+from relspec.core.errors import NoDaemonError, RelspecError
 from relspec.core.layout import Layout
 from relspec.core.progress import Progress, SetAside
 from relspec.core.settle import ChangeSet
 from relspec.core.state import RunRecord
 from relspec.core.sweep import RUNS_BETWEEN
+from relspec.edges.ask import ask
 from relspec.edges.journal import Journal, Level
 
 #: Inputs that move while they are read are looked at again so many times.
@@ -34,6 +35,15 @@ def answer(
     if command == "stop":
         raise NoDaemonError(f"no daemon runs in {layout.root}; start one with: relspec-watch daemon")
     return asyncio.run(_answer(layout, command, arguments, warn))
+
+
+def asked(layout: Layout, command: str, arguments: dict[str, Any], warn: Callable[[SetAside], None]) -> Document:
+    """Let the daemon answer, or do it here where none lives; raises RelspecError where there is no answer."""
+    reply = ask(layout, command, arguments, None)
+    code, document = answer(layout, command, arguments, warn) if reply is None else reply
+    if code > 1:
+        raise RelspecError(str(document.get("error", document)))
+    return document
 
 
 async def _answer(
@@ -89,7 +99,8 @@ class _Once:
         tasks = self._arguments.get("tasks") or ()
         world = workspace.world
         failed = worth_another_try(world) if retry else frozenset()
-        world.look_again |= files_worth_another_try(world) if retry else frozenset()
+        if retry:
+            try_files_again(world)
         changes, self._changes = self._changes, ChangeSet((), (), ())
         records = [(await workspace.build(changes, Wish(frozenset(tasks) or None, failed, again))).record]
         while world.look_again and len(records) < _LOOKS_MAX:

@@ -10,8 +10,8 @@ import pyarrow
 
 from relspec.app import reading
 from relspec.app.glance import status
-from relspec.app.local import answer
-from relspec.core.errors import ConfigError, RelspecError
+from relspec.app.local import asked
+from relspec.core.errors import ConfigError
 from relspec.core.layout import Layout
 from relspec.core.progress import SetAside
 from relspec.edges.ask import ask
@@ -62,11 +62,7 @@ class Project:
             return connection.sql(f"select * from {reading.quoted(found)}").to_arrow_table()
 
     def _answered(self, command: str, arguments: Document) -> Document:
-        reply = ask(self._layout, command, arguments, None)
-        code, document = answer(self._layout, command, arguments, _warn) if reply is None else reply
-        if code > 1:
-            raise RelspecError(str(document.get("error", document)))
-        return document
+        return asked(self._layout, command, arguments, _warn)
 
 
 def _warn(event: SetAside) -> None:

@@ -65,7 +65,7 @@ class World:
         self.unconnected: set[str] = set()
         self.edge_failures: dict[str, Problem] = {}
         self.sums = Sums()
-        self.extractions = Extractions(lambda content: str(layout.object(content)))
+        self.extractions = Extractions(str(layout.objects))
         self.has_built = False
         self.running: dict[str, float] = {}
         self.pending: set[str] = set()

@@ -41,6 +41,13 @@ class UnknownNameError(RelspecError):
         self.hint = None if near is None else f"did you mean {near!r}?"
 
 
+class StalePlanError(RelspecError):
+    """A module was exported from another plan than the project has now. Export it again."""
+
+    code = "stale-plan"
+    hint = "export it again with `relspec-watch export`"
+
+
 class NoDaemonError(RelspecError):
     """A command needs a running daemon. Start one with `relspec-watch daemon`. Exit code 3."""
 

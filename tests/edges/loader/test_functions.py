@@ -379,7 +379,7 @@ async def test_an_extractor_that_gives_something_else_is_a_problem(project, resu
 async def test_an_extractor_is_remembered_by_what_it_does(project) -> None:
     async def digest(code: str) -> str:
         project.write("tasks/extractors.py", code)
-        return (await project.loaded("tasks/extractors.py")).extractors[0].digest
+        return (await project.loaded("tasks/extractors.py")).extractors[0].code
 
     before = await digest(EXTRACTOR)
     assert await digest(EXTRACTOR.replace("def lines", "# A comment.\ndef lines")) == before

@@ -1,7 +1,7 @@
 """Writing SQL text: the only place where names, strings and paths of others become part of a statement."""
 
 import glob
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from relspec.core.schema import Column
 from relspec.core.types import stored_type
@@ -43,6 +43,14 @@ def selection(columns: Iterable[Column], source: str, *more: str) -> str:
     A type that cannot be stored came from a file that holds it natively, and its text may be none that a cast takes.
     """
     listed = ", ".join([*(_typed(column) for column in columns), *more])
+    return f"SELECT {listed or 'NULL'} FROM {source}"
+
+
+def padded(columns: Iterable[Column], required: Collection[str], source: str) -> str:
+    """Select the required columns, known by lower-case name, as `selection` does, and NULL in place of the others."""
+    listed = ", ".join(
+        _typed(c) if c.name.lower() in required else f"CAST(NULL AS {c.type}) AS {identifier(c.name)}" for c in columns
+    )
     return f"SELECT {listed or 'NULL'} FROM {source}"
 
 

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "why": ("why", "why a task ran, or did not"),
     "explain": ("explain", "what a task reads, makes and executes"),
     "graph": ("graph", "the graph of tasks and tables"),
+    "export": ("export", "write the tasks as a module for another tool"),
     "show": ("show", "the first rows of a table"),
     "path": ("path", "the file of a table"),
     "doctor": ("doctor", "check the machine and the state, and mend what is damaged"),

@@ -21,12 +21,15 @@ _FORMATS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """Declare the format; with `--json` it is JSON in any case."""
+    """Declare the format, which with `--json` is JSON in any case, and the tasks whose cone is marked."""
     parser.add_argument("--format", choices=tuple(_FORMATS), default="json", help="json by default")
+    parser.add_argument("--cone", action="append", metavar="TASK", help="mark this task and what is below it")
 
 
 def run(call: Call) -> Outcome:
     """Draw the graph as it is now."""
     layout = call.layout()
     lines = _FORMATS[call.options.format]
-    return outcome_of(layout, answered(layout, "graph", {}), lambda document, _: lines(document))
+    tasks = getattr(call.options, "cone", None)
+    wanted = {} if tasks is None else {"tasks": tasks}
+    return outcome_of(layout, answered(layout, "graph", wanted), lambda document, _: lines(document))

@@ -1,7 +1,8 @@
 """The graph as Mermaid or DOT text.
 
 Names are the user's: in Mermaid every character that could mean something becomes a numeric entity, in DOT a name is
-always a quoted string. Nodes are called n0, n1, ... in the order of the document.
+always a quoted string. Nodes are called n0, n1, ... in the order of the document. Those of a cone are filled, in one
+colour and with dark letters, which reads on light and on dark pages alike.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from relspec.ui.render.text import escape
 
 #: An edge shows so many columns; the document has them all.
 COLUMNS_MAX = 4
+_FILL, _LINE, _LETTERS = "#ffe3a3", "#b26a00", "#222222"
 
 
 def mermaid_lines(document: Mapping[str, Any]) -> list[str]:
@@ -24,7 +26,9 @@ def mermaid_lines(document: Mapping[str, Any]) -> list[str]:
         label = _entities(_label(edge))
         arrow = f'-->|"{label}"|' if label else "-->"
         lines.append(f"  {ids[edge['source']]} {arrow} {ids[edge['target']]}")
-    return lines
+    cone = [ids[node["id"]] for node in document["nodes"] if node.get("in_cone")]
+    style = f"  classDef cone fill:{_FILL},stroke:{_LINE},color:{_LETTERS}"
+    return [*lines, style, f"  class {','.join(cone)} cone"] if cone else lines
 
 
 def dot_lines(document: Mapping[str, Any]) -> list[str]:
@@ -33,7 +37,9 @@ def dot_lines(document: Mapping[str, Any]) -> list[str]:
     lines = ["digraph tasks {", "  rankdir=LR;"]
     for node in document["nodes"]:
         shape = "cylinder" if node["kind"] == "evidence" else "box"
-        lines.append(f"  {ids[node['id']]} [label={_quoted(node['name'])}, shape={shape}];")
+        mark = f', style=filled, fillcolor="{_FILL}", color="{_LINE}", fontcolor="{_LETTERS}"'
+        style = mark if node.get("in_cone") else ""
+        lines.append(f"  {ids[node['id']]} [label={_quoted(node['name'])}, shape={shape}{style}];")
     for edge in document["edges"]:
         label = _label(edge)
         attributes = f" [label={_quoted(label)}]" if label else ""
