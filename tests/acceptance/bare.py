@@ -4,16 +4,13 @@ What a text names and does not need (in a view that was put in, in a CTE) is the
 of it gets an error. So a query that gives its result here has read what it is said to require, and nothing else.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import duckdb
 
-from relspec.core.plan import Udf
 from relspec.core.schema import Column
-from relspec.edges.engine.connection import registered, scratch
 from relspec.edges.engine.sql import identifier, literal, selection
 
 #: A column of a table by the names of both, or the whole table.
@@ -23,6 +20,7 @@ SAME = "same"
 DIFFERS = "differs"
 #: What a value says that nobody may read.
 FORBIDDEN = "nobody requires"
+_RESULT = '"__made__"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +36,8 @@ class Table:
 class Case:
     """One query with what was inferred of it, and where the rows are that the product made of it.
 
-    `judged` are the tables of which it has to need every part. `schema` is that of its rows. `functions` are the Python
-    functions that it calls.
+    `judged` are the tables of which it has to need every part. `schema` is that of its rows. `macros` stand for the
+    Python functions that it calls: a definition by name.
     """
 
     name: str
@@ -48,8 +46,7 @@ class Case:
     judged: frozenset[str]
     stored: str
     schema: tuple[Column, ...]
-    udfs: tuple[Udf, ...]
-    functions: Mapping[str, Callable[..., Any]]
+    macros: Mapping[str, str]
 
     def parts(self) -> list[Part]:
         """Every table that is judged, and every required column of one."""
@@ -59,7 +56,7 @@ class Case:
 
 
 class Bare:
-    """Runs cases, each in a transaction that is taken back: only what one is offered is there."""
+    """Runs cases one after the other: only what the present one is offered is there."""
 
     def __init__(self, published: str) -> None:
         self._connection = duckdb.connect(config={"threads": 1})
@@ -71,29 +68,57 @@ class Bare:
     def close(self) -> None:
         self._connection.close()
 
+    @contextmanager
+    def offering(self, case: Case) -> Iterator[None]:
+        """Run the block with what a case requires in place."""
+        for name, definition in case.macros.items():
+            self._connection.execute(f"CREATE MACRO {identifier(name)}{definition}")
+        for name in case.tables:
+            self._connection.execute(self._offer(case, name))
+        yield
+        for name in case.tables:
+            self._connection.execute(f"DROP VIEW main.{identifier(name)}")
+        for name in case.macros:
+            self._connection.execute(f"DROP MACRO {identifier(name)}")
+
     def outcome(
         self, case: Case, *, gone: Part | None = None, unread: Part | None = None, more: str | None = None
     ) -> str:
-        """Say whether the case gives its rows again: `same`, `differs`, or how DuckDB complains.
+        """Say whether the case that is offered gives its rows again: `same`, `differs`, or how DuckDB complains.
 
         Without the part `gone`; where nobody may read the column `unread`; with one more row of the table `more`.
         """
-        sources = {name: self._rows(table.source) for name, table in case.tables.items()}
-        stored = self._rows(case.stored)
-        with self._held(case):
-            for name, table in case.tables.items():
-                if (name, None) != gone:
-                    self._connection.execute(_offer(name, replace(table, source=sources[name]), gone, unread, more))
-            try:
-                self._connection.execute(f"CREATE TEMP TABLE made AS {case.sql}")
-                return self._compared(case, stored)
-            except duckdb.Error as error:
-                return f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        touched = next((part[0] for part in (gone, unread) if part is not None), more)
+        if touched is None:
+            return self._attempt(case)
+        if gone == (touched, None):
+            self._connection.execute(f"DROP VIEW main.{identifier(touched)}")
+        else:
+            self._connection.execute(self._offer(case, touched, gone, unread, more))
+        found = self._attempt(case)
+        self._connection.execute(self._offer(case, touched))
+        return found
 
-    @contextmanager
-    def _held(self, case: Case) -> Iterator[None]:
-        with registered(self._connection, case.udfs, case.functions), scratch(self._connection):
-            yield
+    def _attempt(self, case: Case) -> str:
+        stored = self._rows(case.stored)
+        try:
+            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {_RESULT} AS {case.sql}")
+            return self._compared(case, stored)
+        except duckdb.Error as error:
+            return f"{type(error).__name__}: {str(error).splitlines()[0]}"
+
+    def _offer(
+        self, case: Case, name: str, gone: Part | None = None, unread: Part | None = None, more: str | None = None
+    ) -> str:
+        """Create a table as a view: required columns as they are, the others by name alone."""
+        table, rows = case.tables[name], self._rows(case.tables[name].source)
+        there = [column for column in table.columns if (name, column.name) != gone]
+        listed = [
+            identifier(c.name) if c.name in table.required and (name, c.name) != unread else _forbidden(name, c)
+            for c in there
+        ]
+        source = rows if more != name else f"(SELECT NULL FROM {rows} UNION ALL SELECT NULL)"
+        return f"CREATE OR REPLACE VIEW main.{identifier(name)} AS SELECT {', '.join(listed) or 'NULL'} FROM {source}"
 
     def _rows(self, source: str) -> str:
         """Read a source once; where it is from then on."""
@@ -103,25 +128,14 @@ class Bare:
         return self._kept[source]
 
     def _compared(self, case: Case, stored: str) -> str:
-        described = [row[0] for row in self._connection.execute("DESCRIBE made").fetchall()]
+        described = [row[0] for row in self._connection.execute(f"DESCRIBE {_RESULT}").fetchall()]
         if described != [column.name for column in case.schema]:
             return DIFFERS
-        made = f"({selection(case.schema, 'made')})"
+        made = f"({selection(case.schema, _RESULT)})"
         for one, other in ((made, stored), (stored, made)):
             if self._connection.execute(f"(FROM {one}) EXCEPT ALL (FROM {other}) LIMIT 1").fetchall():
                 return DIFFERS
         return SAME
-
-
-def _offer(name: str, table: Table, gone: Part | None, unread: Part | None, more: str | None) -> str:
-    """Create a table as a view: required columns as they are, the others by name alone."""
-    there = [column for column in table.columns if (name, column.name) != gone]
-    listed = [
-        identifier(c.name) if c.name in table.required and (name, c.name) != unread else _forbidden(name, c)
-        for c in there
-    ]
-    source = table.source if more != name else f"(SELECT NULL FROM {table.source} UNION ALL SELECT NULL)"
-    return f"CREATE VIEW main.{identifier(name)} AS SELECT {', '.join(listed) or 'NULL'} FROM {source}"
 
 
 def _forbidden(name: str, column: Column) -> str:
@@ -131,10 +145,11 @@ def _forbidden(name: str, column: Column) -> str:
 
 def faults(bare: Bare, case: Case) -> list[str]:
     """What is wrong with the inferred requirement of a case; nothing where it is enough and all of it is needed."""
-    found = bare.outcome(case)
-    if found != SAME:
-        return [f"{case.name} over what it requires: {found}"]
-    return [f"{case.name} {fault}" for part in case.parts() for fault in _needless(bare, case, part)]
+    with bare.offering(case):
+        found = bare.outcome(case)
+        if found != SAME:
+            return [f"{case.name} over what it requires: {found}"]
+        return [f"{case.name} {fault}" for part in case.parts() for fault in _needless(bare, case, part)]
 
 
 def _needless(bare: Bare, case: Case, part: Part) -> Iterator[str]:

@@ -1,19 +1,13 @@
 """Real projects, built once: the example of `init`, the repository's own over a small tree, and one of odd needs."""
 
-import inspect
-import runpy
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
 from tests.acceptance.bare import Case, Table
-from tests.by_hand import importing_from
 from tests.scenarios.harness import write
 
-import relspec
 from relspec.app.world import World
 from relspec.core.plan import PlanArtifact, Requirement
 from relspec.core.query import references
@@ -22,6 +16,13 @@ from relspec.edges.engine.sql import identifier, read_parquet
 from relspec.edges.scaffold import create
 
 ROOT = Path(__file__).resolve().parents[2]
+
+#: The Python functions that queries of these projects call, in SQL: to register one in Python, DuckDB imports pandas,
+#: which costs more than all the queries.
+FUNCTIONS = {
+    "last_letters": r"""(tailnum) AS CASE WHEN regexp_full_match(tailnum, 'N\d+[A-Z]*')
+    THEN regexp_extract(tailnum, 'N\d+([A-Z]*)', 1) ELSE '?' END"""
+}
 
 #: A small source tree in which each table of the extractor has rows, and each way to lead a name somewhere is taken.
 TREE = {
@@ -158,9 +159,10 @@ def _plans(world: World) -> Iterable[tuple[str, PlanArtifact]]:
 
 
 def _case(world: World, plan: PlanArtifact, sql: str, tables: Mapping[str, Table]) -> Case:
-    functions = {udf.name: _function(world, udf.path, udf.name) for udf in plan.udfs}
+    # In a query the name of a function ends with the hash of its code.
+    macros = {udf.name: FUNCTIONS[udf.name.rpartition("_")[0]] for udf in plan.udfs}
     stored, columns = _rows_of(world, plan), plan.schema.columns
-    return Case(plan.task, sql, tables, frozenset(tables), stored, columns, plan.udfs, functions)
+    return Case(plan.task, sql, tables, frozenset(tables), stored, columns, macros)
 
 
 def _stored_tables(world: World, needs: Iterable[Requirement]) -> dict[str, Table]:
@@ -195,15 +197,3 @@ def _rows_of(world: World, plan: PlanArtifact) -> str:
 
 def _published(output: str) -> str:
     return f"published.main.{identifier(output)}"
-
-
-def _function(world: World, path: str, name: str) -> Callable[..., Any]:
-    """The Python function that a query calls, from its file; in the query its name ends with the hash of its code."""
-    file = world.layout.root / path
-    with importing_from(file.parent), patch.object(relspec, "task", _plain):
-        found = runpy.run_path(str(file))[name.rpartition("_")[0]]
-    return inspect.unwrap(found)
-
-
-def _plain(function: Any = None, /, **_: object) -> Any:
-    return function if function is not None else lambda decorated: decorated

@@ -5,7 +5,7 @@ it adds (the query gives its rows without it), a view whose used columns are all
 gets for a table that it only looked at, and a graph that is given edges by somebody else than a plan.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -16,9 +16,6 @@ from tests.acceptance.projects import MAKERS, cases_of, texts_over_views
 
 from relspec.app.world import World
 from relspec.core.graph import PRODUCES, REQUIRES
-
-#: Tasks that are not run again here, each with the reason. Python functions are registered, so they are none.
-LEFT_OUT: Mapping[str, str] = {}
 
 
 @pytest.fixture(params=MAKERS)
@@ -35,8 +32,8 @@ def bare(world: World) -> Iterator[Bare]:
 
 @together
 async def test_each_task_gives_its_table_from_what_it_requires_and_from_nothing_less(world: World, bare: Bare) -> None:
-    cases = [case for case in cases_of(world) if case.name not in LEFT_OUT]
-    assert {case.name for case in cases} | LEFT_OUT.keys() >= world.catalog.by_name.keys()
+    cases = cases_of(world)
+    assert {case.name for case in cases} == set(world.catalog.by_name)
     assert [fault for case in cases for fault in faults(bare, case)] == []
     assert [case.name for case in cases if world.plans[case.name].coarse is not None] == []
 

@@ -40,7 +40,7 @@ async def test_explain_and_graph_say_what_the_page_says(worlds: dict[str, World]
     shown, edge, _ = excerpts()
     explained = explain_document(worlds["example"], TASK)
     assert {key: explained[key] for key in shown} == shown
-    edges = graph_document(worlds["example"])["edges"]
+    edges = graph_document(worlds["example"], ())["edges"]
     assert edge in edges
     assert len([e for e in edges if e["target"] == f"task:{TASK}"]) == 3
     assert len(worlds["example"].plans["departures"].schema.columns) == 12
