@@ -63,6 +63,8 @@ def changed_globals(name: str) -> set[str]:
     """What a module holds for the whole process and functions of it change."""
     module = tree(name)
     held = {target.id for node in module.body for target in _targets(node)}
+    if not held and "global " not in texts()[name]:
+        return set()
     outer = [n for n in module.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
     nodes = [node for function in outer for node in ast.walk(function)]
     rebound = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
