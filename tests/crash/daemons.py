@@ -65,7 +65,8 @@ class DaemonTrial:
         """Let a call meet a fault; `seconds` are those of a daemon that is started afterwards."""
         play, code, said = self._played(call.struck_by(fault))
         wrong = play.wrong or traceback_in(said) or _unsaid(code, fault, said)
-        wrong = wrong or self.project.torn(range(play.acknowledged, play.saved + 1))
+        half = play.saved if play.saved > play.acknowledged else None
+        wrong = wrong or self.project.torn(range(play.acknowledged, play.saved + 1), half)
         seconds, found = self._restarted(play.saved)
         return Outcome("ended" if code else "went on", seconds, wrong or found)
 

@@ -4,7 +4,8 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Mapping, Sequence
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,8 @@ class Project:
         self.versions = range(1, n_versions + 1)
         self._kept = folder / "kept"
         self.tables = tuple(self._clean(version) for version in reversed(self.versions))[::-1]
-        self.keep()
+        if n_versions:
+            self.keep()
 
     def save(self, version: int) -> None:
         """Bring the files from the version before to this one."""
@@ -100,12 +102,18 @@ class Project:
                 found[path.stem] = sorted(connection.execute(f"from '{path}'").fetchall(), key=repr)
         return found
 
-    def torn(self, allowed: Collection[int]) -> str | None:
-        """What readers see that is no whole version among those `allowed`; `None` where all is well."""
-        seen = self.seen()
-        if all(seen != self.tables[version - 1] for version in allowed):
-            return f"readers see {seen}, and not version {' or '.join(map(str, sorted(allowed)))}"
+    def torn(self, allowed: Collection[int], between: int | None = None) -> str | None:
+        """What readers see that is no whole version among those `allowed`; `None` where all is well.
+
+        With `between` it may also be half of that version over the one before: a daemon may build between two files,
+        and looks at data later than at code where a clock is too coarse to tell that they are written.
+        """
         known = [self.tables[version - 1] for version in allowed]
+        seen = self.seen()
+        if seen not in known and between is not None:
+            known += self._halves(between)
+        if seen not in known:
+            return f"readers see {seen}, and not version {' or '.join(map(str, sorted(allowed)))}"
         torn = [name for name, rows in self.opened().items() if all(rows != tables.get(name) for tables in known)]
         return f"{torn} under tables/ are of none of the versions {sorted(allowed)}" if torn else None
 
@@ -116,6 +124,17 @@ class Project:
             return self.torn({version}) or f"under tables/ lies {opened}, and not {stored}"
         left = sorted(path.name for path in self.layout.temporary.iterdir())
         return self.torn({version}) or (f"temporary files are left: {left}" if left else None)
+
+    def _halves(self, version: int) -> Iterator[Tables]:
+        """What a clean build gives of the code of a version over the data of the one before, and the other way."""
+        for is_data in (False, True):
+            with tempfile.TemporaryDirectory(prefix="relspec-crash-half-") as folder:
+                other = Project(Path(folder), 0)
+                for number in range(1, version):
+                    other.save(number)
+                files = VERSIONS[version - 1].items()
+                write(other.layout.root, {p: text for p, text in files if p.startswith("data/") is is_data})
+                yield other.built()
 
     def _clean(self, version: int) -> Tables:
         shutil.rmtree(self.layout.root, ignore_errors=True)
