@@ -113,17 +113,17 @@ def test_names_that_are_read_lead_to_definitions(graph: Graph) -> None:
 def test_calls_lead_to_definitions_in_each_way(graph: Graph) -> None:
     query = "select src, def_fqn, method, confidence from rel_call_callee join defs on def_id = dst"
     assert graph.texts(query) == [
-        ("shop.hidden", "self.__secret()", "shop.hidden._Box.__secret", "self_method", 0.8),
-        ("shop.pricing", "Half()", "shop.pricing.Half", "local_def", 0.95),
-        ("shop.pricing", "cls.made()", "shop.pricing.Rule.made", "self_method", 0.8),
-        ("shop.pricing", "self.scaled(x)", "shop.pricing.Rule.scaled", "self_method", 0.8),
-        ("shop.till", "either()", "shop.till.either", "local_def", 0.475),
-        ("shop.till", "either()", "shop.till.either", "local_def", 0.475),
-        ("shop.till", "p.price(4)", "shop.pricing.price", "module_attr", 0.9),
-        ("shop.till", "price_of(1)", "shop.pricing.price", "imported_def", 0.95),
-        ("shop.till", "pricing.price(2)", "shop.pricing.price", "module_attr", 0.9),
-        ("shop.till", "shop.price_of(6)", "shop.pricing.price", "module_attr", 0.9),
-        ("shop.till", "shop.pricing.price(3)", "shop.pricing.price", "module_attr", 0.9),
+        ("shop.hidden", "self.__secret()", "shop.hidden._Box.__secret", "self_method", 0.97),
+        ("shop.pricing", "Half()", "shop.pricing.Half", "local_def", 0.99),
+        ("shop.pricing", "cls.made()", "shop.pricing.Rule.made", "self_method", 0.97),
+        ("shop.pricing", "self.scaled(x)", "shop.pricing.Rule.scaled", "self_method", 0.97),
+        ("shop.till", "either()", "shop.till.either", "local_def", 0.495),
+        ("shop.till", "either()", "shop.till.either", "local_def", 0.495),
+        ("shop.till", "p.price(4)", "shop.pricing.price", "module_attr", 0.99),
+        ("shop.till", "price_of(1)", "shop.pricing.price", "imported_def", 0.99),
+        ("shop.till", "pricing.price(2)", "shop.pricing.price", "module_attr", 0.99),
+        ("shop.till", "shop.price_of(6)", "shop.pricing.price", "module_attr", 0.99),
+        ("shop.till", "shop.pricing.price(3)", "shop.pricing.price", "module_attr", 0.99),
     ]
 
 
@@ -256,10 +256,9 @@ def test_properties_stand_in_the_column_of_their_type(graph: Graph) -> None:
     ]
     of_edges = "select distinct prop_key, value_type, value_float from cpg_props join cpg_edges on edge_id = entity_id"
     assert graph.rows(of_edges + " where edge_kind = 'CALLS' order by all") == [
-        ("confidence", "float", 0.475),
-        ("confidence", "float", 0.8),
-        ("confidence", "float", 0.9),
-        ("confidence", "float", 0.95),
+        ("confidence", "float", 0.495),
+        ("confidence", "float", 0.97),
+        ("confidence", "float", 0.99),
         ("method", "string", None),
     ]
 
