@@ -18,6 +18,7 @@ from tests.scenarios.harness import TOUCHED, build, compare_with_clean, write
 
 from relspec.app.documents import Document
 from relspec.app.extract import FILES_A_PROCESS
+from relspec.app.trouble import try_files_again
 from relspec.app.workspace import Workspace
 from relspec.core.layout import Layout
 from relspec.core.problem import Problem
@@ -185,9 +186,60 @@ async def test_an_extractor_whose_process_dies_is_tried_again_when_somebody_asks
         assert rows(root, "sizes") == [("notes/deep/b.txt", 1)]
         token.unlink()
         assert (await step(workspace, seen, {"notes/deep/b.txt": "four"}))[0] == ["notes/deep/b.txt"]
-    async with opened(root) as workspace:
+        try_files_again(workspace.world)
         extracted, document = await step(workspace, seen, {})
         assert (extracted, document["problems"]) == (["notes/a.txt"], [])
+
+
+@in_one_loop
+async def test_an_extractor_that_is_saved_before_it_runs_gives_nothing_for_what_it_was(
+    root: Path, seen: list[str]
+) -> None:
+    changed = WORDS.replace("[len(words)]", "[100 * len(words)]")
+    async with opened(root) as workspace:
+        await step(workspace, seen, {})
+        write(root, {"notes/a.txt": "one two three"})
+        changes = await workspace.look_all()
+        write(root, {"tasks/extracting.py": changed})
+        await workspace.build(changes)
+        assert rows(root, "sizes") == [("notes/a.txt", 2), ("notes/deep/b.txt", 2)], "as it was, until the next look"
+        await step(workspace, seen, {})
+        assert rows(root, "sizes") == [("notes/a.txt", 300), ("notes/deep/b.txt", 200)]
+        await step(workspace, seen, {"tasks/extracting.py": WORDS})
+        assert rows(root, "sizes") == [("notes/a.txt", 3), ("notes/deep/b.txt", 2)]
+
+
+@in_one_loop
+async def test_a_file_is_extracted_again_whose_object_is_lost(root: Path, seen: list[str]) -> None:
+    async with opened(root) as workspace:
+        await step(workspace, seen, {})
+        sizes = next(file.taken for file in workspace.world.sources["sizes"].files if file.path == "notes/a.txt")
+        assert sizes is not None
+        Path(sizes.part.path).unlink()
+        extracted, document = await step(workspace, seen, {"tasks/total.sql": "select max(size) as total from sizes\n"})
+        extracted, document = await step(workspace, seen, {})
+        assert (extracted, document["problems"]) == (["notes/a.txt"], [])
+        assert rows(root, "total") == [(2,)]
+
+
+@in_one_loop
+async def test_while_an_extractor_does_not_load_its_readers_wait_and_nothing_is_lost(
+    root: Path, seen: list[str]
+) -> None:
+    broken = {"tasks/extracting.py": f"{WORDS}\ndef (\n", "notes/a.txt": "one"}
+    async with opened(root) as workspace:
+        await step(workspace, seen, {})
+        extracted, document = await step(workspace, seen, broken)
+        assert (extracted, document["blocked"]) == ([], ["n_words", "total"])
+        assert [(p["code"], p["path"]) for p in document["problems"]] == [("syntax", "tasks/extracting.py")]
+        assert rows(root, "sizes") == [("notes/a.txt", 2), ("notes/deep/b.txt", 2)], "as it was"
+    async with opened(root) as workspace:
+        extracted, document = await step(workspace, seen, {"notes/deep/b.txt": None})
+        assert (extracted, document["blocked"], len(document["problems"])) == ([], ["n_words", "total"], 1)
+        extracted, document = await step(workspace, seen, {"tasks/extracting.py": WORDS})
+        assert (extracted, document["executed"], document["problems"]) == (["notes/a.txt"], ["n_words", "total"], [])
+        assert rows(root, "sizes") == [("notes/a.txt", 1)]
+    await compare_with_clean(root, root.with_name("clean"), set())
 
 
 @in_one_loop

@@ -2,6 +2,7 @@
 
 from tests.mutants import (
     of_digests,
+    of_extracting,
     of_isolation,
     of_keeping,
     of_life,
@@ -19,6 +20,7 @@ BREAKS: tuple[Break, ...] = (
     *of_digests.BREAKS,
     *of_repeatability.BREAKS,
     *of_keeping.BREAKS,
+    *of_extracting.BREAKS,
     *of_waiting.BREAKS,
     *of_isolation.BREAKS,
     *of_life.BREAKS,

@@ -141,8 +141,8 @@ BREAKS = (
     Break(
         "a file that vanished before its extractor ends the build",
         "app/extract.py",
-        "            except InputMovedError:\n",
-        "            except KeyError:\n",
+        "        except InputMovedError:\n",
+        "        except KeyError:\n",
         ("tests/app/test_build.py::test_a_file_that_vanishes_before_its_extractor_reads_it_ends_no_build",),
     ),
     Break(

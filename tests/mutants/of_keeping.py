@@ -140,13 +140,6 @@ BREAKS = (
         ("tests/app/test_gc.py::test_views_that_lag_behind_after_a_crash_stay_readable",),
     ),
     Break(
-        "forgotten extractions stay in memory",
-        "app/gc.py",
-        "            del world.extractions[key]",
-        "            pass",
-        ("tests/app/test_gc.py::test_extractions_of_files_as_they_are_stay_and_dropped_ones_are_made_again",),
-    ),
-    Break(
         "objects are unlinked before they are forgotten",
         "app/gc.py",
         "        tools.memory.drop(swept, world.run)\n",

@@ -19,8 +19,11 @@ PROMISES = (
         1,
         "Same as from scratch",
         "When nothing changes any more, every table, state and problem is that of a clean build of the same files.",
-        ("tests/campaign/test_campaign.py", "tests/scenarios/test_scenarios.py", "tests/scenarios/test_git.py"),
-        ("campaign", "campaign --daemon", "fuzz"),
+        (
+            *("tests/campaign/test_campaign.py", "tests/scenarios/test_scenarios.py", "tests/scenarios/test_git.py"),
+            "tests/cpg/test_replay.py",
+        ),
+        ("campaign", "campaign --daemon", "fuzz", "cpg.replay"),
     ),
     Promise(
         2,

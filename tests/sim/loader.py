@@ -48,6 +48,10 @@ class SimLoader:
         """A session."""
         yield Session(self)
 
+    def expect_extractors(self) -> None:
+        """Never asked."""
+        raise AssertionError
+
 
 class Session:
     """The calls of one build."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from relspec.app.build import EVERYTHING, BuildReport, Wish
 from relspec.app.gc import Collected
 from relspec.app.ports import Watcher
-from relspec.app.trouble import files_worth_another_try, refused, worth_another_try
+from relspec.app.trouble import refused, try_files_again, worth_another_try
 from relspec.app.workspace import AGAIN_S, HELD_S, Workspace
 from relspec.core.errors import StateError
 from relspec.core.problem import Code, Problem
@@ -250,7 +250,8 @@ class Daemon:
         await self._supersede()
         world = self._workspace.world
         retry = building.retry | (worth_another_try(world) if self._retry else frozenset())
-        world.look_again |= files_worth_another_try(world) if self._retry else frozenset()
+        if self._retry:
+            try_files_again(world)
         again = building.again | self._again_wanted
         retry |= refused(world) if self._tries_again else frozenset()
         owed = self._holds_out
@@ -316,6 +317,7 @@ class Daemon:
         if self._first_done or self._waiting:
             self._records = [*self._records, build.result().record][-_UNREPORTED_MAX:]
         self._first_done = True
+        self._workspace.prepare()
         moved = {str(self._workspace.world.layout.root / p) for p in self._workspace.world.look_again}
         self._note_moving(frozenset(moved))
         if refused(self._workspace.world):

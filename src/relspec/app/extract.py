@@ -3,13 +3,13 @@
     touched paths -> look -> extract, beside each other -> show: tables by the parts of their files
 
 An extractor's tables are sources whose parts are objects. A file that fails gives a problem and loses only its own
-rows; a deleted file loses its rows. A save costs the files that it touched: of the others nothing is looked at, unless
-the extractors are others than before.
+rows; a deleted file loses its rows. While the file of an extractor does not load, its tables are unknown. A save costs
+the files that it touched: of the others nothing is looked at, unless the extractors are others than before.
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from relspec.app.extractions import Answers, Given
 from relspec.app.ports import LoaderSession, Memory, ObjectStore
@@ -25,7 +25,7 @@ from relspec.core.schema import Schema
 from relspec.core.state import ExtractionRow, SourceFile, SourceState
 from relspec.core.suggest import closest
 from relspec.core.tree import CONFIG_NAME, FileEntry
-from relspec.core.work import Extract, Extracted, ExtractorSpec, Intaken
+from relspec.core.work import Extract, Extracted, ExtractorSpec, Intaken, LoadFailed
 
 #: A further process is worth its start for so many files.
 FILES_A_PROCESS = 8
@@ -47,7 +47,7 @@ class Extraction:
     async def run(self, touched: Iterable[str]) -> frozenset[str]:
         """Bring all tables up to date after these paths changed; the datasets that moved."""
         state = self.world.extractions
-        state.adopt(self.world.extractors())
+        state.adopt(self.world.extractors(), _unloaded(self.world))
         state.pending.update(touched)
         todo = [work async for work in in_turns(self._todo()) if not self._recall(*work)]
         async with _beside(self.session, self._n_processes(len(todo))) as sessions:
@@ -64,6 +64,8 @@ class Extraction:
         """The files to look at, each with its extractor; those that are gone are taken away."""
         state, tree = self.world.extractions, self.world.tree
         for spec, answers in state.answers.items():
+            if spec in state.broken:
+                continue
             paths = tree.keys() | answers.keys() if state.whole else state.pending
             for path in sorted(path for path in paths if path in answers or matches(spec.files, path)):
                 if path in tree and matches(spec.files, path):
@@ -156,18 +158,28 @@ def _show(world: World) -> frozenset[str]:
         before = world.sources.get(name)
         whole = before is None or state.makers.get(name) != spec
         files = _files(name, state.answers[spec], () if whole or before is None else before.files, state.moved)
-        after = _table(name, spec, files)
+        after = _table(name, spec, files, state.broken.get(spec))
         if after == before:
             continue
         if before is None or before.dataset != after.dataset or before.problems != after.problems:
             moved.add(name)
         world.put_source(name, after)
-    for name in [n for n, s in world.sources.items() if s.extracted and n not in makers]:
-        world.put_source(name, None)
-        moved.add(name)
+    # Which extractor made a table in an earlier life is not known while its file does not load.
+    cause = next(iter(_unloaded(world).values()), None)
+    for name, orphan in [(n, s) for n, s in world.sources.items() if s.extracted and n not in makers]:
+        kept = None if cause is None else replace(orphan, problem=orphan.problem or cause)
+        if kept != orphan:
+            world.put_source(name, kept)
+            moved.add(name)
     state.makers = makers
     state.moved.clear()
     return frozenset(moved)
+
+
+def _unloaded(world: World) -> dict[str, Problem]:
+    """Why task files do not load, by path."""
+    modules = ((path, world.modules[path]) for path in sorted(world.troubled_modules))
+    return {path: module.problem for path, module in modules if isinstance(module, LoadFailed)}
 
 
 def _makers(found: dict[ExtractorSpec, Answers]) -> tuple[dict[str, ExtractorSpec], tuple[Problem, ...]]:
@@ -186,7 +198,7 @@ def _makers(found: dict[ExtractorSpec, Answers]) -> tuple[dict[str, ExtractorSpe
 
 def _names(spec: ExtractorSpec, answers: Answers) -> set[str]:
     if spec.tables is not None:
-        return {name for name, _ in spec.tables}
+        return {table.name for table in spec.tables}
     return {n for given in answers.values() if isinstance(given.answer, Extracted) for n, _, _ in given.answer.tables}
 
 
@@ -205,9 +217,10 @@ def _taken(given: Given | None, name: str) -> Intaken | None:
     return None if found is None else Intaken(found[1].content, found[1], found[0], None)
 
 
-def _table(name: str, spec: ExtractorSpec, files: tuple[SourceFile, ...]) -> SourceState:
-    declared = dict(spec.tables or ()).get(name)
-    return SourceState(name, None, None, declared, files, None if declared else _misfit(name, files))
+def _table(name: str, spec: ExtractorSpec, files: tuple[SourceFile, ...], broken: Problem | None) -> SourceState:
+    declared = next((table.schema for table in spec.tables or () if table.name == name), None)
+    misfit = None if declared else _misfit(name, files)
+    return SourceState(name, None, None, declared, files, broken or misfit)
 
 
 def _misfit(name: str, files: tuple[SourceFile, ...]) -> Problem | None:

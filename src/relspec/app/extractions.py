@@ -1,11 +1,10 @@
 """What the extractors gave of the files as they were last looked at, and what of that no table shows yet."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from sys import intern
 from typing import NamedTuple
 
-from relspec.core.digest import digest_of
 from relspec.core.problem import Problem
 from relspec.core.schema import Schema
 from relspec.core.settings import ExtractorFiles
@@ -38,14 +37,20 @@ class Extractions:
     whole: bool = True
     #: Which extractor makes a table that is shown.
     makers: dict[str, ExtractorSpec] = field(default_factory=dict)
+    #: The extractors whose file does not load, and why.
+    broken: dict[ExtractorSpec, Problem] = field(default_factory=dict)
     _schemas: dict[Schema, Schema] = field(default_factory=dict)
 
-    def adopt(self, specs: Iterable[ExtractorSpec]) -> None:
-        """Go on with these extractors; what an earlier version of one gave stays where it does the same."""
+    def adopt(self, specs: Iterable[ExtractorSpec], failed: Mapping[str, Problem]) -> None:
+        """Go on with these extractors; what an earlier version of one gave stays where it does the same.
+
+        Those of a file that does not load stay as they were, and are called for nothing until it does.
+        """
+        broken = {spec: failed[spec.path] for spec in self.answers if spec.path in failed}
         before = {(spec.name, spec.path, spec.digest): answers for spec, answers in self.answers.items()}
-        found = {spec: before.get((spec.name, spec.path, spec.digest), {}) for spec in specs}
-        if found.keys() != self.answers.keys():
-            self.answers, self.whole = found, True
+        found = {spec: before.get((spec.name, spec.path, spec.digest), {}) for spec in (*specs, *broken)}
+        self.whole |= found.keys() != self.answers.keys() or broken.keys() != self.broken.keys()
+        self.answers, self.broken = found, broken
 
     def put(self, spec: ExtractorSpec, path: str, given: Given | None) -> None:
         """Set what an extractor gave of a file, `None` when there is no such file."""
@@ -97,8 +102,4 @@ def extractors_of(
 
 
 def _for_files(spec: ExtractorSpec, files: ExtractorFiles | None) -> ExtractorSpec:
-    if files is None:
-        return spec
-    # Below which folder a file is named is part of what the extractor is given.
-    digest = spec.digest if files.base == spec.base else digest_of(spec.digest, files.base)
-    return replace(spec, files=files.files, base=files.base, digest=digest)
+    return spec if files is None else replace(spec, files=files.files, base=files.base)

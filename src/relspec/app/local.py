@@ -10,7 +10,7 @@ from relspec.app.answers import Answers, scope_of
 from relspec.app.build import Wish
 from relspec.app.documents import Document
 from relspec.app.gc import Collected
-from relspec.app.trouble import files_worth_another_try, worth_another_try
+from relspec.app.trouble import try_files_again, worth_another_try
 from relspec.app.workspace import Workspace, open_workspace
 from relspec.core.errors import NoDaemonError, RelspecError
 from relspec.core.layout import Layout
@@ -99,7 +99,8 @@ class _Once:
         tasks = self._arguments.get("tasks") or ()
         world = workspace.world
         failed = worth_another_try(world) if retry else frozenset()
-        world.look_again |= files_worth_another_try(world) if retry else frozenset()
+        if retry:
+            try_files_again(world)
         changes, self._changes = self._changes, ChangeSet((), (), ())
         records = [(await workspace.build(changes, Wish(frozenset(tasks) or None, failed, again))).record]
         while world.look_again and len(records) < _LOOKS_MAX:

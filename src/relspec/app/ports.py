@@ -75,6 +75,7 @@ class Loader(Protocol):
     """The warm parent of loader sessions."""
 
     def session(self) -> AbstractAsyncContextManager[LoaderSession]: ...
+    def expect_extractors(self) -> None: ...
 
 
 class Watcher(Protocol):

@@ -56,8 +56,14 @@ def refused(world: World) -> frozenset[str]:
     return frozenset(task for task, (_, problem) in world.failures.items() if problem.code is Code.MACHINE)
 
 
-def files_worth_another_try(world: World) -> frozenset[str]:
-    """The files that the machine kept from being loaded or taken in, rather than what is in them."""
+def try_files_again(world: World) -> None:
+    """Have the files looked at again that the machine kept from being loaded, taken in or extracted."""
+    extracted = {path for path, problem in world.extractions.problems() if is_retried(problem)}
+    world.extractions.pending |= extracted
+    world.look_again |= extracted | _refused_files(world)
+
+
+def _refused_files(world: World) -> frozenset[str]:
     loaded = {
         p for p in world.troubled_modules if isinstance(m := world.modules[p], LoadFailed) and is_retried(m.problem)
     }

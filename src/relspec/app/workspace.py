@@ -158,6 +158,11 @@ class Workspace:
         async with self.loader.session() as session:
             return await compile_changes(self.world, self.tools, session, changes)
 
+    def prepare(self) -> None:
+        """Have ready what the next save will need."""
+        if self.world.extractions.answers:
+            self.loader.expect_extractors()
+
     def mark_stale(self, cone: frozenset[str]) -> None:
         """Show the tasks of a cone that nothing has brought to rest yet as stale."""
         self.world.pending |= cone

@@ -7,7 +7,7 @@ what is wrong with the machine arrives as an exception of `errors.py`.
 from dataclasses import dataclass
 
 from relspec.core.dataset import Dataset, Format, Part, Reader
-from relspec.core.digest import BagDigest
+from relspec.core.digest import BagDigest, digest_of
 from relspec.core.plan import Aspect, FileUse, LineageRow, Requirement, Udf
 from relspec.core.problem import Problem
 from relspec.core.schema import Column, Schema
@@ -193,11 +193,20 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredTable:
+    """A table that an extractor declares: the digest of its Arrow schema, and the types as they are stored."""
+
+    name: str
+    arrow: str
+    schema: Schema
+
+
+@dataclass(frozen=True, slots=True)
 class ExtractorSpec:
     """One declared extractor: a Python function that turns one file into tables.
 
     `files` is a pattern of paths as the tree has them, `base` the folder below which it names them. `tables` are those
-    that it declares, with the types as stored; `None` where it declares none. `digest` is that of all this but `files`.
+    that it declares; `None` where it declares none. `code` is the digest of what it does, tables included.
     """
 
     name: str
@@ -206,8 +215,13 @@ class ExtractorSpec:
     path: str
     function: str
     line: int
-    tables: tuple[tuple[str, Schema], ...] | None
-    digest: str
+    tables: tuple[DeclaredTable, ...] | None
+    code: str
+
+    @property
+    def digest(self) -> str:
+        """Hash what its answers depend on besides the file: also below which folder that is named."""
+        return digest_of("extractor", self.code, self.base)
 
 
 @dataclass(frozen=True, slots=True)

@@ -379,7 +379,7 @@ async def test_an_extractor_that_gives_something_else_is_a_problem(project, resu
 async def test_an_extractor_is_remembered_by_what_it_does(project) -> None:
     async def digest(code: str) -> str:
         project.write("tasks/extractors.py", code)
-        return (await project.loaded("tasks/extractors.py")).extractors[0].digest
+        return (await project.loaded("tasks/extractors.py")).extractors[0].code
 
     before = await digest(EXTRACTOR)
     assert await digest(EXTRACTOR.replace("def lines", "# A comment.\ndef lines")) == before
@@ -393,3 +393,35 @@ async def test_a_wrong_extractor_is_a_problem_of_its_declaration(project, option
     loaded = await project.loaded("tasks/extractors.py")
     assert loaded.extractors == ()
     assert [(p.code, p.line) for p in loaded.problems] == [(Code.DECLARATION, 2)]
+
+
+SEEN = """
+import os, sys
+from relspec import extract
+
+seen = "pyarrow.parquet" in sys.modules
+threads = len(os.listdir(f"/proc/{os.getppid()}/task"))
+
+import pyarrow
+
+@extract(files="src/**/*.py")
+def lines(file):
+    return {"lines": pyarrow.table({"seen": [seen], "threads": [threads]})}
+"""
+
+
+async def test_a_loader_that_expects_extractors_forks_with_arrow_from_one_thread(project) -> None:
+    """Also the parent that takes the place of one that died."""
+
+    async def seen() -> tuple[bool, int]:
+        extracted = await _extract(project, SEEN)
+        assert isinstance(extracted, Extracted), extracted
+        with duckdb.connect() as connection:
+            return connection.execute(f"from '{extracted.tables[0][2].path}'").fetchall()[0]
+
+    assert await seen() == (False, 1)
+    project.loader.expect_extractors()
+    project.loader.expect_extractors()
+    assert await seen() == (True, 1)
+    await project.loader._parent.end()
+    assert await seen() == (True, 1)

@@ -103,7 +103,7 @@ class Worker:
             self._channel.close()
         await _exit_of(self._process)
         self._complaints.close()
-        for left in self._temporary.glob(f"{own_prefix(self._process.pid)}*"):
+        for left in _named(self._temporary, own_prefix(self._process.pid)):
             # What cannot be removed now goes with the next start.
             with contextlib.suppress(OSError):
                 _remove(left)
@@ -175,6 +175,13 @@ async def _exit_of(process: "subprocess.Popen[bytes]") -> None:
 def _settle(ended: "asyncio.Future[None]") -> None:
     if not ended.done():
         ended.set_result(None)
+
+
+def _named(folder: Path, prefix: str) -> list[Path]:
+    """What lies in a folder under names that begin so; no pattern, which would stay compiled for each process."""
+    with contextlib.suppress(FileNotFoundError):
+        return [folder / name for name in os.listdir(folder) if name.startswith(prefix)]
+    return []
 
 
 def _remove(path: Path) -> None:

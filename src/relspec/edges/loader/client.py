@@ -63,6 +63,9 @@ from relspec.edges.wire import AsyncChannel, GarbledError, WireError
 _LOG = logging.getLogger("relspec.worker")
 #: Only a daemon writes these down; without it nothing is to be printed.
 _LOG.addHandler(logging.NullHandler())
+#: What extractors need. It has no thread where Arrow's allocator has none in the background, so who has it can fork.
+#: Arrow takes pandas in, where that is installed, with the first table that is made of lists.
+_FOR_EXTRACTORS = ("pyarrow.parquet", "pandas")
 #: What the interpreter and the libraries of ours hold themselves.
 OWN_MB = 256
 #: How long the news of a child's end may take after its connection closed, or after it was killed.
@@ -98,6 +101,7 @@ class ForkingLoader:
         limits = settings.limits
         self._bounds = Bounds(limits.processes, limits.memory_mb + limits.python_mb + OWN_MB, limits.output_kb)
         self._parent: WarmParent | None = None
+        self._extractors = False
         self._children: set[_Child] = set()
         self._ending: set[asyncio.Task[None]] = set()
 
@@ -126,6 +130,13 @@ class ForkingLoader:
             parent, self._parent = self._parent, None
             await parent.end()
         await asyncio.gather(*self._ending)
+
+    def expect_extractors(self) -> None:
+        """Have children ready for extractors, from now on: their imports cost most of what a save does."""
+        if not self._extractors:
+            self._extractors = True
+            if self._parent is not None:
+                self._parent.warm(*_FOR_EXTRACTORS)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator["Session"]:
@@ -164,7 +175,10 @@ class ForkingLoader:
         return child
 
     def _started(self) -> WarmParent:
-        return WarmParent.start(self._module, self._timezone, self._replace)
+        parent = WarmParent.start(self._module, self._timezone, self._replace)
+        if self._extractors:
+            parent.warm(*_FOR_EXTRACTORS)
+        return parent
 
     def _replace(self) -> None:
         """Start another parent at once in place of one that is gone: who asks next finds it warm."""

@@ -55,12 +55,12 @@ def declared(module: ModuleType, shown: str, tables: Tables, digest: Callable[[U
             tasks.append((found, _outermost(module, declaration)))
         else:
             outermost = _outermost(module, declaration)
-            extractors.append((_with_digest(found, digest(outermost)), outermost))
+            extractors.append((_with_code(found, digest(outermost)), outermost))
     return Declared(tuple(tasks), tuple(extractors), tuple(problems))
 
 
-def _with_digest(spec: ExtractorSpec, code: str) -> ExtractorSpec:
-    return replace(spec, digest=digest_of(code, repr(spec.tables)))
+def _with_code(spec: ExtractorSpec, code: str) -> ExtractorSpec:
+    return replace(spec, code=digest_of(code, repr(spec.tables)))
 
 
 def _judged(declaration: Declaration, shown: str, line: int, tables: Tables) -> TaskSpec | ExtractorSpec | Fault:

@@ -4,16 +4,17 @@ The file's bytes are read once, and the extractor sees these bytes: the content 
 was extracted. Bytes that are what they were before are not extracted again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from relspec.core.digest import content_of
+from relspec.core.errors import InputMovedError
 from relspec.core.problem import Code, Problem
 from relspec.core.schema import Schema
 from relspec.core.scope import below
-from relspec.core.work import Extract, Extracted
+from relspec.core.work import DeclaredTable, Extract, Extracted
 from relspec.edges.loader.blame import problem_of
 from relspec.edges.loader.modules import Modules
 from relspec.edges.loader.snapshot import Snapshot
@@ -45,13 +46,14 @@ def extract(request: Extract, modules: Modules, snapshot: Snapshot, tables: Tabl
     if request.known is not None and request.known.content == content:
         return request.known
     spec = request.extractor
+    tables.learn(spec.tables or ())
     declared = modules.declared(spec.path)
     if isinstance(declared, Problem):
         return declared
-    function = next((f for known, f in declared.extractors if known.name == spec.name), None)
+    function = next((f for known, f in declared.extractors if (known.name, known.code) == (spec.name, spec.code)), None)
     if function is None:
-        message = f"{spec.path} no longer declares the extractor {spec.name}"
-        return _problem(request, message, "save the file again, so that it is read again")
+        # Its file was saved after it was last looked at: what it gives now is not to be remembered as of before.
+        raise InputMovedError(snapshot.places.absolute(spec.path))
     try:
         result = function(ExtractedFile(request.shown, below(request.shown, spec.base), request.path, data))
         wrong = _wrong_result(result, spec.tables, tables)
@@ -66,10 +68,7 @@ def extract(request: Extract, modules: Modules, snapshot: Snapshot, tables: Tabl
     return Extracted(content, stored)
 
 
-_Declared = tuple[tuple[str, Schema], ...] | None
-
-
-def _wrong_result(result: object, declared: _Declared, tables: Tables) -> tuple[str, str] | None:
+def _wrong_result(result: object, declared: Iterable[DeclaredTable] | None, tables: Tables) -> tuple[str, str] | None:
     """Say what is wrong with what an extractor gave, and what to do."""
     # Start-up time: only extractors pay for pyarrow, and the warm parent must stay free of its threads.
     import pyarrow  # noqa: PLC0415
@@ -83,7 +82,7 @@ def _wrong_result(result: object, declared: _Declared, tables: Tables) -> tuple[
         if not isinstance(table, pyarrow.Table):
             kind = f"{type(table).__module__}.{type(table).__name__}"
             return f"table {name!r} is a {kind}, not a pyarrow.Table", "return {name: pyarrow.Table}"
-    return None if declared is None else _undeclared(result, dict(declared), tables)
+    return None if declared is None else _undeclared(result, {table.name: table.schema for table in declared}, tables)
 
 
 def _undeclared(result: Mapping[str, Any], declared: Mapping[str, Schema], tables: Tables) -> tuple[str, str] | None:

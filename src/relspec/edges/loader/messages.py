@@ -50,6 +50,12 @@ class Kill(msgspec.Struct, tag="kill", frozen=True):
     ticket: int
 
 
+class Warm(msgspec.Struct, tag="warm", frozen=True):
+    """Import modules, those that are installed, for children that will need them."""
+
+    modules: tuple[str, ...]
+
+
 class Forked(msgspec.Struct, tag="forked", frozen=True):
     """A child runs."""
 
@@ -66,7 +72,7 @@ class Exited(msgspec.Struct, tag="exited", frozen=True):
     message: str = ""
 
 
-Order = Fork | Kill
+Order = Fork | Kill | Warm
 Report = Forked | Exited
 
 

@@ -8,6 +8,8 @@ ended. When the daemon's end of the control socket closes, it kills all children
 """
 
 import contextlib
+import gc
+import importlib
 import os
 import selectors
 import socket
@@ -19,7 +21,7 @@ import msgspec
 
 from relspec.edges.loader.child import run_child
 from relspec.edges.loader.family import adopt_orphans, children_by_parent, end, family_of, has_children, weight_mb
-from relspec.edges.loader.messages import CONTROL_BYTES_MAX, Bounds, Exited, Fork, Forked, Kill, Order, Report
+from relspec.edges.loader.messages import CONTROL_BYTES_MAX, Bounds, Exited, Fork, Forked, Kill, Order, Report, Warm
 from relspec.edges.loader.output import Output
 from relspec.edges.loader.session import OpenEngine
 
@@ -120,6 +122,13 @@ class Parent:
             case Kill(ticket=ticket):
                 if ticket in self._children:
                     end(self._children[ticket].pid)
+            case Warm(modules=modules):
+                for module in modules:
+                    with contextlib.suppress(ModuleNotFoundError):
+                        importlib.import_module(module)
+                # As at the start: children need not look at it.
+                gc.collect()
+                gc.freeze()
 
     def _fork(self, ticket: int, bounds: Bounds, connection: socket.socket) -> None:
         reading, writing = os.pipe()

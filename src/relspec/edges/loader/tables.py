@@ -5,7 +5,7 @@ The same table gives the same bytes. pyarrow and DuckDB have threads, so only a 
 
 import glob
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from relspec.core.dataset import Part
 from relspec.core.declaration import Fault, wrong_output
 from relspec.core.digest import content_of
 from relspec.core.schema import Column, Schema
+from relspec.core.work import DeclaredTable
 
 #: Metadata that writers leave for their own use.
 _MACHINE_KEYS = frozenset({b"pandas", b"ARROW:schema"})
@@ -28,20 +29,24 @@ _HINT = 'write tables={"name": pyarrow.schema([("column", pyarrow.string())])}'
 
 
 class Tables:
-    """Writes tables by way of `temporary`; which types an Arrow schema is stored as is found out once."""
+    """Writes tables by way of `temporary`; which types an Arrow schema is stored as is found out once, or learnt."""
 
     def __init__(self, temporary: str) -> None:
         self._temporary = temporary
-        self._known: dict[bytes, Schema] = {}
+        self._known: dict[str, Schema] = {}
 
-    def declared(self, option: object) -> tuple[tuple[str, Schema], ...] | Fault:
+    def learn(self, tables: Iterable[DeclaredTable]) -> None:
+        """Take over what was found out before: without it DuckDB would be needed."""
+        self._known |= {table.arrow: table.schema for table in tables}
+
+    def declared(self, option: object) -> tuple[DeclaredTable, ...] | Fault:
         """Read the tables that an extractor declares: Arrow schemas by name."""
         if not isinstance(option, Mapping) or not option:
             return Fault("tables", f"tables must be Arrow schemas by name, not {option!r}", _HINT)
         # Start-up time: only extractors pay for pyarrow.
         import pyarrow  # noqa: PLC0415
 
-        found: list[tuple[str, Schema]] = []
+        found: list[DeclaredTable] = []
         for name, schema in option.items():
             if not isinstance(schema, pyarrow.Schema):
                 return Fault("tables", f"table {name!r} is declared as {schema!r}, which is no pyarrow.Schema", _HINT)
@@ -49,14 +54,14 @@ class Tables:
             if fault is not None:
                 return fault
             try:
-                found.append((name, self.schema(schema)))
+                found.append(DeclaredTable(name, _digest(schema), self.schema(schema)))
             except pyarrow.ArrowException as error:
                 return Fault("tables", f"table {name!r} cannot be stored: {error}", "choose another type")
-        return tuple(sorted(found))
+        return tuple(sorted(found, key=lambda table: table.name))
 
     def schema(self, schema: Any) -> Schema:
         """Say how columns of an Arrow schema are stored. Cost: an empty file, once a schema."""
-        key = schema.serialize().to_pybytes()
+        key = _digest(schema)
         if key not in self._known:
             path = self._written(schema.empty_table())
             try:
@@ -87,6 +92,10 @@ class Tables:
         # Without Arrow's own schema in the file everybody reads the types that DuckDB reads.
         pyarrow.parquet.write_table(table, aside, compression="zstd", store_schema=False)
         return aside
+
+
+def _digest(schema: Any) -> str:
+    return content_of(schema.serialize().to_pybytes())
 
 
 def wrong_name(name: object) -> Fault | None:

@@ -19,7 +19,7 @@ import msgspec
 
 from relspec.core.errors import WorkerError
 from relspec.edges.loader.family import end_marked
-from relspec.edges.loader.messages import CONTROL_BYTES_MAX, Bounds, Exited, Fork, Forked, Kill, Order, Report
+from relspec.edges.loader.messages import CONTROL_BYTES_MAX, Bounds, Exited, Fork, Forked, Kill, Order, Report, Warm
 
 #: How long the parent may take to be warm and to fork, on a machine that is busy with other things.
 START_S = 60.0
@@ -37,6 +37,8 @@ _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
+    # Of pyarrow's allocator.
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "PYTHONHASHSEED": "0",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONUTF8": "1",
@@ -114,6 +116,12 @@ class WarmParent:
         if self.alive and ticket in self._exited:
             with contextlib.suppress(WorkerError):
                 self._order(Kill(ticket))
+
+    def warm(self, *modules: str) -> None:
+        """Have it import modules; who asks for a child meanwhile waits for that. Nothing happens when it is gone."""
+        if self.alive:
+            with contextlib.suppress(WorkerError):
+                self._order(Warm(modules))
 
     async def end(self) -> None:
         """End the parent and all children, and reap it."""

@@ -187,7 +187,7 @@ insert into source_file
   select s.name, json_extract(f.value, '$.path'), f.value from source s, json_each(s.body, '$.files') f;
 update source set body = json_set(body, '$.files', json('[]'), '$.fixed', null);
 update module set body = json_set(body, '$.extractors', (
-  select json_group_array(json_set(e.value, '$.base', '', '$.tables', null, '$.digest', ''))
+  select json_group_array(json_set(e.value, '$.base', '', '$.tables', null, '$.code', ''))
   from json_each(module.body, '$.extractors') e
 )) where json_extract(body, '$.extractors') is not null
 """
