@@ -12,7 +12,7 @@ from relspec.core.layout import Layout
 from relspec.core.work import PublishViews
 from relspec.edges.engine.connection import open_connection
 from relspec.edges.engine.publish import Publisher
-from relspec.edges.loader import extracting
+from relspec.edges.loader import tables
 
 SOURCE = Path(__file__).parents[1] / "src" / "relspec"
 FILES = [path for path in sorted(SOURCE.rglob("*.py")) if "template" not in path.parts]
@@ -79,7 +79,7 @@ OPENED = {
     "binds": lambda layout: open_connection(512, "UTC", "", files=False),
     "publishes": of_the_publisher,
     "reads": of_a_reader,
-    "extracts": lambda layout: duckdb.connect(":memory:", config=extracting._CONFIG),
+    "extracts": lambda layout: duckdb.connect(":memory:", config=tables._CONFIG),
 }
 
 

@@ -130,13 +130,13 @@ async def test_text_sources_are_read_again_by_another_engine(project: Project) -
     state = project.root / "state" / "relspec.sqlite"
     with sqlite3.connect(state) as connection:
         seals.prepare(connection)
-        (body,) = connection.execute("select body from source where name = 'days'").fetchone()
+        (body,) = connection.execute("select body from source_file where name = 'days'").fetchone()
         misread = json.loads(body)
-        misread["files"][0]["taken"]["part"]["rows"] = 1
-        connection.execute("update source set body = ? where name = 'days'", (json.dumps(misread),))
+        misread["taken"]["part"]["rows"] = 1
+        connection.execute("update source_file set body = ? where name = 'days'", (json.dumps(misread),))
     connection.close()
     await project.ask("build")
     with sqlite3.connect(state) as connection:
-        (body,) = connection.execute("select body from source where name = 'days'").fetchone()
-    assert json.loads(body)["files"][0]["taken"]["part"]["rows"] == 2
+        (body,) = connection.execute("select body from source_file where name = 'days'").fetchone()
+    assert json.loads(body)["taken"]["part"]["rows"] == 2
     connection.close()

@@ -124,10 +124,10 @@ def options_of(command: str) -> set[str]:
 def setting_names() -> set[str]:
     """All keys that `watch.toml` may have."""
     tables = {"limits": Limits, "watch": WatchSettings, "gc": GcSettings, "warnings": WarningSettings}
-    plain = {field.name for field in dataclasses.fields(Settings)} - tables.keys() - {"sources"}
+    plain = {field.name for field in dataclasses.fields(Settings)} - tables.keys() - {"sources", "extractors"}
     inner = {f"{table}.{field.name}" for table, kind in tables.items() for field in dataclasses.fields(kind)}
     sources = {f"sources.NAME.{field.name}" for field in msgspec.structs.fields(config._Source)}
-    return plain | inner | sources | {"sources.NAME"}
+    return plain | inner | sources | {"sources.NAME", "extractors.NAME"}
 
 
 def error_codes() -> dict[str, int]:

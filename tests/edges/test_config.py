@@ -8,7 +8,15 @@ import pytest
 from relspec.core.dataset import Format
 from relspec.core.errors import ConfigError
 from relspec.core.layout import Layout
-from relspec.core.settings import GcSettings, Limits, Settings, SourceSpec, WarningSettings, WatchSettings
+from relspec.core.settings import (
+    ExtractorFiles,
+    GcSettings,
+    Limits,
+    Settings,
+    SourceSpec,
+    WarningSettings,
+    WatchSettings,
+)
 from relspec.core.warning import WarningCode
 from relspec.edges import config
 from relspec.edges.config import read_settings
@@ -35,6 +43,7 @@ def test_the_documented_example_reads_as_documented(tmp_path: Path) -> None:
             SourceSpec("orders", "data/in/orders-*.parquet", None, (), orders_line),
             SourceSpec("refunds", "data/in/refunds.txt", Format.CSV, types, line),
         ),
+        extractors=(ExtractorFiles("log_lines", "/var/log/app/**/*.log", "/var/log", line + 5),),
         limits=Limits(),
         watch=WatchSettings(ignore=("*.log",)),
         gc=GcSettings(pinned=("prices",)),
@@ -53,6 +62,11 @@ def test_paths_in_the_project_become_relative_and_others_absolute(tmp_path: Path
 
 
 MISTAKES = {
+    '[extractors]\na = ""': (2, "extractors.a: '' is no path; name one"),
+    "[extractors]\nb = 3": (2, "extractor 'b' is 3; write a pattern of files"),
+    '[extractors]\nc = "/*/x/*.py"': (2, "extractor 'c': '/*/x/*.py' needs the whole file system watched"),
+    '[extractors]\nd = "/a/*/./x.py"': (2, "extractor 'd': '/a/*/./x.py' has a wildcard before `/./`"),
+    '[extractors]\ne = "state/**/*.py"': (2, "extractors.e: 'state/**/*.py' lies in state/"),
     '[warnings]\nignore = ["flot-sum"]': (2, "there is no warning 'flot-sum'; did you mean 'float-sum'?"),
     "[warnings]\nallow = []": (2, "[warnings] has no key 'allow'; there are: ignore"),
     "task = []": (1, "there is no setting 'task'; did you mean 'tasks'?"),

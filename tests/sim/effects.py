@@ -24,7 +24,10 @@ DELAY_S = 1.5
 
 @dataclass
 class Effects:
-    """Counts effects and hands out faults. The digest of all effects is the trace of a run."""
+    """Counts effects and hands out faults. The digest of all effects is the trace of a run.
+
+    `failing` is how much of the work under way will fail.
+    """
 
     faults: Mapping[str, str]
     die: Callable[[], None] = lambda: None
@@ -32,6 +35,7 @@ class Effects:
     meanwhile: Callable[[], None] = lambda: None
     fail: Callable[[str], BaseException] = lambda _: OSError(24, "Too many open files")
     count: int = 0
+    failing: int = 0
     dead: bool = False
     met: list[str] = field(default_factory=list)
     times: Counter[str] = field(default_factory=Counter)

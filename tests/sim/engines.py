@@ -186,6 +186,7 @@ class Engines:
         assert isinstance(loop, SimLoop)
         fault = self._effects.begin(name, about)
         self.running += 1
+        self._effects.failing += fault == "error"
         try:
             await self._take(loop, fault)
             if self._effects.dead:
@@ -198,6 +199,7 @@ class Engines:
             self._effects.end(fault)
         finally:
             self.running -= 1
+            self._effects.failing -= fault == "error"
 
     async def _take(self, loop: SimLoop, fault: str) -> None:
         seconds = loop.draw.random() ** 3 * self._slow_s + (DELAY_S if fault == "delay" else 0.0)

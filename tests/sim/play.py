@@ -297,6 +297,7 @@ class Play:
 
     async def _sync(self, daemon: Daemon, workspace: Workspace, *, retry: bool) -> None:
         since, known_errors = len(self.history) - 1, len(self.effects.met)
+        failing = self.effects.failing > 0
         try:
             async with asyncio.timeout(ANSWER_S):
                 records = await daemon.sync(retry=retry)
@@ -313,7 +314,7 @@ class Play:
         if not check_settings(world, self.history[since:]):
             return None
         # What an engine's death broke is known to be broken, and tried again by the next who asks.
-        may_be_broken = any("error" in met for met in self.effects.met[known_errors:]) or not retry
+        may_be_broken = failing or any("error" in met for met in self.effects.met[known_errors:]) or not retry
         meanings = [meaning(files) for files in self.history[since:]]
         check_answer(world, self.state, meanings, may_be_broken=may_be_broken)
         if self.script.calm:
@@ -347,7 +348,8 @@ class Play:
         self._note()
         if read(self.history[-1].get(CONFIG, b"")) is None:
             self._repair()
-        await asyncio.sleep(max(0.0, self.untold_until - self.now()))
+        # What fails after the question is asked is not tried again for it.
+        await asyncio.sleep(max(self.script.slow_s, self.untold_until - self.now()))
         await self._sync(daemon, workspace, retry=True)
         if workspace.held or workspace.world.look_again:
             await asyncio.sleep(40.0)

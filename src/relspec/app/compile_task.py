@@ -160,7 +160,7 @@ class TaskCompiler:
         else:
             plan, extra = self._plan(spec, *answer)
             files |= {use.path: use for use in extra}
-            names = {n for n in names if n.lower() in _mentioned(plan)}
+            names = {n for n in names if n.lower() in _mentioned(plan) | _looked_at(answer[1])}
             problem = _view_with_udf(spec, plan)
         asked = tuple((n, seen.get(n) or self.world.asked_digest(n)) for n in sorted(names))
         record = CompileRecord(spec, tuple(files[p] for p in sorted(files)), asked, problem, self.world.toolchain.whole)
@@ -286,6 +286,11 @@ def _is_own(problem: Problem | None) -> bool:
 
 def _mentioned(plan: PlanArtifact) -> frozenset[str]:
     return frozenset(n.dataset.lower() for n in (*plan.deps.inputs, *plan.deps.views))
+
+
+def _looked_at(query: _Query) -> frozenset[str]:
+    """What a builder looked at, also where its query reads nothing of it: a column name or metadata decides too."""
+    return frozenset() if query.built is None else frozenset(n.lower() for n in query.built.asked)
 
 
 def _view_with_udf(spec: TaskSpec, plan: PlanArtifact) -> Problem | None:

@@ -129,7 +129,7 @@ class _Project(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     gc: GcSettings = GcSettings()
     warnings: _Warnings = _Warnings()
     sources: dict[str, Any] = {}
-    extractors: dict[str, str] = {}
+    extractors: dict[str, Any] = {}
 
 
 def read_settings(layout: Layout) -> Settings:
@@ -268,8 +268,10 @@ class _Document:
         pattern = self._pattern((*place, "files"), f"source {name!r}", found.files)
         return SourceSpec(name, pattern, self._format(place, found), tuple(found.types.items()), self._line(place))
 
-    def _extractor(self, name: str, text: str) -> ExtractorFiles:
+    def _extractor(self, name: str, text: Any) -> ExtractorFiles:
         place, what = ("extractors", name), f"extractor {name!r}"
+        if not isinstance(text, str):
+            self._refuse(place, f"{what} is {text!r}; write a pattern of files")
         pattern = self._pattern(place, what, text)
         base = self._path(place, split_base(text)[0] or ".")
         if is_glob(base):
