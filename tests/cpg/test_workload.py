@@ -1,16 +1,11 @@
 """The repository's own tasks, over a small tree with every case and over the real source."""
 
 import sys
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 import pytest
-from tests.by_hand import File, extractor_of, importing_from, make_all
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.cpg.tree import ROOT, graph_by_hand
 
 TREE = {
     "src/app/__init__.py": b"from .core import plan\nfrom .core.plan import Plan as P\n",
@@ -26,29 +21,16 @@ TREE = {
 }
 
 
-def built(files: Mapping[str, bytes]) -> duckdb.DuckDBPyConnection:
-    with importing_from(ROOT / "src/cpg"):
-        _, extract = extractor_of(ROOT / "src/cpg/python_source.py")
-        extracted = [extract(File(path, content)) for path, content in files.items()]
-    connection = duckdb.connect(config={"threads": 1})
-    for name in extracted[0]:
-        rows = pa.concat_tables(tables[name] for tables in extracted)
-        connection.register("rows", rows)
-        connection.execute(f"create table {name} as from rows")
-    for name in ("severity_rules", "ext_modules"):
-        connection.execute(f"create table {name} as from '{ROOT}/data/{name}.csv'")
-    make_all(connection, ROOT / "src/cpg")
-    return connection
-
-
 @pytest.fixture(scope="module")
 def small() -> duckdb.DuckDBPyConnection:
-    return built(TREE)
+    return graph_by_hand(TREE).tables
 
 
 @pytest.fixture(scope="module")
 def real() -> duckdb.DuckDBPyConnection:
-    return built({p.relative_to(ROOT).as_posix(): p.read_bytes() for p in sorted((ROOT / "src").rglob("*.py"))})
+    return graph_by_hand(
+        {p.relative_to(ROOT).as_posix(): p.read_bytes() for p in sorted((ROOT / "src").rglob("*.py"))}
+    ).tables
 
 
 def rows(tables: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
@@ -154,7 +136,7 @@ class Box[T]:
 
 class Lid[T](Box): ...
 """
-    found = built({"src/m.py": source})
+    found = graph_by_hand({"src/m.py": source}).tables
     assert rows(found, "select def_fqn, bound_name, is_module_level from defs order by all") == [
         ("m.Box", "Box", True),
         ("m.Box.__got", "_Box__got", False),

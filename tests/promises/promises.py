@@ -29,7 +29,10 @@ PROMISES = (
         2,
         "Only what must run runs",
         "The tasks that execute are those that a model of the rule names, and a build without a change executes none.",
-        ("tests/campaign/test_campaign.py", "tests/scenarios/test_scenarios.py", "tests/docs/test_edits.py"),
+        (
+            *("tests/campaign/test_campaign.py", "tests/scenarios/test_scenarios.py", "tests/docs/test_edits.py"),
+            "tests/cpg/test_cones.py",
+        ),
         ("campaign",),
     ),
     Promise(
@@ -166,5 +169,12 @@ PROMISES = (
         "Plausible mistakes are planted one by one in the sources, and tests fail for each.",
         ("tests/mutants/test_breaks.py",),
         ("mutants",),
+    ),
+    Promise(
+        19,
+        "The graph of source code is right",
+        "Scopes, names, definitions and imports are as Python has them, and calls reach what their edges say.",
+        ("tests/cpg/test_outside.py", "tests/cpg/test_imports.py", "tests/cpg/test_traced.py"),
+        ("cpg.traced",),
     ),
 )

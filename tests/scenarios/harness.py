@@ -10,6 +10,7 @@
     ...
     --- tasks/old.sql deleted
     --- watch.toml touched
+    --- tasks copied src/cpg               (a folder of this repository, with all that is in it)
     === expect
     recompiled: totals
     executed:
@@ -47,6 +48,9 @@ LISTS = ("recompiled", "executed", "restored", "cut_off")
 TROUBLE = ("blocked", "failed", "problems")
 #: In place of a text: the file as it is, with another time.
 TOUCHED = "touched"
+#: In place of a text, before the name of what the repository itself has there.
+COPIED = "copied "
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def parse(text: str) -> list[Step]:
         elif line.startswith("--- "):
             name, _, flag = line[4:].partition(" ")
             current = None if flag else []
-            files[name] = {"deleted": None, "touched": TOUCHED, "": ""}[flag]
+            files[name] = flag if flag.startswith(COPIED) else {"deleted": None, "touched": TOUCHED, "": ""}[flag]
             path = name
         elif section == "files" and current is not None:
             current.append(line)
@@ -97,6 +101,10 @@ def write(root: Path, files: dict[str, str | None]) -> None:
             continue
         if text == TOUCHED:
             os.utime(path)
+            continue
+        if text.startswith(COPIED):
+            source = ROOT / text.removeprefix(COPIED)
+            shutil.copytree(source, path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
             continue
         temporary = path.with_name(f".{path.name}.new")
         if path.suffix == ".parquet":

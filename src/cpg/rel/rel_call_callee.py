@@ -8,8 +8,9 @@ from lookup import by_module, by_name
 from relspec import task
 
 #: How sure it is, in percent, that a call reaches one of the definitions found: a name may be bound anew, a method
-#: overridden below. Where several are found, each has its share.
-CONFIDENCE = {"local_def": 95, "imported_def": 95, "self_method": 80, "module_attr": 90}
+#: overridden below. Where several are found, each has its share. Of the calls that tests of three packages executed
+#: (`python -m tests.cpg.traced`), 1 of 383 by `self` went elsewhere, and none of the 1,786 others.
+CONFIDENCE = {"local_def": 99, "imported_def": 99, "self_method": 97, "module_attr": 99}
 
 
 @task(name="rel.call_callee", kind="materialization")
