@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.app.conftest import Project
+from tests.app.conftest import Project, in_one_loop, opened
+from tests.scenarios.harness import build, write
 
 from relspec.app.documents import build_document
 from relspec.app.registry import registry_of
@@ -48,3 +49,16 @@ async def test_a_task_of_an_installed_package_is_built_and_goes_with_the_package
             assert document["problems"] == []
             assert document["executed"] == ([] if gone else ["daily", "offered", "total"])
             assert ("offered" in workspace.world.catalog.by_name) is bool(name)
+
+
+@in_one_loop
+@pytest.mark.usefixtures("lent")
+async def test_files_of_another_task_folder_import_each_other_as_soon_as_it_is_set(tmp_path: Path) -> None:
+    task = "from helper import N\nfrom relspec import task\n\n@task\ndef two(ctx):\n    {body}\n"
+    task = task.format(body="return ctx.table('one').mutate(n=N)")
+    write(tmp_path, {"tasks/one.sql": "select 1 as x\n", "more/helper.py": "N = 2\n", "more/two.py": task})
+    async with opened(tmp_path) as workspace:
+        assert (await build(workspace))["executed"] == ["one"]
+        write(tmp_path, {"watch.toml": 'tasks = ["tasks", "more"]\n'})
+        document = await build(workspace)
+        assert (document["executed"], document["problems"]) == (["two"], [])

@@ -220,6 +220,7 @@ class Workspace:
             world.loose_problems["config"] = (_config_problem(error),)
             return changes
         world.loose_problems.pop("config", None)
+        self.loader.reconfigure(world.settings)
         self.scope_moved |= self.files.configure(world.settings)
         scan = await self._scan(None)
         more = changes_between(world.tree, scan.tree)

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
+
 from relspec.core.errors import InputMovedError, WorkerError
 from relspec.core.layout import Layout
 from relspec.core.problem import Problem
@@ -84,11 +86,10 @@ class ForkingLoader:
         self._limits = settings.limits
         self._timezone = settings.timezone
         self._module = module
-        folders = tuple(str(layout.root / folder) for folder in settings.tasks)
         #: What each child is told first.
         self.project = Configure(
             root=str(layout.root),
-            folders=folders,
+            folders=_folders(str(layout.root), settings),
             state=str(layout.state),
             temporary=str(layout.temporary),
             timezone=settings.timezone,
@@ -115,6 +116,10 @@ class ForkingLoader:
     ) -> None:
         """End the parent and all children."""
         await self.close()
+
+    def reconfigure(self, settings: Settings) -> None:
+        """Take other task folders over; limits and time zone stay those of the start."""
+        self.project = msgspec.structs.replace(self.project, folders=_folders(self.project.root, settings))
 
     @property
     def pid(self) -> int | None:
@@ -199,6 +204,10 @@ class ForkingLoader:
             case DoExecute() | DoExtract():
                 return self._limits.query_s
         return self._limits.load_s
+
+
+def _folders(root: str, settings: Settings) -> tuple[str, ...]:
+    return tuple(f"{root}/{folder}" for folder in settings.tasks)
 
 
 @dataclass(frozen=True, eq=False)
