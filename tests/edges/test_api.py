@@ -438,3 +438,20 @@ async def test_a_card_that_cannot_be_written_is_an_error_that_says_so(layout: La
         async with api.serve(layout, echo):
             pass
     assert not layout.socket.exists()
+
+
+async def test_a_door_that_cannot_be_made_whole_leaves_nothing_that_is_listened_for(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caught: the socket was closed under the loop, which then accepted on whatever had its number next."""
+
+    def refuse(layout: Layout, place: Path) -> None:
+        raise StateError("cannot write daemon.json: Permission denied")
+
+    watched = dict(asyncio.get_running_loop()._selector.get_map())  # type: ignore[attr-defined]
+    monkeypatch.setattr(api, "_write_card", refuse)
+    with pytest.raises(StateError, match=r"daemon\.json"):
+        async with api.serve(layout, echo):
+            pass
+    assert dict(asyncio.get_running_loop()._selector.get_map()) == watched  # type: ignore[attr-defined]
+    assert not layout.socket.exists()

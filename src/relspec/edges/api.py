@@ -72,8 +72,8 @@ async def _entry(layout: Layout, door: "_Door") -> AsyncIterator[os.stat_result]
     """One socket with its card, while the context lives; gives what is at its place."""
     with _listening(layout) as (listener, place):
         server = await asyncio.start_unix_server(door.converse, sock=listener, limit=REQUEST_BYTES_MAX)
-        _write_card(layout, place)
         try:
+            _write_card(layout, place)
             yield place.stat()
         finally:
             server.close()
