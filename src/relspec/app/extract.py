@@ -7,7 +7,7 @@ rows; a deleted file loses its rows. While the file of an extractor does not loa
 the files that it touched: of the others nothing is looked at, unless the extractors are others than before.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -41,12 +41,14 @@ class Extraction:
     session: LoaderSession
     memory: Memory
     objects: ObjectStore
+    #: What a look that comes meanwhile finds is for the next build.
+    tree: Mapping[str, FileEntry] = field(init=False)
     #: Files that moved while they were read: their rows stay as they were until the next build looks again.
     restless: set[str] = field(default_factory=set)
 
     async def run(self, touched: Iterable[str]) -> frozenset[str]:
         """Bring all tables up to date after these paths changed; the datasets that moved."""
-        state = self.world.extractions
+        self.tree, state = self.world.tree, self.world.extractions
         state.adopt(self.world.extractors(), _unloaded(self.world))
         state.pending.update(touched)
         todo = [work async for work in in_turns(self._todo()) if not self._recall(*work)]
@@ -62,7 +64,7 @@ class Extraction:
 
     def _todo(self) -> Iterator[tuple[ExtractorSpec, str]]:
         """The files to look at, each with its extractor; those that are gone are taken away."""
-        state, tree = self.world.extractions, self.world.tree
+        state, tree = self.world.extractions, self.tree
         for spec, answers in state.answers.items():
             if spec in state.broken:
                 continue
@@ -78,7 +80,7 @@ class Extraction:
 
         What the machine made fail is tried again.
         """
-        state, version = self.world.extractions, version_of(self.world.tree[path])
+        state, version = self.world.extractions, version_of(self.tree[path])
         given = state.answers[spec].get(path)
         if given is not None and given.version == version and not _failed_by_machine(given):
             return True
@@ -93,8 +95,7 @@ class Extraction:
             await self._extract(session, spec, path)
 
     async def _extract(self, session: LoaderSession, spec: ExtractorSpec, path: str) -> None:
-        world, layout = self.world, self.world.layout
-        entry = world.tree[path]
+        world, layout, entry = self.world, self.world.layout, self.tree[path]
         before = world.extractions.answers[spec].get(path)
         known = before.answer if before is not None and isinstance(before.answer, Extracted) else None
         request = Extract(spec, str(layout.root / path), path, known, str(layout.objects), str(layout.temporary))
