@@ -73,7 +73,7 @@ def copied(tree: str, root: Path) -> None:
     source = root_of(tree)
     target = root / "tree" if tree == "stdlib" else root / "tree" / source.name
     for path in sorted(source.rglob("*.py")):
-        if "site-packages" not in path.parts and path.is_file():
+        if "site-packages" not in path.relative_to(source).parts and path.is_file():
             place = target / path.relative_to(source)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, place)
