@@ -16,8 +16,8 @@ class Commit:
 
 
 def commits(repository: Path, folders: tuple[str, ...], n: int) -> Iterator[Commit]:
-    """Yield the last `n` commits that touch `folders`, the oldest first; the first one has every file of its tree."""
-    listed = _git(repository, "log", "--first-parent", "--format=%H %s", f"--max-count={n}", "--", *folders)
+    """Yield the last `n` commits with what they change in `folders`, the oldest first, which has every file there."""
+    listed = _git(repository, "log", "--first-parent", "--format=%H %s", f"--max-count={n}")
     lines = [line.partition(" ") for line in reversed(listed.decode().splitlines())]
     before: str | None = None
     for name, _, title in lines:

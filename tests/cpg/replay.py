@@ -105,8 +105,8 @@ def violations(root: Path) -> list[tuple[str, int]]:
 
 
 def told(done: list[Replayed]) -> str:
-    """The figures in one line; the first commit is a cold build and does not count."""
-    rest = done[1:]
+    """The figures in one line; shares are of commits that change files, without the first, which is a cold build."""
+    rest = [replayed for replayed in done[1:] if replayed.commit.files]
     shares = sorted(replayed.share for replayed in rest)
     idle = sum(1 for replayed in rest if not replayed.executed)
     files = statistics.median(len(replayed.commit.files) for replayed in rest)
@@ -114,8 +114,8 @@ def told(done: list[Replayed]) -> str:
     at = (statistics.median(shares), shares[int(0.9 * len(shares))], max(shares), statistics.fmean(shares))
     slow = (statistics.median(ms), ms[int(0.9 * len(ms))])
     return (
-        f"{len(done)} commits, {files:g} files each (median); of {rest[-1].n_tasks} tasks executed: "
-        f"median {at[0]:.0%}, mean {at[3]:.0%}, 90th percentile {at[1]:.0%}, most {at[2]:.0%}; "
+        f"{len(done)} commits, {len(rest)} of them with {files:g} files each (median); there of {rest[-1].n_tasks} "
+        f"tasks executed: median {at[0]:.0%}, mean {at[3]:.0%}, 90th percentile {at[1]:.0%}, most {at[2]:.0%}; "
         f"{idle} executed nothing; build median {slow[0]:.0f} ms, 90th percentile {slow[1]:.0f} ms; "
         f"cold {done[0].seconds:.1f} s; 0 violations, 0 differences from a clean build"
     )
@@ -126,7 +126,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.cpg.replay", description=__doc__)
     parser.add_argument("--commits", type=int, default=200, metavar="N", help="the last so many (200)")
     parser.add_argument("--repository", type=Path, default=ROOT, metavar="DIR", help="this one by default")
-    parser.add_argument("--folders", nargs="+", default=["src", "tests"], metavar="NAME", help="src and tests")
+    parser.add_argument("--folders", nargs="+", default=["src"], metavar="NAME", help="src")
     parser.add_argument("--every", type=int, default=50, metavar="N", help="commits between comparisons (50)")
     parser.add_argument("--record", action="store_true", help="keep the figures in docs/reliability.md")
     options = parser.parse_args()
