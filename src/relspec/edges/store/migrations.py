@@ -186,15 +186,12 @@ create index source_file_path on source_file (path);
 insert into source_file
   select s.name, json_extract(f.value, '$.path'), f.value from source s, json_each(s.body, '$.files') f;
 update source set body = json_set(body, '$.files', json('[]'), '$.fixed', null);
-update module set body = json_set(body, '$.extractors', (
-  select json_group_array(json_set(e.value, '$.base', '', '$.tables', null, '$.code', ''))
-  from json_each(module.body, '$.extractors') e
-)) where json_extract(body, '$.extractors') is not null
+delete from module where json_array_length(body, '$.extractors') > 0
 """
 
 
 @migrations(name="0007-source-files")
 def source_files(database: Database) -> None:
-    """Give each file of a source a row of its own; what extractors gave by earlier rules is not known any more."""
+    """Give each file of a source a row of its own, and have files with extractors loaded again: they say more now."""
     for statement in _SOURCE_FILES.split(";\n"):
         database.execute(statement)
