@@ -155,3 +155,15 @@ def test_a_view_at_rest_that_does_not_bind_is_an_error(tmp_path: Path, publisher
     wrong = ViewDefinition("wrong", "SELECT x FROM main.nothing", (), (), shaky=False)
     with pytest.raises(PublishError):
         publisher.publish(asked(tmp_path, 1, wrong, whole=True))
+
+
+def test_whoever_publishes_goes_on_from_what_another_published(tmp_path: Path, publisher: Publisher) -> None:
+    """Caught: the private copy of before was shown again, and tables were those of an earlier revision."""
+    other = Publisher()
+    publisher.publish(asked(tmp_path, 1, stored("a", part(tmp_path, 1)), stored("b", part(tmp_path, 1)), whole=True))
+    other.publish(asked(tmp_path, 2, stored("a", part(tmp_path, 2))))
+    publisher.publish(asked(tmp_path, 3, stored("b", part(tmp_path, 3))))
+    other.publish(asked(tmp_path, 4, stored("c", part(tmp_path, 4))))
+    other.close()
+    query = "SELECT (SELECT r FROM a), (SELECT r FROM b), (SELECT r FROM c), (SELECT revision FROM relspec_revision)"
+    assert rows(tmp_path / "relspec.duckdb", query) == [(2, 3, 4, 4)]

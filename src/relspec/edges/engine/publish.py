@@ -38,12 +38,16 @@ class PublishError(Exception):
 
 
 class Publisher:
-    """The process's private copy of one file of views."""
+    """The process's private copy of one file of views, good for as long as that file is the one written from it.
+
+    Another process may publish in between: a command has each request answered by whichever engine is free.
+    """
 
     def __init__(self) -> None:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._build: Path | None = None
         self._target: str | None = None
+        self._written: tuple[int, int, int] | None = None
 
     def publish(self, request: PublishViews) -> Published:
         """Bring the file at `request.path` to `request.revision`; raises PublishError."""
@@ -56,6 +60,7 @@ class Publisher:
             raise PublishError(f"the views cannot be brought to revision {request.revision}: {reason}") from error
         assert self._build is not None
         content = _replace(self._build, Path(request.path))
+        self._written = _mark(request.path)
         return Published(request.revision, left_out, content)
 
     def close(self) -> None:
@@ -65,10 +70,11 @@ class Publisher:
         if self._build is not None:
             self._build.unlink(missing_ok=True)
             self._build.with_name(self._build.name + ".wal").unlink(missing_ok=True)
-        self._connection = self._build = self._target = None
+        self._connection = self._build = self._target = self._written = None
 
     def _opened(self, request: PublishViews) -> duckdb.DuckDBPyConnection:
-        if self._connection is not None and self._target == request.path and not request.whole:
+        is_same = self._target == request.path and not request.whole
+        if self._connection is not None and is_same and _mark(request.path) == self._written:
             return self._connection
         self.close()
         self._build = Path(temporary_path(request.temporary, ".duckdb"))
@@ -116,6 +122,12 @@ def _query(view: ViewDefinition) -> str:
     if view.sql is not None:
         return view.sql
     return f"SELECT * FROM {read_parquet(view.parts)}" if view.parts else nothing_of(view.columns)
+
+
+def _mark(path: str) -> tuple[int, int, int]:
+    """What tells one file of views from the next at its place."""
+    status = os.stat(path)
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _replace(build: Path, target: Path) -> str:
