@@ -13,7 +13,7 @@ from relspec.app.world import World
 from relspec.core.dataset import Reader
 from relspec.core.errors import InputMovedError, WorkerError
 from relspec.core.problem import Code, Problem
-from relspec.core.schema import Schema
+from relspec.core.schema import Schema, difference
 from relspec.core.settings import SourceSpec
 from relspec.core.sources import SourceFiles, assign
 from relspec.core.state import SourceFile, SourceState
@@ -151,9 +151,8 @@ def _misfit(name: str, files: Iterable[SourceFile]) -> Problem | None:
     first_path, first = taken[0]
     for path, schema in taken[1:]:
         if _shape(schema) != _shape(first):
-            message = (
-                f"{path} does not fit the other parts of {name}: {_difference(first, schema)} (as in {first_path})"
-            )
+            faults = difference(_shape(first), _shape(schema))
+            message = f"{path} does not fit the other parts of {name}: {faults} (as in {first_path})"
             return Problem(
                 Code.SCHEMA_DRIFT, None, path, None, None, message, "give all parts the same columns and types"
             )
@@ -162,11 +161,3 @@ def _misfit(name: str, files: Iterable[SourceFile]) -> Problem | None:
 
 def _shape(schema: Schema) -> dict[str, str]:
     return {c.name.lower(): c.type for c in schema.columns}
-
-
-def _difference(first: Schema, other: Schema) -> str:
-    wanted, found = _shape(first), _shape(other)
-    faults = [f"column {c!r} is missing" for c in wanted if c not in found]
-    faults += [f"column {c!r} is extra" for c in found if c not in wanted]
-    faults += [f"column {c!r} is {found[c]}, not {wanted[c]}" for c in wanted if c in found and found[c] != wanted[c]]
-    return "; ".join(faults)

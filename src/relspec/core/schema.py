@@ -37,6 +37,14 @@ class Schema:
         return {c.name: c.type for c in self.columns}
 
 
+def difference(wanted: Mapping[str, str], found: Mapping[str, str]) -> str:
+    """Say in which columns and types what was found is not what is wanted; nothing where only their order differs."""
+    faults = [f"column {c!r} is missing" for c in wanted if c not in found]
+    faults += [f"column {c!r} is extra" for c in found if c not in wanted]
+    faults += [f"column {c!r} is {found[c]}, not {wanted[c]}" for c in wanted if c in found and found[c] != wanted[c]]
+    return "; ".join(faults)
+
+
 def schema_of(types: Mapping[str, str]) -> Schema:
     """Make a schema from an ordered mapping of names to types."""
     return Schema(columns=tuple(Column(name, type_) for name, type_ in types.items()))

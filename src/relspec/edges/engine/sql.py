@@ -48,9 +48,7 @@ def selection(columns: Iterable[Column], source: str, *more: str) -> str:
 
 def padded(columns: Iterable[Column], required: Collection[str], source: str) -> str:
     """Select the required columns, known by lower-case name, as `selection` does, and NULL in place of the others."""
-    listed = ", ".join(
-        _typed(c) if c.name.lower() in required else f"CAST(NULL AS {c.type}) AS {identifier(c.name)}" for c in columns
-    )
+    listed = ", ".join(_typed(c) if c.name.lower() in required else _null(c) for c in columns)
     return f"SELECT {listed or 'NULL'} FROM {source}"
 
 
@@ -67,8 +65,12 @@ def empty_view(name: str, columns: Iterable[Column]) -> str:
 
 def nothing_of(columns: Iterable[Column]) -> str:
     """Write a query with these columns and no rows."""
-    listed = ", ".join(f"CAST(NULL AS {c.type}) AS {identifier(c.name)}" for c in columns)
+    listed = ", ".join(_null(c) for c in columns)
     return f"SELECT {listed or 'NULL AS __relspec_row'} LIMIT 0"
+
+
+def _null(column: Column) -> str:
+    return f"CAST(NULL AS {column.type}) AS {identifier(column.name)}"
 
 
 def _typed(column: Column) -> str:

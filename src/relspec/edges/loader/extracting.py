@@ -12,7 +12,7 @@ from typing import Any
 from relspec.core.digest import content_of
 from relspec.core.errors import InputMovedError
 from relspec.core.problem import Code, Problem
-from relspec.core.schema import Schema
+from relspec.core.schema import Schema, difference
 from relspec.core.scope import below
 from relspec.core.work import DeclaredTable, Extract, Extracted
 from relspec.edges.loader.blame import problem_of
@@ -95,16 +95,10 @@ def _undeclared(result: Mapping[str, Any], declared: Mapping[str, Schema], table
         given = tables.schema(result[name].schema)
         if given.columns == schema.columns:
             continue
-        difference = _difference(schema.types(), given.types())
-        return f"table {name!r} is not what is declared: {difference}", "make it with the declared schema"
+        order = f"its columns come in the order {', '.join(given.types())}"
+        fault = difference(schema.types(), given.types()) or order
+        return f"table {name!r} is not what is declared: {fault}", "make it with the declared schema"
     return None
-
-
-def _difference(wanted: Mapping[str, str], given: Mapping[str, str]) -> str:
-    faults = [f"column {c!r} is missing" for c in wanted if c not in given]
-    faults += [f"column {c!r} is extra" for c in given if c not in wanted]
-    faults += [f"column {c!r} is {given[c]}, not {wanted[c]}" for c in wanted if c in given and given[c] != wanted[c]]
-    return "; ".join(faults) or f"its columns come in the order {', '.join(given)}"
 
 
 def _problem(request: Extract, message: str, hint: str) -> Problem:
