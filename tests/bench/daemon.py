@@ -3,9 +3,11 @@
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Self
 
 import psutil
@@ -26,6 +28,9 @@ class Daemon:
         command = [sys.executable, "-m", "relspec.ui.cli", "daemon", "--project", str(root)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self._psutil = psutil.Process(self._process.pid)
+        self._lines: SimpleQueue[str] = SimpleQueue()
+        self._reading = threading.Thread(target=self._read, daemon=True)
+        self._reading.start()
         self.peak_mb = 0.0
 
     def __enter__(self) -> Self:
@@ -35,8 +40,15 @@ class Daemon:
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.wait(10)
+        self._reading.join(10)
         if self._process.stdout is not None:
             self._process.stdout.close()
+
+    def _read(self) -> None:
+        # Also between edits: a full pipe costs lines, and one of them could be the one that is waited for.
+        for line in self._process.stdout or ():
+            self._lines.put(line)
+        self._lines.put("")
 
     def settled(self, edit: Callable[[], None], *, silent: bool) -> tuple[float, int]:
         """Make an edit and wait until all is ready: milliseconds, and how many tasks executed.
@@ -64,9 +76,8 @@ class Daemon:
 
     def _ready(self) -> int:
         deadline = time.monotonic() + READY_S
-        assert self._process.stdout is not None
-        while time.monotonic() < deadline:
-            line = self._process.stdout.readline()
+        while (left := deadline - time.monotonic()) > 0:
+            line = self._lines.get(timeout=left)
             found = _READY.search(line)
             if found is not None:
                 return int(found[1])

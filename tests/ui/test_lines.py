@@ -2,7 +2,7 @@
 
 import io
 import os
-from typing import Any
+from typing import Any, TextIO, cast
 
 from relspec.core.problem import Code, Problem
 from relspec.core.progress import (
@@ -20,6 +20,7 @@ from relspec.core.progress import (
 from relspec.core.warning import TaskWarning, WarningCode
 from relspec.ui.lines import Lines
 from relspec.ui.render.page import Page
+from relspec.ui.spool import Spool
 
 PAPER = Page(width=80, colour=False, source=lambda *_: None)
 AMOUT = Problem(Code.UNKNOWN_COLUMN, "daily", "tasks/daily.sql", 1, 8, "no column 'amout'", "did you mean 'amount'?")
@@ -102,8 +103,8 @@ def test_a_hostile_name_stays_on_its_line() -> None:
 
 def test_a_reader_that_leaves_does_not_end_the_daemon() -> None:
     reading, writing = os.pipe()
-    with open(writing, "w") as stream:
-        lines = Lines(stream, PAPER)
+    with open(writing, "w") as stream, Spool(stream) as spool:
+        lines = Lines(cast("TextIO", spool), PAPER)
         lines(ready())
         assert os.read(reading, 4096).startswith(b"relspec-watch: ready: ")
         os.close(reading)

@@ -8,7 +8,6 @@ Two sentences are a contract with scripts that wait for them:
 Problems stand before the `ready` of their run, never after it, and each once a run. A warning is told once.
 """
 
-from pathlib import Path
 from typing import TextIO, assert_never
 
 from relspec.core.problem import Problem
@@ -25,7 +24,6 @@ from relspec.core.progress import (
     WarningsFound,
 )
 from relspec.core.warning import TaskWarning
-from relspec.ui.outlet import Outlet
 from relspec.ui.render.page import Page
 from relspec.ui.render.problems import document_of, problem_lines, warning_lines
 from relspec.ui.render.text import counted, duration, escape, size
@@ -34,10 +32,10 @@ NAMES_MAX = 5
 
 
 class Lines:
-    """Writes each event to `stream`, whole lines at a time, as long as that can be done; `log` is kept short."""
+    """Writes each event to `stream`, whole lines at a time."""
 
-    def __init__(self, stream: TextIO, page: Page, log: Path | None = None) -> None:
-        self._outlet = Outlet(stream, log)
+    def __init__(self, stream: TextIO, page: Page) -> None:
+        self._stream = stream
         self._page = page
         self._told: set[Problem] = set()
         self._warned: frozenset[TaskWarning] = frozenset()
@@ -46,8 +44,8 @@ class Lines:
         """Tell one event."""
         lines = self._lines(event)
         if lines:
-            self._outlet.write("".join(f"{line}\n" for line in lines))
-            self._outlet.flush()
+            self._stream.write("".join(f"{line}\n" for line in lines))
+            self._stream.flush()
 
     def let_go(self) -> None:
         """Leave the stream as it is: every line is whole."""

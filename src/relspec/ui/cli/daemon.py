@@ -20,9 +20,10 @@ from relspec.edges.ask import ask
 from relspec.ui.cli.call import Call, Outcome, outcome_of
 from relspec.ui.cli.output import error_of, page_for
 from relspec.ui.lines import Lines
-from relspec.ui.outlet import LOG_BYTES_MAX, Outlet
+from relspec.ui.outlet import LOG_BYTES_MAX
 from relspec.ui.render.page import Page
 from relspec.ui.render.text import escape
+from relspec.ui.spool import Spool
 
 #: A daemon answers before its first build; on a cold disk the imports alone may take seconds.
 START_S = 30.0
@@ -71,8 +72,9 @@ def _attached(call: Call, layout: Layout) -> Outcome:
     # Start-up time: this imports asyncio, which no other command needs.
     from relspec.app.serving import run as watch  # noqa: PLC0415
 
-    with _listener(sys.stderr if call.json else sys.stdout, layout) as listener:
-        exit_code = watch(layout, listener, listener.let_go)
+    stream = sys.stderr if call.json else sys.stdout
+    with Spool(stream, _own_log(stream, layout)) as spool, _listener(spool, layout) as listener:
+        exit_code = watch(layout, listener, lambda: _let_go(listener, spool))
     return outcome_of(layout, (exit_code, {"ok": exit_code == 0}), lambda *_: [])
 
 
@@ -84,16 +86,22 @@ class _Listener(Protocol):
         """Leave the stream fit for others, at once."""
 
 
-def _listener(stream: TextIO, layout: Layout) -> AbstractContextManager[_Listener]:
+def _let_go(listener: _Listener, spool: Spool) -> None:
+    listener.let_go()
+    spool.drain()
+
+
+def _listener(spool: Spool, layout: Layout) -> AbstractContextManager[_Listener]:
+    stream = cast("TextIO", spool)
     page = page_for(stream, layout.root)
     if not stream.isatty():
-        return nullcontext(Lines(stream, page, _own_log(stream, layout)))
+        return nullcontext(Lines(stream, page))
     # Start-up time and memory: a daemon whose output goes to a log never needs rich.
     from rich.console import Console  # noqa: PLC0415
 
     from relspec.ui.live import LiveView  # noqa: PLC0415
 
-    return LiveView(Console(file=cast("TextIO", Outlet(stream))), page.source)
+    return LiveView(Console(file=stream), page.source)
 
 
 def _own_log(stream: TextIO, layout: Layout) -> Path | None:

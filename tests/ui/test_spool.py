@@ -1,0 +1,116 @@
+"""What is told while nobody reads: real pipes, real terminals."""
+
+import fcntl
+import io
+import os
+import subprocess
+import sys
+import termios
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from relspec.ui.spool import CHARS_MAX, LAST_S, Spool
+
+LINE = "x" * 99 + "\n"
+
+
+def filled(spool: Spool) -> None:
+    for _ in range(3 * CHARS_MAX // len(LINE)):
+        spool.write(LINE)
+        spool.flush()
+
+
+def read_to_the_end(descriptor: int) -> bytes:
+    """All that comes until the last line says so."""
+    text = b""
+    while not text.endswith((b"the end\n", b"the end\r\n")):
+        text += os.read(descriptor, 1 << 16)
+    return text
+
+
+@pytest.mark.parametrize("kind", ["pipe", "terminal"])
+def test_who_tells_never_waits_for_who_reads_and_what_was_dropped_is_told(kind: str) -> None:
+    ours, theirs = os.pipe() if kind == "pipe" else os.openpty()
+    with open(theirs, "w") as stream:
+        spool = Spool(stream)
+        filled(spool)  # Without a thread this never comes back.
+        started = time.monotonic()
+        spool.drain()
+        assert LAST_S <= time.monotonic() - started < 10 * LAST_S
+
+        with ThreadPoolExecutor() as pool:
+            reading = pool.submit(read_to_the_end, ours)
+            spool.drain()
+            spool.write("the end\n")
+            text = reading.result().decode().replace("\r\n", "\n")
+        lines = text.splitlines(keepends=True)
+        kept = lines.count(LINE)
+        dropped = 3 * CHARS_MAX // len(LINE) - kept
+        assert dropped > 0
+        assert lines == [LINE] * kept + [
+            f"relspec-watch: {dropped} line(s) dropped: nobody read them\n",
+            "the end\n",
+        ]
+        os.close(ours)
+
+
+def test_a_terminal_on_hold_gets_its_lines_when_it_goes_on() -> None:
+    ours, theirs = os.openpty()
+    with open(theirs, "w") as stream:
+        spool = Spool(stream)
+        termios.tcflow(theirs, termios.TCOOFF)
+        spool.write("one\nthe end\n")
+        spool.drain()
+        os.set_blocking(ours, False)
+        with pytest.raises(BlockingIOError):
+            os.read(ours, 1)
+        os.set_blocking(ours, True)
+        termios.tcflow(theirs, termios.TCOON)
+        assert read_to_the_end(ours) == b"one\r\nthe end\r\n"
+        spool.drain()
+        os.close(ours)
+
+
+def test_a_process_ends_whole_though_its_last_lines_have_no_reader() -> None:
+    ours, theirs = os.pipe()
+    program = (
+        "import sys; from relspec.ui.spool import Spool\n"
+        f"with Spool(sys.stdout) as spool: [spool.write('x' * 99 + chr(10)) for _ in range({CHARS_MAX // 50})]\n"
+        "sys.exit(7)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], stdout=theirs, stderr=subprocess.PIPE, check=False)
+    assert (ended.returncode, ended.stderr) == (7, b"")
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_what_is_told_to_a_log_is_all_there_at_the_end(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("before\n")
+    with log.open("a") as stream, Spool(stream) as spool:
+        for number in range(100):
+            spool.write(f"{number}\n")
+    assert log.read_text() == "before\n" + "".join(f"{n}\n" for n in range(100))
+
+
+def test_a_stream_without_a_descriptor_is_written_as_it_is() -> None:
+    stream = io.StringIO()
+    with Spool(stream) as spool:
+        spool.write("one\n")
+    assert stream.getvalue() == "one\n"
+    assert cast("io.StringIO", spool).getvalue() == "one\n"
+
+
+def test_the_descriptor_stays_as_it_was_for_others() -> None:
+    ours, theirs = os.pipe()
+    with open(theirs, "w") as stream:
+        before = fcntl.fcntl(theirs, fcntl.F_GETFL)
+        with Spool(stream) as spool:
+            spool.write("one\n")
+        assert fcntl.fcntl(theirs, fcntl.F_GETFL) == before
+        assert os.read(ours, 10) == b"one\n"
+    os.close(ours)
