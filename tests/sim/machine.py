@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.sim.configured import configured
 from tests.sim.disk import Disk
@@ -18,6 +18,7 @@ from tests.sim.witness import Witness
 from relspec.core.layout import Layout
 from relspec.core.settings import Settings, WatchSettings
 from relspec.core.toolchain import Toolchain
+from relspec.core.trace import NoTrace, Trace
 from relspec.edges.files import Files
 from relspec.edges.watch import FileWatcher
 
@@ -54,6 +55,7 @@ class SimMachine:
     usual: Settings
     slow_s: float
     witness: Witness
+    trace: Trace = field(default_factory=NoTrace)
 
     def settings(self) -> Settings:
         """What `watch.toml` says now."""

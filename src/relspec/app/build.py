@@ -28,6 +28,7 @@ from relspec.core.progress import Action, AllReady, ProblemsFound, Progress, War
 from relspec.core.settle import ChangeSet
 from relspec.core.spec import Language
 from relspec.core.state import RunRecord, RunTask, TaskState
+from relspec.core.trace import Trace
 from relspec.core.tree import CONFIG_NAME
 from relspec.core.warning import TaskWarning
 
@@ -57,6 +58,7 @@ class Tools:
     check: Callable[[], None]
     tell: Callable[[Progress], None]
     clock: Clock
+    trace: Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +79,18 @@ async def compile_changes(
 ) -> Compiled:
     """Bring sources, declarations and plans up to date; executes no query. Tasks of `retry` are tried in any case."""
     tools.objects.discard(drop_lost(world))
-    loaded = await load(world, changes, session, tools.code)
+    span = tools.trace.span
+    with span("load"):
+        loaded = await load(world, changes, session, tools.code)
     while any(map(_widens, {*loaded, *changes.paths})) and await tools.code.extend(*needs_of(world)):
         # What was loaded or set needs files that were not watched before: extractors' files, helpers in other folders.
         found = await tools.look()
         changes = changes.merged(found)
         loaded |= await load(world, found, session, tools.code)
-    await take_in(world, tools.engines, frozenset(changes.paths))
-    world.moved |= await Extraction(world, session, tools.memory, tools.objects).run(changes.paths)
+    with span("take in"):
+        await take_in(world, tools.engines, frozenset(changes.paths))
+    with span("extract"):
+        world.moved |= await Extraction(world, session, tools.memory, tools.objects).run(changes.paths)
     came, gone = world.declare()
     world.removed |= {world.plans[t].output for t in gone if t in world.plans}
     for task in sorted(gone):
@@ -102,7 +108,8 @@ async def compile_changes(
     compiler = TaskCompiler(world, tools.engines, session, tools.code)
     kill = tools.executions.kill
     compilation = Compilation(world, compiler, frozenset(touched), kill, _hopeful(world, touched, retry))
-    await compilation.run(frozenset(candidates & world.catalog.by_name.keys()))
+    with span("compile"):
+        await compilation.run(frozenset(candidates & world.catalog.by_name.keys()))
     world.removed.clear()
     world.unsettled &= world.catalog.by_name.keys()
     quiet = compilation.recompiled - compilation.moved
@@ -187,7 +194,8 @@ async def build(
     digests = Digests(tools.engines, tools.memory, world.graph, world.toolchain.engine, world.sums)
     run = Run(world, workshop_of(tools, session), digests, compiled.dirty, retry=wish.retry, again=again)
     try:
-        await run.go(_wished(world, compiled.cone, wish))
+        with tools.trace.span("run"):
+            await run.go(_wished(world, compiled.cone, wish))
         world.moved.clear()
         world.has_built = True
         keep_stale(world)
@@ -208,7 +216,8 @@ async def build(
         tools.check()
         before = published_revision(world, tools.memory)
         names = None if first else shown
-        published = await publish(world, tools.engines, tools.objects, names, lambda: tools.readers.hold(before))
+        with tools.trace.span("publish"):
+            published = await publish(world, tools.engines, tools.objects, names, lambda: tools.readers.hold(before))
         if published is not None:
             world.shown.publish(world.revision)
             tools.memory.set_published(published)
@@ -278,12 +287,14 @@ async def _commit(
     world: World, tools: Tools, record: RunRecord, problems: tuple[Problem, ...]
 ) -> tuple[TaskWarning, ...]:
     """Make everything durable: first the objects, then the state that names them. Gives the warnings that hold."""
-    await asyncio.to_thread(tools.objects.sync, world.carried.objects | world.taken_objects())
-    warnings = warnings_of(world)
-    delta = world.delta(record, problems)
-    tools.memory.commit(delta if warnings == world.unsure.stored else replace(delta, warnings=warnings))
-    world.committed()
-    world.unsure.stored = warnings
+    with tools.trace.span("sync"):
+        await asyncio.to_thread(tools.objects.sync, world.carried.objects | world.taken_objects())
+    with tools.trace.span("commit"):
+        warnings = warnings_of(world)
+        delta = world.delta(record, problems)
+        tools.memory.commit(delta if warnings == world.unsure.stored else replace(delta, warnings=warnings))
+        world.committed()
+        world.unsure.stored = warnings
     return warnings
 
 

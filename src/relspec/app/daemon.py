@@ -223,6 +223,7 @@ class Daemon:
         gathered, self._gathered = self._gathered, None
         if gathered is None:
             return
+        self._workspace.machine.trace.waited("settle", gathered.first_ms / 1000)
         found = await self._workspace.look(gathered.hints)
         self._note_moving(gathered.hints)
         self._watch_held()

@@ -12,6 +12,7 @@ from relspec.core.health import Vitals
 from relspec.core.layout import Layout
 from relspec.core.settings import Settings, WatchSettings
 from relspec.core.toolchain import Toolchain
+from relspec.core.trace import NoTrace, Trace
 from relspec.edges.config import read_settings
 from relspec.edges.engine.pool import EnginePool, Start
 from relspec.edges.files import Files
@@ -39,12 +40,13 @@ class RealClock:
 
 
 class RealMachine:
-    """Opens one project on this machine; `start` says when its child processes start."""
+    """Opens one project on this machine; `start`: when its child processes start. `trace` is told where time goes."""
 
     clock = RealClock()
 
-    def __init__(self, layout: Layout, start: Start = Start.ASKED) -> None:
+    def __init__(self, layout: Layout, start: Start = Start.ASKED, trace: Trace | None = None) -> None:
         self.layout = layout
+        self.trace = NoTrace() if trace is None else trace
         self._start = start
 
     def settings(self) -> Settings:

@@ -14,6 +14,7 @@ from relspec.core.spec import TaskSpec
 from relspec.core.state import Delta, MemoRow, Publication, RunTask, Saved
 from relspec.core.sweep import Stock, StoredObject, Sweep
 from relspec.core.toolchain import Toolchain
+from relspec.core.trace import Trace
 from relspec.core.tree import Scan, Tree
 from relspec.core.work import (
     Analyse,
@@ -192,6 +193,8 @@ class Machine(Protocol):
 
     @property
     def clock(self) -> Clock: ...
+    @property
+    def trace(self) -> Trace: ...
 
     def settings(self) -> Settings:
         """What `watch.toml` says now; raises ConfigError."""

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
+from pathlib import Path
 
 from relspec.app.answers import Answers
 from relspec.app.daemon import Daemon
@@ -15,18 +16,21 @@ from relspec.app.workspace import StateLostError, Workspace, open_workspace
 from relspec.core.errors import StateBusyError, StateError
 from relspec.core.layout import Layout
 from relspec.core.progress import Progress
+from relspec.core.trace import NoTrace, Trace
 from relspec.edges.api import serve
 from relspec.edges.engine.pool import Start
 from relspec.edges.journal import Journal
 from relspec.edges.supervisor import Supervisor
+from relspec.edges.trace import TraceFile
 
 #: Deleting a project or its state takes so long, up to which nothing is made anew or believed to have failed.
 LOST_S = 1.0
 
 
-async def _serve(layout: Layout, told: Told, ending: Ending) -> None:
+async def _serve(layout: Layout, told: Told, ending: Ending, trace: Trace) -> None:
+    machine = RealMachine(layout, Start.AHEAD, trace)
     async with AsyncExitStack() as stack:
-        workspace = await stack.enter_async_context(open_workspace(layout, told, RealMachine(layout, Start.AHEAD)))
+        workspace = await stack.enter_async_context(open_workspace(layout, told, machine))
         await stack.enter_async_context(_seen_as_lost(workspace))
         told.began(layout)
         settings = workspace.world.settings.watch
@@ -52,11 +56,11 @@ async def _seen_as_lost(workspace: Workspace) -> AsyncIterator[None]:
         raise
 
 
-async def _serve_on(layout: Layout, told: Told, let_go: Callable[[], None]) -> int:
+async def _serve_on(layout: Layout, told: Told, let_go: Callable[[], None], trace: Trace) -> int:
     ending = Ending(let_go)
     while True:
         try:
-            await _serve(layout, told, ending)
+            await _serve(layout, told, ending, trace)
         except StateLostError as error:
             await _still_there(layout)
             told.lost(str(error))
@@ -77,11 +81,13 @@ async def _still_there(layout: Layout) -> None:
         raise StateError(f"the project {layout.root} was deleted or moved away, so its daemon ends")
 
 
-def run(layout: Layout, listener: Callable[[Progress], None], let_go: Callable[[], None]) -> int:
+def run(
+    layout: Layout, listener: Callable[[Progress], None], let_go: Callable[[], None], trace: Path | None = None
+) -> int:
     """Run the daemon in this process until it is stopped; the exit code: 130 after Ctrl-C, else 0.
 
-    A second Ctrl-C ends the process at once, after a call of `let_go`.
+    A second Ctrl-C ends the process at once, after a call of `let_go`. Where time goes is written to `trace`.
     """
-    with Journal(layout) as journal:
+    with Journal(layout) as journal, nullcontext(NoTrace()) if trace is None else TraceFile(trace) as spans:
         told = Told(listener, journal, Supervisor.of(os.environ))
-        return asyncio.run(_serve_on(layout, told, let_go))
+        return asyncio.run(_serve_on(layout, told, let_go, spans))

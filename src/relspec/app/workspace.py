@@ -18,10 +18,11 @@ from relspec.app.gc import UNASKED_MAX, Collected, collect
 from relspec.app.load import needs_of
 from relspec.app.lost import contents_of, note_damaged, note_unshown
 from relspec.app.machine import RealMachine
-from relspec.app.ports import Loader, Lock, Machine, ObjectStore, Scanner, Store
+from relspec.app.ports import Engines, Loader, Lock, Machine, ObjectStore, Scanner, Store
 from relspec.app.publish import is_shown, is_shown_whole, rests
 from relspec.app.registry import registry_of
 from relspec.app.run import Run
+from relspec.app.traced import TracedEngines, TracedLoader
 from relspec.app.world import World
 from relspec.core.errors import ConfigError
 from relspec.core.layout import Layout
@@ -31,6 +32,7 @@ from relspec.core.settle import ChangeSet, changes_between
 from relspec.core.spec import Kind
 from relspec.core.state import TaskState
 from relspec.core.sweep import is_due
+from relspec.core.trace import NoTrace
 from relspec.core.tree import Scan
 
 #: A file that is being written is looked at again after this time.
@@ -78,7 +80,8 @@ class Workspace:
     async def look(self, hints: frozenset[str] | None) -> ChangeSet:
         """Scan what `hints` name, everything with `None`, and say what changed since the last look."""
         async with self._looking:
-            return await self._look(hints)
+            with self.machine.trace.span("look"):
+                return await self._look(hints)
 
     async def _look(self, hints: frozenset[str] | None) -> ChangeSet:
         world = self.world
@@ -148,8 +151,9 @@ class Workspace:
         return self._build(wish)
 
     async def _build(self, wish: Wish) -> BuildReport:
-        async with self.loader.session() as session:
-            report = await build(self.world, self.tools, session, self.undone, wish)
+        with self.machine.trace.span("build"):
+            async with self.loader.session() as session:
+                report = await build(self.world, self.tools, session, self.undone, wish)
         self.undone = _NO_CHANGES
         return report
 
@@ -258,13 +262,17 @@ async def open_workspace(
         world.shown.leave_out(spec.output for spec in views if not rests(world, spec.name))
         if is_shown(world, store, objects):
             world.shown.revision = world.revision
-        engines = await stack.enter_async_context(machine.engines(settings))
-        loader = await stack.enter_async_context(machine.loader(settings))
+        engines: Engines = await stack.enter_async_context(machine.engines(settings))
+        loader: Loader = await stack.enter_async_context(machine.loader(settings))
+        if not isinstance(machine.trace, NoTrace):
+            engines, loader = TracedEngines(engines, machine.trace), TracedLoader(loader, machine.trace)
         files = machine.files(settings)
         workspace = Workspace(world, machine, loader, files, store, lock)
         await workspace.extend(*needs_of(world))
         look, check, clock = workspace.look_within, workspace.check, machine.clock
-        workspace.tools = Tools(engines, store, objects, readers, workspace, Executions(), look, check, tell, clock)
+        workspace.tools = Tools(
+            engines, store, objects, readers, workspace, Executions(), look, check, tell, clock, machine.trace
+        )
         yield workspace
 
 

@@ -37,6 +37,7 @@ def arguments(parser: ArgumentParser) -> None:
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--detach", action="store_true", help="in the background, with its log in state/daemon.log")
     place.add_argument("--systemd-unit", action="store_true", help="only print a unit for your systemd that runs it")
+    parser.add_argument("--trace", metavar="FILE", help="write where the time goes, for a trace viewer")
 
 
 def run(call: Call) -> Outcome:
@@ -44,7 +45,7 @@ def run(call: Call) -> Outcome:
     layout = call.layout()
     if hasattr(call.options, "systemd_unit"):
         return _unit(layout)
-    return _detached(layout) if hasattr(call.options, "detach") else _attached(call, layout)
+    return _detached(call, layout) if hasattr(call.options, "detach") else _attached(call, layout)
 
 
 def _unit(layout: Layout) -> Outcome:
@@ -74,8 +75,18 @@ def _attached(call: Call, layout: Layout) -> Outcome:
 
     stream = sys.stderr if call.json else sys.stdout
     with Spool(stream, _own_log(stream, layout)) as spool, _listener(spool, layout) as listener:
-        exit_code = watch(layout, listener, lambda: _let_go(listener, spool))
+        exit_code = watch(layout, listener, lambda: _let_go(listener, spool), _trace_of(call))
     return outcome_of(layout, (exit_code, {"ok": exit_code == 0}), lambda *_: [])
+
+
+def _trace_of(call: Call) -> Path | None:
+    trace = getattr(call.options, "trace", None)
+    return None if trace is None else Path(trace).absolute()
+
+
+def _trace_options(call: Call) -> tuple[str, ...]:
+    trace = _trace_of(call)
+    return () if trace is None else ("--trace", str(trace))
 
 
 class _Listener(Protocol):
@@ -114,7 +125,7 @@ def _own_log(stream: TextIO, layout: Layout) -> Path | None:
     return None
 
 
-def _detached(layout: Layout) -> Outcome:
+def _detached(call: Call, layout: Layout) -> Outcome:
     _refuse_second(layout)
     try:
         layout.state.mkdir(mode=0o700, exist_ok=True)
@@ -122,7 +133,7 @@ def _detached(layout: Layout) -> Outcome:
     except OSError as error:
         raise StateError(f"cannot write {layout.state}: {error.strerror}") from error
     start = log.stat().st_size
-    process, answer = _started(layout, log)
+    process, answer = _started(layout, log, *_trace_options(call))
     with answer:
         try:
             pid = _answering(layout, process)
@@ -164,12 +175,12 @@ def _log(layout: Layout) -> Path:
     return log
 
 
-def _started(layout: Layout, log: Path) -> tuple["subprocess.Popen[bytes]", IO[bytes]]:
+def _started(layout: Layout, log: Path, *options: str) -> tuple["subprocess.Popen[bytes]", IO[bytes]]:
     """Start the process: it, and a file in memory in which its document is when it ends. Its log may be others' too."""
     answer = open(os.memfd_create("answer"), "w+b", buffering=0)  # noqa: SIM115 - the caller closes it.
     with log.open("ab") as file:
         return subprocess.Popen(
-            _command(layout, "--json"),
+            _command(layout, "--json", *options),
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=answer,
