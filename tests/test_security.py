@@ -63,7 +63,7 @@ def test_every_database_is_opened_with_settings_of_ours() -> None:
 
 def of_the_publisher(layout: Layout) -> duckdb.DuckDBPyConnection:
     publisher = Publisher()
-    publisher.publish(PublishViews(str(layout.views), str(layout.state), 1, (), (), True))
+    publisher.publish(PublishViews(str(layout.views), str(layout.state), 1, (), (), None, logged=True))
     connection = publisher._connection
     assert connection is not None
     return connection

@@ -5,6 +5,8 @@ it lags behind; unlinking before forgetting; extractions that stay in memory aft
 is broken counts as no longer shown.
 """
 
+import asyncio
+import itertools
 import os
 import shutil
 import sqlite3
@@ -24,6 +26,7 @@ from relspec.app.documents import Document, gc_document
 from relspec.app.workspace import Workspace
 from relspec.core.layout import Layout
 from relspec.core.progress import Action
+from relspec.edges.engine.views_file import LINGER_S
 from relspec.edges.store import seals
 from relspec.edges.store.migrations import migrations
 from relspec.edges.store.tables import Database
@@ -211,6 +214,61 @@ async def test_another_process_that_has_an_old_revision_open_reads_it_after_buil
         document = await gc(workspace)
         assert (document["oldest_reader"], kept(document)) == (None, {"current": 3})
         assert list(Layout(root).held.iterdir()) == []
+
+
+@contextmanager
+def writing(root: Path) -> Iterator["subprocess.Popen[str]"]:
+    """Another process that has opened the file of views to write, until it is told to end."""
+    script = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", script, str(Layout(root).views)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "open\n"
+        yield writer
+
+
+async def with_a_log(workspace: Workspace) -> None:
+    """Build until the file of views has been in its place for so long that changes go into its log."""
+    numbers = itertools.count(100)
+    while not workspace.world.layout.views_log.exists():
+        await step(workspace, {"tasks/later.sql": f"select {next(numbers)} as x\n"})
+        await asyncio.sleep(0.1)
+
+
+@in_one_loop
+async def test_who_opened_a_file_that_stays_keeps_what_was_shown_then(root: Path) -> None:
+    async with opened(root) as workspace:
+        await step(workspace, FIRST)
+        await with_a_log(workspace)
+        opened_at, file = workspace.world.revision, Layout(root).views.stat().st_ino
+        with reading(root) as reader:
+            for number in range(2, 5):
+                await step(workspace, {**SECOND, "tasks/later.sql": f"select {number} as x\n"})
+                await step(workspace, {"data/prices.csv": f"item,price\nc,{number}\n"})
+                document = await gc(workspace)
+            assert Layout(root).views.stat().st_ino == file
+            # It was held for the publication before, and nobody looked at it until the reader had it open.
+            assert document["oldest_reader"] == opened_at - 1
+            assert reader.ask("select item, price from prices order by item") == "[('a', 1), ('b', 2)]"
+            with reading(root) as newer:
+                assert newer.ask("select item, price from prices order by item") == "[('c', 4)]"
+        document = await gc(workspace)
+        assert (document["oldest_reader"], kept(document)) == (None, {"current": 3})
+
+
+@in_one_loop
+async def test_somebody_who_opened_the_views_to_write_takes_nothing_from_others(root: Path) -> None:
+    """Caught: at its end DuckDB takes the log into the file that it has, and the log from where it lies now."""
+    async with opened(root) as workspace:
+        await step(workspace, FIRST)
+        await with_a_log(workspace)
+        with writing(root) as writer:
+            await step(workspace, SECOND)
+            await asyncio.sleep(LINGER_S)
+            await step(workspace, {"data/prices.csv": "item,price\nc,7\n"})
+            writer.communicate()
+        with reading(root) as reader:
+            assert reader.ask("select item, price from prices") == "[('c', 7)]"
 
 
 @in_one_loop

@@ -115,3 +115,36 @@ def test_where_leases_do_not_work_nothing_is_held(layout: Layout, monkeypatch: p
     show(layout, "1")
     known.hold(1)
     assert links(layout) == []
+
+
+def test_who_may_write_is_seen_in_the_file_that_is_shown_and_in_those_that_are_held(layout: Layout) -> None:
+    known = Readers(layout)
+    assert not known.may_write()
+    show(layout, "1")
+    with layout.views.open("rb"):
+        assert not known.may_write()
+    with layout.views.open("r+b"):
+        assert known.may_write()
+        known.hold(1)
+        show(layout, "2")
+        assert known.may_write()
+    assert not known.may_write()
+
+
+def test_a_file_that_stays_is_held_by_the_first_revision_that_it_showed_while_it_was_open(layout: Layout) -> None:
+    """Caught: a link for each revision, of which the newest alone would have been enough for nobody."""
+    known = Readers(layout)
+    show(layout, "1")
+    known.hold(1)
+    assert known.oldest() is None
+    with reader(layout.views):
+        for revision in (2, 3, 4):
+            known.hold(revision)
+            assert links(layout) == ["2"]
+        assert known.oldest() == 2
+    assert known.oldest() is None
+
+
+def test_where_the_system_does_not_tell_somebody_may_write(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "_leases_work", lambda _: False)
+    assert Readers(layout).may_write()

@@ -49,15 +49,18 @@ BREAKS: tuple[Break, ...] = (
     Break(
         "simulation: objects are synced after the commit that names them",
         "app/build.py",
-        """    await asyncio.to_thread(tools.objects.sync, world.carried.objects | world.taken_objects())
-    warnings = warnings_of(world)
-    delta = world.delta(record, problems)
-    tools.memory.commit(delta if warnings == world.unsure.stored else replace(delta, warnings=warnings))
+        """    with tools.trace.span("sync"):
+        await asyncio.to_thread(tools.objects.sync, world.carried.objects | world.taken_objects())
+    with tools.trace.span("commit"):
+        warnings = warnings_of(world)
+        delta = world.delta(record, problems)
+        tools.memory.commit(delta if warnings == world.unsure.stored else replace(delta, warnings=warnings))
 """,
-        """    warnings = warnings_of(world)
-    delta = world.delta(record, problems)
-    tools.memory.commit(delta if warnings == world.unsure.stored else replace(delta, warnings=warnings))
-    await asyncio.to_thread(tools.objects.sync, world.carried.objects | world.taken_objects())
+        """    with tools.trace.span("commit"):
+        warnings = warnings_of(world)
+        delta = world.delta(record, problems)
+        tools.memory.commit(delta if warnings == world.unsure.stored else replace(delta, warnings=warnings))
+        await asyncio.to_thread(tools.objects.sync, world.carried.objects | world.taken_objects())
 """,
         _bitten("power"),
     ),
@@ -193,8 +196,8 @@ BREAKS: tuple[Break, ...] = (
     Break(
         "simulation: nobody notes who reads what is replaced",
         "app/publish.py",
-        "    hold()\n    try:\n",
-        "    try:\n",
+        "    stage.readers.hold(published_revision(world, stage.memory))\n",
+        "",
         _bitten("reader"),
     ),
     Break(

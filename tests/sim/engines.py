@@ -157,13 +157,13 @@ class Engines:
             left[:] = self._replace(request)
 
         await self._work("publish", str(request.revision), work)
-        return Published(request.revision, tuple(left), f"of {request.revision}")
+        return Published(request.revision, tuple(left), f"of {request.revision}", f"at {request.revision}")
 
     def _replace(self, request: PublishViews) -> list[str]:
         before = self._state.views
-        if before is None and not request.whole:
+        if before is None and request.stamp is not None:
             raise WorkerError("crash", "there is no file of views to change")
-        names: dict[str, ViewDefinition] = {} if request.whole or before is None else dict(before.names)
+        names: dict[str, ViewDefinition] = {} if request.stamp is None or before is None else dict(before.names)
         for name in request.dropped:
             names.pop(name.lower(), None)
         left = []

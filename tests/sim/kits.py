@@ -243,4 +243,6 @@ def publish(
     kit: Kit, revision: int, changed: tuple[ViewDefinition, ...], dropped: tuple[str, ...] = (), *, whole: bool
 ) -> PublishViews:
     """Ask for a file of views."""
-    return PublishViews(str(kit.layout.views), str(kit.layout.temporary), revision, changed, dropped, whole)
+    stamp = None if whole else kit.objects.views_stamp() or "nothing"
+    places = (str(kit.layout.views), str(kit.layout.temporary))
+    return PublishViews(*places, revision, changed, dropped, stamp, logged=True)

@@ -32,6 +32,10 @@ class Readers:
         self._state.held = [(revision, views) for revision, views in self._state.held if self._is_open(views)]
         return min((revision for revision, _ in self._state.held), default=None)
 
+    def may_write(self) -> bool:
+        """Readers read."""
+        return False
+
     def forget_revisions(self) -> None:
         """The numbers are of a database that is gone."""
         self._state.held = [(0, views) for _, views in self._state.held]

@@ -17,7 +17,7 @@ from relspec.app.extract import Extraction
 from relspec.app.load import load, needs_of
 from relspec.app.lost import drop_lost
 from relspec.app.ports import Clock, CodeFiles, Engines, LoaderSession, Memory, ObjectStore, ViewReaders
-from relspec.app.publish import publish, published_revision, rests
+from relspec.app.publish import Stage, publish, rests
 from relspec.app.run import Run, Workshop, status_of
 from relspec.app.take_in import take_in
 from relspec.app.trouble import problems_of
@@ -214,10 +214,9 @@ async def build(
     shown = world.shown.waiting()
     if first or shown:
         tools.check()
-        before = published_revision(world, tools.memory)
-        names = None if first else shown
+        stage = Stage(tools.engines, tools.objects, tools.readers, tools.memory)
         with tools.trace.span("publish"):
-            published = await publish(world, tools.engines, tools.objects, names, lambda: tools.readers.hold(before))
+            published = await publish(world, stage, None if first else shown)
         if published is not None:
             world.shown.publish(world.revision)
             tools.memory.set_published(published)

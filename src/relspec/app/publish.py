@@ -5,10 +5,11 @@ publication costs a repetition at the next start.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from relspec.app.lost import contents_of, note_damaged
-from relspec.app.ports import Engines, Memory, ObjectStore
+from relspec.app.ports import Engines, Memory, ObjectStore, ViewReaders
 from relspec.app.turns import in_turns
 from relspec.app.world import World
 from relspec.core.errors import StateError, WorkerError
@@ -18,14 +19,26 @@ from relspec.core.state import Publication, TaskState
 from relspec.core.work import PublishViews, ViewDefinition
 
 
-async def publish(
-    world: World, engines: Engines, objects: ObjectStore, names: Iterable[str] | None, hold: Callable[[], None]
-) -> Publication | None:
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """By whom a revision is shown, from what, to whom, and where it is written down."""
+
+    engines: Engines
+    objects: ObjectStore
+    readers: ViewReaders
+    memory: Memory
+
+
+async def publish(world: World, stage: Stage, names: Iterable[str] | None) -> Publication | None:
     """Show what changed: the datasets `names` in any case, or everything with `None`. Raises StateError.
 
-    `hold` is called before the file of views is replaced: it keeps that file for those who have it open. Where objects
-    have rotten so that nothing can be shown, that is noted for the next build, and there is nothing to give.
+    Before that the file of views is kept for those who have it open. Where objects have rotten so that nothing can be
+    shown, that is noted for the next build, and there is nothing to give.
     """
+    objects, before = stage.objects, stage.memory.published()
+    if before is None or objects.views_stamp() != before.stamp:
+        # Somebody has changed what was shown, or nobody knows what it is: no change goes on from there.
+        names = None
     whole = names is None
     wanted = {name.lower(): name for name in (all_names(world) if names is None else names)}
     await _tables(world, objects, wanted, whole=whole)
@@ -36,22 +49,23 @@ async def publish(
         revision=world.revision,
         changed=changed,
         dropped=dropped,
-        whole=whole,
+        stamp=None if whole or before is None else before.stamp,
+        logged=not stage.readers.may_write(),
     )
-    hold()
+    stage.readers.hold(published_revision(world, stage.memory))
     try:
-        published = await engines.publish(request)
+        published = await stage.engines.publish(request)
     except WorkerError as error:
         if not whole:
             # Whatever went wrong with the change, the whole can be made from nothing.
-            return await publish(world, engines, objects, None, hold)
+            return await publish(world, stage, None)
         damaged = await asyncio.to_thread(objects.damaged, sorted(contents_of(world)))
         if not damaged:
             raise StateError(f"cannot publish revision {world.revision} in {world.layout.views}: {error}") from error
         note_damaged(world, damaged)
         return None
     world.shown.leave_out(published.left_out)
-    return Publication(world.revision, str(world.layout.root), objects.views_stamp() or "", published.content)
+    return Publication(world.revision, str(world.layout.root), published.stamp, published.content)
 
 
 def rests(world: World, task: str) -> bool:

@@ -65,6 +65,11 @@ class Layout:
         return self.state / "relspec.duckdb"
 
     @property
+    def views_log(self) -> Path:
+        """What changed since that file was written, where DuckDB looks for it: its write-ahead log."""
+        return self.state / "relspec.duckdb.wal"
+
+    @property
     def held(self) -> Path:
         """Views of earlier revisions that somebody may still have open, as further links to these files."""
         return self.state / "held"

@@ -164,7 +164,10 @@ class ExtractionRow:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What readers see at `place`: a revision, through the file of views that has this stamp and this hash."""
+    """What readers see at `place`: a revision, through the file of views that has this stamp and this hash.
+
+    Both are of the file with its log.
+    """
 
     revision: int
     place: str

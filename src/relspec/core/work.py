@@ -173,23 +173,32 @@ class ViewDefinition:
 
 @dataclass(frozen=True, slots=True)
 class PublishViews:
-    """Bring the DuckDB file of views to a revision: replace `changed`, drop `dropped`; `whole` starts from nothing."""
+    """Bring the DuckDB file of views to a revision: replace `changed`, drop `dropped`.
+
+    These are the changes since the file that has this `stamp`; `None` starts from nothing. `logged` says whether they
+    may go into the log beside it.
+    """
 
     path: str
     temporary: str
     revision: int
     changed: tuple[ViewDefinition, ...]
     dropped: tuple[str, ...]
-    whole: bool
+    stamp: str | None
+    logged: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The file of views now shows `revision`, without the shaky views that do not bind; `content` is its hash."""
+    """The file of views now shows `revision`, without the shaky views that do not bind.
+
+    `content` is its hash and `stamp` what tells it from others, both with its log.
+    """
 
     revision: int
     left_out: tuple[str, ...]
     content: str
+    stamp: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from relspec.core.digest import content_of_stream
 from relspec.core.errors import StateError
 from relspec.core.layout import Layout
 from relspec.core.sweep import StoredObject
+from relspec.core.views import Mark, content_of_views, stamp_of_views
 
 #: The hexadecimal digits of a content.
 CONTENT_LENGTH = 32
@@ -119,19 +120,16 @@ class Objects:
         return tuple(found)
 
     def views_stamp(self) -> str | None:
-        """What tells the file of views from any that replaces it; `None` where there is none. Cost: one stat."""
-        try:
-            status = self._layout.views.stat()
-        except OSError:
-            return None
-        # Not when its inode changed: a link that keeps the file for its readers changes that too.
-        return f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
+        """What tells the file of views from any that replaces it; `None` where there is none. Cost: two stats."""
+        views, log = _mark(self._layout.views), _mark(self._layout.views_log)
+        return None if views is None else stamp_of_views(views, log)
 
     def views_content(self) -> str | None:
-        """The hash of the file of views; `None` where it cannot be read."""
+        """The hash of the file of views with its log; `None` where they cannot be read."""
+        log = self._layout.views_log
         try:
             with self._layout.views.open("rb") as file:
-                return content_of_stream(file.read)
+                return content_of_views(content_of_stream(file.read), log.read_bytes() if log.exists() else b"")
         except OSError:
             return None
 
@@ -146,6 +144,14 @@ class Objects:
 
     def _table(self, name: str) -> Path:
         return self._layout.tables / f"{name}.parquet"
+
+
+def _mark(path: Path) -> Mark | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _sync(path: Path, flags: int) -> None:

@@ -43,9 +43,12 @@ class Readers:
         self.oldest()
         views = self._layout.views
         try:
-            os.link(views, self._layout.held / f"{revision or _UNKNOWN}-{views.stat().st_ino}.duckdb")
-        except (FileNotFoundError, FileExistsError):
-            return  # Nothing is shown yet; or the last attempt to replace it failed, and it is held already.
+            number = str(views.stat().st_ino)
+            # What goes into its log leaves the file in its place: it is held by the first revision that it showed.
+            if all(_inode_of(link) != number for link in self._layout.held.iterdir()):
+                os.link(views, self._layout.held / f"{revision or _UNKNOWN}-{number}.duckdb")
+        except FileNotFoundError:
+            return  # Nothing is shown yet.
         except OSError as error:
             raise StateError(f"cannot keep {views} for its readers: {error.strerror}") from error
 
@@ -62,10 +65,18 @@ class Readers:
                 link.unlink(missing_ok=True)
         return min(revisions, default=None)
 
+    def may_write(self) -> bool:
+        """Whether somebody has a file of views open to write: who closes that takes the log away from its place.
+
+        True as well where the system does not tell. Cost: as `oldest`.
+        """
+        files = (self._layout.views, *self._layout.held.iterdir())
+        return not self.seen or any(_is_open(file, to_write=True) for file in files)
+
     def forget_revisions(self) -> None:
         """Take the numbers of all that is held for unknown: they are of a database that is gone."""
         for link in self._layout.held.iterdir():
-            link.rename(link.with_name(f"{_UNKNOWN}-{link.name.rpartition('-')[2]}"))
+            link.rename(link.with_name(f"{_UNKNOWN}-{_inode_of(link)}.duckdb"))
 
 
 def _revision_of(link: Path) -> int:
@@ -73,13 +84,21 @@ def _revision_of(link: Path) -> int:
     return int(text) if text.isdecimal() else _UNKNOWN
 
 
-def _is_open(path: Path) -> bool:
-    """Whether somebody else has a file open; true as well where that cannot be told."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+def _inode_of(link: Path) -> str:
+    return link.stem.rpartition("-")[2]
+
+
+def _is_open(path: Path, *, to_write: bool = False) -> bool:
+    """Whether somebody else has a file open, or has it open to write; true as well where that cannot be told."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    lease = fcntl.F_RDLCK if to_write else fcntl.F_WRLCK
     try:
         # Whoever opens it while the lease is held makes the kernel send a signal; SIGURG is ignored by default.
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, lease)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError:
         return True

@@ -58,6 +58,10 @@ def run(root: Path, sql: str, *inputs: Dataset, columns: tuple[Column, ...] = (C
 ONE = "SELECT 1::BIGINT AS n"
 
 
+def shown(root: Path, *views: ViewDefinition) -> PublishViews:
+    return PublishViews(str(root / "v.duckdb"), str(root / "tmp"), 1, views, (), None, logged=True)
+
+
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110 - what is waited for happens in other processes.
@@ -98,7 +102,7 @@ async def test_each_verb_is_answered_by_a_process_of_its_own(pool: EnginePool, t
     measured = await pool.measure(Measure((taken.part,), (columns[:1],)))
     assert measured.bags == (done.bags,)
     view = ViewDefinition("orders", None, (taken.part.path,), (), shaky=False)
-    await pool.publish(PublishViews(str(tmp_path / "v.duckdb"), str(tmp_path / "tmp"), 1, (view,), (), True))
+    await pool.publish(shown(tmp_path, view))
     assert (tmp_path / "v.duckdb").exists()
     assert os.getpid() not in pool.pids()
 
@@ -245,17 +249,10 @@ async def test_a_publisher_that_is_lost_goes_on_from_the_published_file(pool: En
     answer = await pool.execute(run(tmp_path, ONE))
     assert isinstance(answer, Executed)
     path = str(tmp_path / "objects" / f"{answer.content}.parquet")
-    request = PublishViews(
-        str(tmp_path / "v.duckdb"),
-        str(tmp_path / "tmp"),
-        1,
-        (ViewDefinition("a", None, (path,), (), shaky=False),),
-        (),
-        True,
-    )
+    request = shown(tmp_path, ViewDefinition("a", None, (path,), (), shaky=False))
     with pytest.raises(WorkerError, match="revision 1"):
-        await pool.publish(replace(request, whole=False))
-    await pool.publish(request)
+        await pool.publish(replace(request, stamp="nothing"))
+    published = await pool.publish(request)
     assert pool._publisher is not None
     await murdered(pool._publisher.pid)
     await pool.publish(
@@ -263,7 +260,7 @@ async def test_a_publisher_that_is_lost_goes_on_from_the_published_file(pool: En
             request,
             revision=2,
             changed=(ViewDefinition("b", "SELECT n FROM main.a", (), (), shaky=False),),
-            whole=False,
+            stamp=published.stamp,
         )
     )
     assert (tmp_path / "v.duckdb").exists()
@@ -277,7 +274,7 @@ async def test_a_command_starts_no_more_processes_than_it_asks_at_once(tmp_path:
         assert pool.pids() == frozenset()
         for _ in range(2):
             assert isinstance(await pool.execute(run(tmp_path, ONE)), Executed)
-        await pool.publish(PublishViews(str(tmp_path / "v.duckdb"), str(tmp_path / "tmp"), 1, (), (), True))
+        await pool.publish(shown(tmp_path))
         assert len(pool.pids()) == 1
         answers = await asyncio.gather(*(pool.execute(run(tmp_path, ONE)) for _ in range(2 * LIMITS.workers)))
         assert [answer.rows for answer in answers if isinstance(answer, Executed)] == [1] * 2 * LIMITS.workers
@@ -296,10 +293,10 @@ async def test_a_command_starts_another_in_place_of_a_process_that_is_lost(tmp_p
         assert isinstance(await pool.execute(run(tmp_path, ONE)), Executed)
         await murdered(*pool.pids())
         assert isinstance(await pool.execute(run(tmp_path, ONE)), Executed)
-        request = PublishViews(str(tmp_path / "v.duckdb"), str(tmp_path / "tmp"), 1, (), (), False)
+        request = replace(shown(tmp_path), stamp="nothing")
         with pytest.raises(WorkerError, match="revision 1"):
             await pool.publish(request)
-        await pool.publish(replace(request, whole=True))
+        await pool.publish(replace(request, stamp=None))
 
 
 async def test_a_name_that_is_no_text_is_a_problem(pool: EnginePool, tmp_path: Path) -> None:

@@ -4,14 +4,18 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
+from tests.edges.engine.publishing import TOP, asked, part, rows, seen, stored
 
 from relspec.core.digest import content_of
-from relspec.core.work import Published, PublishViews, ViewDefinition
+from relspec.core.work import Published, ViewDefinition
+from relspec.edges.engine import views_file
 from relspec.edges.engine.publish import Publisher, PublishError
+from relspec.edges.engine.views_file import ViewsFile
 
 READER = """
 import duckdb, sys
@@ -28,6 +32,13 @@ print(seen)
 """
 
 
+@pytest.fixture(autouse=True, params=["log", "file"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Whether changes go into the log from the first on, or into a new file as long as one may still be opened."""
+    monkeypatch.setattr(views_file, "LINGER_S", 0.0 if request.param == "log" else 3600.0)
+    return str(request.param)
+
+
 @pytest.fixture
 def publisher() -> Iterator[Publisher]:
     publisher = Publisher()
@@ -35,34 +46,13 @@ def publisher() -> Iterator[Publisher]:
     publisher.close()
 
 
-def part(directory: Path, value: int) -> str:
-    path = directory / f"part[{value}]'.parquet"
-    duckdb.connect().execute(f"COPY (SELECT {value} AS r) TO '{str(path).replace(chr(39), chr(39) * 2)}'")
-    return str(path)
-
-
-def asked(root: Path, revision: int, *changed: ViewDefinition, **named) -> PublishViews:
-    (root / "tmp").mkdir(exist_ok=True)
-    fields = {"dropped": (), "whole": False} | named
-    return PublishViews(str(root / "relspec.duckdb"), str(root / "tmp"), revision, changed, **fields)
-
-
-def rows(path: Path, query: str) -> list[tuple]:
-    with duckdb.connect(str(path), read_only=True) as connection:
-        return connection.execute(query).fetchall()
-
-
-def stored(name: str, *paths: str) -> ViewDefinition:
-    return ViewDefinition(name, None, paths, (), shaky=False)
-
-
-TOP = ViewDefinition("top", 'SELECT max(r) AS r FROM "main"."da""ta"', (), (), shaky=False)
-
-
 def test_views_over_parts_and_over_views_are_there_under_any_name(tmp_path: Path, publisher: Publisher) -> None:
     parts = [part(tmp_path, 1), part(tmp_path, 2)]
     request = asked(tmp_path, 7, stored('da"ta', *parts), TOP, whole=True)
-    assert publisher.publish(request) == Published(7, (), content_of((tmp_path / "relspec.duckdb").read_bytes()))
+    published = publisher.publish(request)
+    stamp = ViewsFile(str(tmp_path / "relspec.duckdb")).stamp()
+    content = content_of((tmp_path / "relspec.duckdb").read_bytes())
+    assert published == Published(7, (), content, str(stamp))
     shutil.copy(tmp_path / "relspec.duckdb", tmp_path / "other name.duckdb")
     for name in ("relspec.duckdb", "other name.duckdb"):
         assert rows(tmp_path / name, "SELECT * FROM top") == [(2,)]
@@ -100,12 +90,12 @@ def test_without_a_file_to_go_on_from_the_whole_is_asked_for(tmp_path: Path, pub
 
 def test_what_fails_changes_nothing_and_the_next_goes_on(tmp_path: Path, publisher: Publisher) -> None:
     publisher.publish(asked(tmp_path, 1, stored("a", part(tmp_path, 1)), whole=True))
-    before = (tmp_path / "relspec.duckdb").read_bytes()
+    before = seen(tmp_path)
     with pytest.raises(PublishError, match="gone"):
         publisher.publish(
             asked(tmp_path, 2, stored("b", part(tmp_path, 2)), stored("c", str(tmp_path / "gone.parquet")))
         )
-    assert (tmp_path / "relspec.duckdb").read_bytes() == before
+    assert seen(tmp_path) == before
     publisher.publish(asked(tmp_path, 3, stored("d", part(tmp_path, 3))))
     names = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1"
     assert rows(tmp_path / "relspec.duckdb", names) == [("a",), ("d",), ("relspec_revision",)]
@@ -124,16 +114,17 @@ def test_a_reader_sees_whole_revisions_while_the_file_is_replaced(tmp_path: Path
     assert reader.returncode == 0
 
 
-def test_the_file_and_its_directory_do_not_grow_with_publishing(tmp_path: Path, publisher: Publisher) -> None:
+def test_the_file_and_its_directory_do_not_grow_with_publishing(tmp_path: Path, publisher: Publisher, way: str) -> None:
     paths = [part(tmp_path, value) for value in (1, 2)]
     publisher.publish(asked(tmp_path, 0, stored("a", paths[0]), whole=True))
     sizes = set()
-    for revision in range(1, 80):
+    for revision in range(1, 400 if way == "log" else 80):
         publisher.publish(asked(tmp_path, revision, stored("a", paths[revision % 2])))
-        sizes.add((tmp_path / "relspec.duckdb").stat().st_size)
+        sizes.add(sum(map(len, seen(tmp_path))))
     assert max(sizes) <= 2 * min(sizes)
     publisher.close()
-    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".parquet") == ["relspec.duckdb", "tmp"]
+    left = {path.name for path in tmp_path.iterdir() if path.suffix != ".parquet"}
+    assert left - {"relspec.duckdb.wal"} == {"relspec.duckdb", "tmp"}
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
@@ -167,3 +158,15 @@ def test_whoever_publishes_goes_on_from_what_another_published(tmp_path: Path, p
     other.close()
     query = "SELECT (SELECT r FROM a), (SELECT r FROM b), (SELECT r FROM c), (SELECT revision FROM relspec_revision)"
     assert rows(tmp_path / "relspec.duckdb", query) == [(2, 3, 4, 4)]
+
+
+def test_a_file_that_somebody_else_changed_is_gone_on_from_by_nobody(tmp_path: Path, publisher: Publisher) -> None:
+    """Caught: who opens the file to write, and closes it, takes the log into the file; what came since was lost."""
+    path = tmp_path / "relspec.duckdb"
+    publisher.publish(asked(tmp_path, 1, stored("a", part(tmp_path, 1)), whole=True))
+    request = asked(tmp_path, 2, stored("a", part(tmp_path, 2)))
+    publisher.publish(request)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE VIEW mine AS SELECT 1")
+    with pytest.raises(PublishError, match="is not the file that was published last"):
+        publisher.publish(replace(request, revision=3, stamp=publisher._stamp))

@@ -1,34 +1,35 @@
-"""The verb publish: the DuckDB file of views that users open, replaced whole.
+"""The verb publish: the DuckDB file of views that users open, brought to a revision at once.
 
 A private copy stays open here between requests, because opening it again would cost time that grows with the number of
-views. Changes go into that copy in one transaction; then it is checkpointed, copied beside the published file, synced
-and renamed over it. Who has the published file open keeps the revision that they opened. Views name each other as
+views. Changes go into that copy; then readers get them by what the copy's write-ahead log says of them, or as a copy of
+the whole (`views_file`). Who has the published file open keeps the revision that they opened. Views name each other as
 `main.<name>` without a catalogue, so the file works under any name. The relation `relspec_revision` holds the number.
 
-A request says what changed since the file that is there. A process that starts anew takes that file as its base; a
-request that fails leaves both as they were.
+A request says what changed since the file that is there. A process that starts anew takes that file as its base, if it
+is the one that the request means; a request that fails leaves both as they were.
 """
 
-import os
-import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
 
 from relspec.core.work import Published, PublishViews, ViewDefinition
 from relspec.edges.engine.complaint import complaint_of, sentence
-from relspec.edges.engine.objects import content_of_file, temporary_path
+from relspec.edges.engine.objects import temporary_path
 from relspec.edges.engine.sql import identifier, nothing_of, read_parquet
+from relspec.edges.engine.views_file import ViewsFile, log_of
 
 #: The name under which the revision is published; no output can have it.
 REVISION_VIEW = "relspec_revision"
-#: Nothing of Python's is a table, no extension comes, and no statement changes that.
+#: Nothing of Python's is a table, no extension comes, and no statement changes that. The log grows until we fold it.
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "threads": "1",
     "errors_as_json": "true",
     "python_enable_replacements": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
+    "checkpoint_threshold": "1TB",
     "lock_configuration": "true",
 }
 
@@ -46,22 +47,23 @@ class Publisher:
     def __init__(self) -> None:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._build: Path | None = None
-        self._target: str | None = None
-        self._written: tuple[int, int, int] | None = None
+        self._views = ViewsFile("")
+        self._names: set[str] = set()
+        self._stamp: str | None = None
 
     def publish(self, request: PublishViews) -> Published:
         """Bring the file at `request.path` to `request.revision`; raises PublishError."""
         try:
             connection = self._opened(request)
-            left_out = _apply(connection, request)
+            left_out, plain = self._apply(connection, request)
+            content = self._show(connection, request, plain=plain)
+            self._stamp = self._views.stamp()
         except (duckdb.Error, OSError) as error:
             self.close()
             reason = sentence(complaint_of(error).message) if isinstance(error, duckdb.Error) else str(error)
             raise PublishError(f"the views cannot be brought to revision {request.revision}: {reason}") from error
-        assert self._build is not None
-        content = _replace(self._build, Path(request.path))
-        self._written = _mark(request.path)
-        return Published(request.revision, left_out, content)
+        assert self._stamp is not None
+        return Published(request.revision, left_out, content, self._stamp)
 
     def close(self) -> None:
         """Give the private copy up."""
@@ -69,76 +71,71 @@ class Publisher:
             self._connection.close()
         if self._build is not None:
             self._build.unlink(missing_ok=True)
-            self._build.with_name(self._build.name + ".wal").unlink(missing_ok=True)
-        self._connection = self._build = self._target = self._written = None
+            log_of(self._build).unlink(missing_ok=True)
+        self._connection = self._build = self._stamp = None
 
     def _opened(self, request: PublishViews) -> duckdb.DuckDBPyConnection:
-        is_same = self._target == request.path and not request.whole
-        if self._connection is not None and is_same and _mark(request.path) == self._written:
+        there = ViewsFile(request.path)
+        is_meant = request.stamp is not None and there.stamp() == request.stamp
+        if self._connection is not None and is_meant and self._stamp == request.stamp:
             return self._connection
         self.close()
+        if request.stamp is not None and not is_meant:
+            raise OSError(f"{request.path} is not the file that was published last")
+        self._views = there
         self._build = Path(temporary_path(request.temporary, ".duckdb"))
-        self._target = request.path
-        if not request.whole:
-            shutil.copyfile(request.path, self._build)
+        if is_meant:
+            there.copy_to(self._build)
         self._connection = duckdb.connect(str(self._build), config=_CONFIG)
+        found = self._connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+        self._names = {name.lower() for (name,) in found}
         return self._connection
 
-
-def _apply(connection: duckdb.DuckDBPyConnection, request: PublishViews) -> tuple[str, ...]:
-    """Bring the private copy to the revision; the views that were left out."""
-    connection.execute("BEGIN")
-    try:
-        for name in request.dropped:
-            _drop(connection, name)
-        left_out = tuple(view.name for view in request.changed if not _create(connection, view))
-        connection.execute(f"CREATE OR REPLACE VIEW main.{REVISION_VIEW} AS SELECT {request.revision} AS revision")
-    except duckdb.Error:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-    # A copy of a file that has its views in the log alone shows none of them.
-    connection.execute("CHECKPOINT")
-    return left_out
-
-
-def _create(connection: duckdb.DuckDBPyConnection, view: ViewDefinition) -> bool:
-    """Create a view; a shaky one that does not bind is dropped instead, since nobody could open it."""
-    try:
-        connection.execute(f"CREATE OR REPLACE VIEW main.{identifier(view.name)} AS {_query(view)}")
-    except (duckdb.BinderException, duckdb.CatalogException):
-        if not view.shaky:
+    def _apply(self, connection: duckdb.DuckDBPyConnection, request: PublishViews) -> tuple[tuple[str, ...], bool]:
+        """Bring the private copy to the revision; the views that were left out, and whether all names stayed."""
+        before = frozenset(self._names)
+        connection.execute("BEGIN")
+        try:
+            self._drop(connection, request.dropped)
+            left_out = tuple(view.name for view in request.changed if not self._create(connection, view))
+            revision = ViewDefinition(REVISION_VIEW, f"SELECT {request.revision} AS revision", (), (), shaky=False)
+            self._create(connection, revision)
+        except duckdb.Error:
+            connection.execute("ROLLBACK")
             raise
-        _drop(connection, view.name)
-        return False
-    return True
+        connection.execute("COMMIT")
+        return left_out, self._names == before
 
+    def _show(self, connection: duckdb.DuckDBPyConnection, request: PublishViews, *, plain: bool) -> str:
+        assert self._build is not None
+        if request.stamp is not None and request.logged and self._views.tells(self._build, plain=plain):
+            content = self._views.write_log()
+            if content is None:
+                connection.execute("CHECKPOINT")
+                content = self._views.fold(self._build)
+            return content
+        connection.execute("CHECKPOINT")
+        return self._views.replace(self._build)
 
-def _drop(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    connection.execute(f"DROP VIEW IF EXISTS main.{identifier(name)}")
+    def _create(self, connection: duckdb.DuckDBPyConnection, view: ViewDefinition) -> bool:
+        """Create a view; a shaky one that does not bind is dropped instead, since nobody could open it."""
+        try:
+            connection.execute(f"CREATE OR REPLACE VIEW main.{identifier(view.name)} AS {_query(view)}")
+        except (duckdb.BinderException, duckdb.CatalogException):
+            if not view.shaky:
+                raise
+            self._drop(connection, (view.name,))
+            return False
+        self._names.add(view.name.lower())
+        return True
+
+    def _drop(self, connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
+        for name in names:
+            connection.execute(f"DROP VIEW IF EXISTS main.{identifier(name)}")
+            self._names.discard(name.lower())
 
 
 def _query(view: ViewDefinition) -> str:
     if view.sql is not None:
         return view.sql
     return f"SELECT * FROM {read_parquet(view.parts)}" if view.parts else nothing_of(view.columns)
-
-
-def _mark(path: str) -> tuple[int, int, int]:
-    """What tells one file of views from the next at its place."""
-    status = os.stat(path)
-    return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _replace(build: Path, target: Path) -> str:
-    """Let `target` be a copy of `build`, durable and at once; the hash of what it holds."""
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        shutil.copyfile(build, aside)
-        with aside.open("rb") as file:
-            content = content_of_file(file)
-            os.fsync(file.fileno())
-        aside.rename(target)
-    finally:
-        aside.unlink(missing_ok=True)
-    return content
