@@ -1,8 +1,9 @@
 """CPU time of many processes together, between two readings.
 
 Of a living process the kernel tells nanoseconds, those of its ended threads included. Of a process that has ended only
-what its parents say is left, in ticks of 10 ms each for user and system time: what is said of those is coarse, up to two
-ticks for each parent that lost children, too much or too little, and right on average. So the two parts are kept apart.
+what its parents say is left, in ticks of 10 ms each for user and system time. That is coarse, up to two ticks too much
+or too little for each parent that lost children, and right on average; so the two parts are kept apart. A parent that
+ignores the end of its children is told nothing of their time. None of ours does.
 """
 
 import os

@@ -65,7 +65,7 @@ class Daemon:
             self._lines.put(line)
         self._lines.put("")
 
-    def published(self, edit: Callable[[], None]) -> float:
+    def published(self, edit: Callable[[], object]) -> float:
         """Make an edit and wait until the daemon says that all is ready: milliseconds from the end of the edit on."""
         # What an answered edit left unread is about that one.
         while not self._lines.empty():
@@ -75,7 +75,7 @@ class Daemon:
         self._ready()
         return self._since(started)
 
-    def answered(self, edit: Callable[[], None]) -> tuple[float, dict[str, Any]]:
+    def answered(self, edit: Callable[[], object]) -> tuple[float, dict[str, Any]]:
         """Make an edit and wait until `build` is answered: milliseconds from the end of the edit on, and the answer.
 
         After an edit that changes nothing the daemon says nothing by itself, and after one of many files it may be

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-Work = Callable[[], None]
+Work = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,21 @@ class Edit:
 class Subject(Protocol):
     """A project under measurement."""
 
-    root: Path
-    #: What a cold build executes; `None` where nobody knows beforehand.
-    tasks: frozenset[str] | None
-    #: A task that nobody reads, and its file.
-    leaf: str
-    leaf_path: Path
+    @property
+    def root(self) -> Path:
+        """The project's folder."""
+
+    @property
+    def tasks(self) -> frozenset[str] | None:
+        """What a cold build executes; `None` where nobody knows beforehand."""
+
+    @property
+    def leaf(self) -> str:
+        """A task that nobody reads."""
+
+    @property
+    def leaf_path(self) -> Path:
+        """Its file."""
 
     def write(self) -> None:
         """Lay the project out."""

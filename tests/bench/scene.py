@@ -82,11 +82,17 @@ class Scene:
             self._floor.close()
 
     def _kinds(self) -> dict[str, Callable[[], Edit]]:
-        moved = {step: partial(self._moved, name) for step, name in self._named.items()}
-        other = {"touch": self._touched, "comment": self._commented, "cut off": self._same_rows}
-        data = {"data file": self._data, "part added": self._part_added}
-        back = {"undo": partial(self._back, self._named["cone 10"]), "branch back": lambda: self._back(*self._branch())}
-        return {**moved, **other, **data, **back, "branch switch": lambda: self._moved(*self._branch())}
+        kinds: dict[str, Callable[[], Edit]] = {
+            "touch": self._touched,
+            "comment": self._commented,
+            "cut off": self._same_rows,
+            "data file": self._data,
+            "part added": self._part_added,
+            "undo": lambda: self._back(self._named["cone 10"]),
+            "branch switch": lambda: self._moved(*self._branch()),
+            "branch back": lambda: self._back(*self._branch()),
+        }
+        return {**kinds, **{step: partial(self._moved, name) for step, name in self._named.items()}}
 
     def _touched(self) -> Edit:
         return Edit(partial(os.utime, self.leaf_path), _NOTHING, _NOTHING, None, quiet=True, before=None)

@@ -90,7 +90,7 @@ class Session:
             self._forget()
             with Daemon(self._subject.root) as daemon:
                 cpu = _until_calm(daemon)
-                executed = _checked(steps.COLD_BUILD, daemon.first, self._subject.tasks, frozenset())
+                executed = checked(steps.COLD_BUILD, daemon.first, self._subject.tasks, frozenset())
                 peak = max(peak, daemon.peak_mb)
                 wall = daemon.ready_ms
             if number == 0:
@@ -104,7 +104,7 @@ class Session:
         for _ in range(self._effort.starts):
             with Daemon(self._subject.root) as daemon:
                 samples.append(Sample(daemon.ready_ms, _until_calm(daemon), None))
-                _checked(steps.WARM_START, daemon.first, frozenset(), frozenset())
+                checked(steps.WARM_START, daemon.first, frozenset(), frozenset())
                 peak = max(peak, daemon.peak_mb)
         return row(steps.WARM_START, self._effort.today, 0, samples, peak)
 
@@ -156,7 +156,7 @@ class Session:
         total = Sample(ended.wall_ms, Spent(cpu.fine_ms + ended.cpu_ms, cpu.coarse_ms), self._command_floor(edit))
         if step == steps.BUILD_FILE and edit is not None:
             return total, self._held(step, edit, ended.document)
-        _checked(step, daemon.outcome(), frozenset(), frozenset())
+        checked(step, daemon.outcome(), frozenset(), frozenset())
         return total, 0
 
     def _command_floor(self, edit: Edit | None) -> Taken | None:
@@ -175,7 +175,7 @@ class Session:
         return row(steps.IDLE, self._effort.today, 0, [sample], daemon.peak_mb)
 
     def _held(self, step: str, edit: Edit, outcome: dict[str, Any]) -> int:
-        executed = _checked(step, outcome, edit.executed, edit.restored)
+        executed = checked(step, outcome, edit.executed, edit.restored)
         wrong = self._subject.differs(frozenset(outcome["executed"]))
         if wrong is not None:
             raise WrongRunError(f"{step}: {wrong} is not what it has to be")
@@ -215,9 +215,7 @@ def _floor(work: Work | None) -> Taken | None:
     return measured(work)
 
 
-def _checked(
-    step: str, outcome: dict[str, Any], executed: frozenset[str] | None, restored: frozenset[str]
-) -> int:
+def checked(step: str, outcome: dict[str, Any], executed: frozenset[str] | None, restored: frozenset[str]) -> int:
     """Hold that a build did what it has to; how many tasks executed."""
     if outcome["problems"]:
         raise WrongRunError(f"{step}: {outcome['problems'][:3]}")

@@ -51,7 +51,9 @@ STEPS = (
     Step("comment at the end", Manner.EDIT, "comments at the end of that file"),
     Step("comment at the top", Manner.EDIT, "comments at its top, which moves every line"),
     Step("call added to a body", Manner.EDIT, "a call more in a function"),
-    Step("used function renamed", Manner.EDIT, "a function that is called gets another name, and so do its calls there"),
+    Step(
+        "used function renamed", Manner.EDIT, "a function that is called gets another name, and so do its calls there"
+    ),
     Step(STATUS, Manner.COMMAND, "`status`; its floor is `python -c pass`"),
     Step(BUILD_FILE, Manner.COMMAND, "`build --file` after another constant was saved in a leaf"),
     Step(CHECK_TASK, Manner.COMMAND, "`check` of one task after a comment was saved in it"),

@@ -71,10 +71,15 @@ WORKLOADS = (
         partial(_drawn, dag, SQL),
     ),
     Workload(
-        "ibis", "The same tasks in Ibis, each in a file of its own.", "tasks", (100, 1_000), ALL, partial(_drawn, dag, IBIS)
+        "ibis",
+        "The same tasks in Ibis, each in a file of its own.",
+        "tasks",
+        (100, 1_000, 10_000),
+        ALL,
+        partial(_drawn, dag, IBIS),
     ),
     Workload(
-        "ibis, many a file",
+        "ibis-many",
         "The same tasks in Ibis, a hundred in each file.",
         "tasks",
         (100, 1_000),
@@ -90,7 +95,7 @@ WORKLOADS = (
         _example,
     ),
     Workload(
-        "code graph",
+        "code-graph",
         "The [code property graph](code-graph.md) of this repository's `src/relspec`.",
         "tasks",
         (29,),
@@ -114,7 +119,7 @@ WORKLOADS = (
         partial(_drawn, chain, SQL),
     ),
     Workload(
-        "part files",
+        "part-files",
         "Ten SQL tasks; the source is many Parquet files of ten rows.",
         "files",
         (100, 1_000),
@@ -122,7 +127,7 @@ WORKLOADS = (
         _parts,
     ),
     Workload(
-        "30 columns",
+        "30-columns",
         "As `sql`, and each task gives 30 columns.",
         "tasks",
         (100, 1_000),
@@ -130,7 +135,7 @@ WORKLOADS = (
         _wide(30),
     ),
     Workload(
-        "200 columns",
+        "200-columns",
         "As `sql`, and each task gives 200 columns.",
         "tasks",
         (100,),
@@ -139,7 +144,7 @@ WORKLOADS = (
     ),
     Workload(
         "rows",
-        "Two SQL tasks, one after the other, each of which gives as many rows as the source has. The floor has all cores.",
+        "Two SQL tasks, one after the other, each with as many rows as the source has. The floor has all cores.",
         "rows",
         (1_000, 1_000_000, 10_000_000),
         (*_STARTS, *_SAVES, "root", "data file"),
