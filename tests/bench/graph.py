@@ -42,7 +42,8 @@ class Graph:
         self._rounds[step] += 1
         text = self._edits[step](self._text, self._rounds[step])
         back = partial(save, self.leaf_path, self._text)
-        return Edit(partial(save, self.leaf_path, text), None, frozenset(), None, quiet=True, before=back)
+        executed = frozenset[str]() if step == "touch" else None
+        return Edit(partial(save, self.leaf_path, text), executed, frozenset(), None, quiet=True, before=back)
 
     def differs(self, _: frozenset[str]) -> str | None:
         """The graph is wrong where it says so itself."""

@@ -95,6 +95,7 @@ class Session:
                 wall = daemon.ready_ms
             if number == 0:
                 self._subject.built()
+                self._compared(steps.COLD_BUILD, daemon.first["executed"])
             work = self._subject.cold()
             samples.append(Sample(wall, cpu, None if work is None else measured(work)))
         return row(steps.COLD_BUILD, self._effort.today, executed, samples, peak)
@@ -176,10 +177,13 @@ class Session:
 
     def _held(self, step: str, edit: Edit, outcome: dict[str, Any]) -> int:
         executed = checked(step, outcome, edit.executed, edit.restored)
-        wrong = self._subject.differs(frozenset(outcome["executed"]))
+        self._compared(step, outcome["executed"])
+        return executed
+
+    def _compared(self, step: str, executed: Sequence[str]) -> None:
+        wrong = self._subject.differs(frozenset(executed))
         if wrong is not None:
             raise WrongRunError(f"{step}: {wrong} is not what it has to be")
-        return executed
 
     def _forget(self) -> None:
         shutil.rmtree(Layout(self._subject.root).state, ignore_errors=True)

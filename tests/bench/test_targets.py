@@ -1,5 +1,7 @@
 """Targets are computed from the figures that they name, and from nothing where these are missing."""
 
+from dataclasses import replace
+
 import pytest
 from tests.bench import workloads
 from tests.bench.made import PEER, entry, row
@@ -26,6 +28,11 @@ def test_a_target_may_be_a_share_of_what_another_tool_takes() -> None:
     cpu = Measured("sql", 1_000, "leaf", "cpu_ms")
     target = Target("leaf", cpu, 0.02, "times", OfPeer("dbt", "sql", 1_000, "leaf"), "that of dbt")
     assert (target.found(BOOK), held(target, BOOK)) == (0.02, True)
+
+
+def test_what_another_tool_takes_from_the_command_line_is_not_compared() -> None:
+    cold = replace(PEER, manner="command line", cpu_ms=5_100.0)
+    assert OfPeer("dbt", "sql", 1_000, "leaf").value(replace(BOOK, peers=(cold, PEER))) == 2_100.0
 
 
 def test_memory_is_the_most_of_all_steps() -> None:
