@@ -46,15 +46,19 @@ def line(row: Row) -> str:
     return f"{row.step:<22}{figures}{floor}"
 
 
-def sizes_of(workload: Workload, options: argparse.Namespace) -> tuple[int, ...]:
-    """The sizes to measure: those that are asked for, of those that a project has unless it alone is named."""
-    if options.all:
-        return workload.sizes
-    if options.sizes is None:
-        return workload.sizes[:1]
-    if len(options.workloads) == 1:
-        return tuple(options.sizes)
-    return tuple(n for n in workload.sizes if n in options.sizes)
+def chosen(options: argparse.Namespace) -> list[tuple[Workload, int]]:
+    """The projects and sizes that are asked for and have one of the steps.
+
+    Sizes are of those that a project has, unless it alone is named.
+    """
+    named = [each for each in WORKLOADS if each.name in options.workloads]
+    found = []
+    for workload in (each for each in named if not set(each.steps).isdisjoint(options.steps)):
+        sizes = workload.sizes if options.all or options.sizes else workload.sizes[:1]
+        if options.sizes is not None:
+            sizes = options.sizes if len(named) == 1 else [n for n in sizes if n in options.sizes]
+        found += [(workload, n) for n in sizes]
+    return found
 
 
 def verdicts(run: Book) -> list[str]:
@@ -67,8 +71,8 @@ def verdicts(run: Book) -> list[str]:
     return lines
 
 
-def main() -> None:
-    """Measure what is asked for."""
+def arguments() -> argparse.ArgumentParser:
+    """What can be asked for; `docs/performance.md` lists the same."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="what saves cost, against raw DuckDB")
     names, steps = list(BY_NAME), [step.name for step in STEPS]
     parser.add_argument("--workloads", nargs="+", default=names, choices=names, metavar="NAME", help=", ".join(names))
@@ -80,18 +84,26 @@ def main() -> None:
     parser.add_argument("--idle-s", type=float, default=20.0, metavar="N", help="seconds of idleness (20)")
     parser.add_argument("--place", type=Path, default=Path("/var/tmp"), metavar="DIR", help="where (/var/tmp)")
     parser.add_argument("--record", action="store_true", help="keep the figures in docs/performance.md")
+    return parser
+
+
+def main() -> None:
+    """Measure what is asked for, and say which targets were held."""
+    parser = arguments()
     options = parser.parse_args()
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     effort = Effort(options.rounds, options.starts, options.idle_s, today)
     # Of other tools nothing is measured here.
     run = replace(read(), measured=(), breakdown=())
-    for workload in (each for each in WORKLOADS if each.name in options.workloads):
-        for n in sizes_of(workload, options):
-            entry = measure(workload, n, options.steps, effort, options.place)
-            run = merged(run, entry)
-            if options.record:
-                write(merged(read(), entry))
-                PAGE.write_text(page(read()))
+    wanted = chosen(options)
+    if not wanted:
+        parser.error("no project has such a size and such a step")
+    for workload, n in wanted:
+        entry = measure(workload, n, options.steps, effort, options.place)
+        run = merged(run, entry)
+        if options.record:
+            write(merged(read(), entry))
+            PAGE.write_text(page(read()))
     print("", *verdicts(run), sep="\n")
 
 

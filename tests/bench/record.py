@@ -16,7 +16,7 @@ FIGURES = ROOT / "docs" / "performance.json"
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where figures come from; times of different ones are not compared."""
+    """Where figures come from, versions included; times of different ones are not compared."""
 
     cores: int
     cpu: str

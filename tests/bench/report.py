@@ -51,7 +51,7 @@ _REPEAT = """
 | `--starts N` | 1 | how often a daemon starts, cold and warm |
 | `--idle-s N` | 20 | seconds of idleness |
 | `--place DIR` | `/var/tmp` | where the projects lie: on a disk, since fsync costs nothing in memory |
-| `--record` | off | keep the figures, in place of those of the same steps, or of all steps from another machine |
+| `--record` | off | keep the figures, in place of those of the same steps, or of another machine or version |
 """
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from tests.bench.__main__ import arguments
 from tests.bench.made import PEER, STAGE, entry, row
 from tests.bench.record import Book, read
 from tests.bench.report import PAGE, page
@@ -19,6 +20,12 @@ def test_a_row_has_every_figure_and_its_ratio() -> None:
     assert "| leaf | 1,234 | 2,469 | 7.00 | 80 | 1 | 8.25 | 8.25 | 149.64 | 15 |" in lines
     assert "2026-01-02: Some CPU, 2 cores, Python 3.11.7, DuckDB 1.5.6." in lines
     assert [line for line in lines if line.startswith("#")][2:4] == ["## sql", "### 1,000 tasks"]
+
+
+def test_the_page_lists_every_option() -> None:
+    said = {line.split("`")[1].split()[0] for line in page(EMPTY).splitlines() if line.startswith("| `--")}
+    options = {option for action in arguments()._actions for option in action.option_strings}
+    assert said == options - {"-h", "--help"}
 
 
 def test_rows_stand_in_the_order_of_the_steps() -> None:

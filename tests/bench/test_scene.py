@@ -5,6 +5,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from tests.bench.edit import Edit
 from tests.bench.forms import IBIS, IBIS_MANY, SQL, Form
 from tests.bench.project import dag
 from tests.bench.scene import Drawn, Scene
@@ -27,6 +28,11 @@ def _scene(place: Path, form: Form) -> Scene:
     return scene
 
 
+def _known(edit: Edit) -> frozenset[str]:
+    assert edit.executed is not None
+    return edit.executed
+
+
 def _tables(scene: Scene) -> dict[str, list[tuple[object, ...]]]:
     with tables_of(scene.root, {"base": f"from '{scene.root}/data/base.parquet'"}) as made:
         return {node.name: sorted(made.execute(f"from {node.name}").fetchall()) for node in NODES}
@@ -38,7 +44,7 @@ def test_an_edit_changes_the_tables_that_it_says(scene: Scene) -> None:
         edit = scene.edit(step)
         edit.apply()
         after = _tables(scene)
-        assert {name for name in after if after[name] != before[name]} == edit.executed, step
+        assert {name for name in after if after[name] != before[name]} == _known(edit), step
         before = after
 
 
@@ -46,7 +52,7 @@ def test_an_edit_that_is_cut_off_changes_a_text_and_no_row(scene: Scene) -> None
     before, text = _tables(scene), {path: path.read_text() for path in (scene.root / "tasks").iterdir()}
     edit = scene.edit("cut off")
     edit.apply()
-    assert {path.stem for path in text if path.read_text() != text[path]} == edit.executed
+    assert {path.stem for path in text if path.read_text() != text[path]} == _known(edit)
     assert _tables(scene) == before
 
 
@@ -78,11 +84,11 @@ def test_the_floor_has_what_the_edit_gives(scene: Scene) -> None:
     assert edit.floor is not None
     (scene.root / "state" / "tables").mkdir(parents=True)
     with tables_of(scene.root, {"base": f"from '{scene.root}/data/base.parquet'"}) as made:
-        for name in edit.executed or ():
+        for name in _known(edit):
             made.execute(f"copy {name} to '{scene.root}/state/tables/{name}.parquet'")
-    assert scene.differs(edit.executed or frozenset()) in edit.executed
+    assert scene.differs(_known(edit)) in _known(edit)
     edit.floor()
-    assert scene.differs(edit.executed or frozenset()) is None
+    assert scene.differs(_known(edit)) is None
 
 
 def test_a_part_more_has_no_row_that_a_task_keeps(tmp_path: Path) -> None:
@@ -95,5 +101,5 @@ def test_a_part_more_has_no_row_that_a_task_keeps(tmp_path: Path) -> None:
     assert len(parts) == 21
     with duckdb.connect() as connection:
         assert connection.execute(f"select count(*) from '{parts[-1]}' where k < 100").fetchall() == [(0,)]
-    assert edit.executed == {"m_00000"}
+    assert _known(edit) == {"m_00000"}
     scene.close()
