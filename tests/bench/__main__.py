@@ -1,106 +1,110 @@
-"""Measures save-to-published, and the floor in the same run.
+"""Measures what saves, starts and commands cost, and the floor in the same run.
 
-    python -m tests.bench --tasks 100 1000 --rounds 15
+    python -m tests.bench --workloads sql ibis --sizes 100 1000 --steps leaf "cone 100" --rounds 15
 
 A save is a rename; published is when the daemon says that all is ready, which it does after every file was switched.
-Figures: median and 99th percentile of the wall time, CPU of the daemon with all its children, peak memory of them all,
-and the ratio to raw DuckDB executing the same statements. Compare ratios: milliseconds are those of one machine.
+Compare ratios: milliseconds are those of one machine. `docs/performance.md` says what the figures are.
 """
 
 import argparse
-import os
-import shutil
-import statistics
+import datetime
 import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from tests.bench.daemon import Daemon, status_ms
-from tests.bench.floor import Floor, measure
-from tests.bench.project import cone, dag, query, save, targets, write_data, write_project
+from tests.bench.figures import Row
+from tests.bench.record import Book, Entry, machine, merged, read, write
+from tests.bench.report import PAGE, amount, limit, page
+from tests.bench.session import Effort, Session, wanted_of
+from tests.bench.steps import STEPS
+from tests.bench.targets import TARGETS, held
+from tests.bench.workloads import BY_NAME, WORKLOADS, Workload
 
-#: Idle time before each save, for the daemon and for the floor alike.
-GAP_S = 0.08
-#: An edit moves the values by so much that no rounding below it hides the move.
-STEP = 10**9
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What one step cost: wall times and CPU in milliseconds, and the floor where there is one."""
-
-    step: str
-    walls: list[float]
-    cpus: list[float]
-    executed: int
-    floor: float | None
-
-    def line(self) -> str:
-        """One row of the table."""
-        p50, p99 = (
-            statistics.median(self.walls),
-            sorted(self.walls)[min(len(self.walls) - 1, int(0.99 * len(self.walls)))],
-        )
-        cpu = statistics.median(self.cpus)
-        ratio = "" if self.floor is None else f"{self.floor:9.1f} {p50 / self.floor:7.2f}"
-        return f"{self.step:<12}{p50:9.1f}{p99:9.1f}{cpu:9.1f}{self.executed:10d}{ratio}"
+_COLUMNS = (
+    f"{'step':<22}{'p50 ms':>10}{'p99 ms':>10}{'CPU ms':>10}{'MB':>7}{'executed':>10}{'floor ms':>10}{'ratio':>8}"
+)
 
 
-def bench(n_tasks: int, rounds: int, place: Path) -> None:
-    """Measure one size of project and print its table."""
-    root, nodes = place / f"project{n_tasks}", dag(n_tasks)
-    write_project(root, nodes)
-    chosen = targets(nodes)
-    by_name = {node.name: node for node in nodes}
-    started = time.perf_counter()
-    with Daemon(root) as daemon:
-        print(f"\n{n_tasks} tasks: ready after a cold build of {time.perf_counter() - started:.1f} s")
-        print(f"{'step':<12}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}{'executed':>10}{'floor ms':>9}{'ratio':>8}")
-        floor = Floor(place / f"floor{n_tasks}", nodes, root / "data" / "base.parquet")
-        leaf = root / "tasks" / f"{chosen['leaf']}.sql"
-        text = leaf.read_text()
-        steps: dict[str, Callable[[int], None]] = {
-            "touch": lambda _: os.utime(leaf),
-            "comment": lambda i: save(leaf, f"-- {i}\n{text}"),
-            "data file": lambda i: write_data(root, i + 1),
-        }
-        for step, edit in steps.items():
-            print(_measured(daemon, step, edit, rounds, None).line(), flush=True)
-        for step, name in chosen.items():
-            path, names = root / "tasks" / f"{name}.sql", cone(nodes, name)
-            few = rounds if len(names) < 50 else max(3, rounds // 3)
-            edits = lambda i, path=path, name=name: save(path, query(by_name[name], (i + 1) * STEP))  # noqa: E731
-            below = measure(floor, names, few, (GAP_S, STEP))
-            print(_measured(daemon, step, edits, few, below).line(), flush=True)
-        print(f"{'status':<12}{statistics.median(status_ms(root) for _ in range(rounds)):9.1f}   (a whole process)")
-        print(f"peak memory of the daemon and its children: {daemon.peak_mb:.0f} MB")
+def measure(workload: Workload, n: int, steps: Sequence[str], effort: Effort, place: Path) -> Entry:
+    """Measure one project in one size, and print each row when it is there."""
+    print(f"\n{workload.name}, {n:,} {workload.unit}\n{_COLUMNS}", flush=True)
+    entry = Entry(workload.name, n, workload.unit, machine(), ())
+    with tempfile.TemporaryDirectory(prefix="relspec-bench-", dir=place) as folder:
+        session = Session(workload.subject(Path(folder), n), effort)
+        for row in session.rows(wanted_of([name for name in workload.steps if name in steps])):
+            entry = replace(entry, rows=(*entry.rows, row))
+            print(line(row), flush=True)
+    return entry
 
 
-def _measured(daemon: Daemon, step: str, edit: Callable[[int], None], rounds: int, floor: float | None) -> Figures:
-    walls, cpus, executed = [], [], 0
-    for i in range(rounds):
-        time.sleep(GAP_S)  # An idle gap is part of what is measured: caches and clocks cool down.
-        cpu = daemon.cpu_ms()
-        wall, executed = daemon.settled(lambda i=i: edit(i), silent=step == "touch")
-        walls.append(wall)
-        cpus.append(daemon.cpu_ms() - cpu)
-    return Figures(step, walls, cpus, executed, floor)
+def line(row: Row) -> str:
+    """One row as text."""
+    memory = "" if row.peak_mb is None else f"{row.peak_mb:.0f}"
+    floor = "" if not row.floor_ms else f"{row.floor_ms:10.1f}{row.wall_p50_ms / row.floor_ms:8.2f}"
+    figures = f"{row.wall_p50_ms:10.1f}{row.wall_p99_ms:10.1f}{row.cpu_ms:10.1f}{memory:>7}{row.executed:10d}"
+    return f"{row.step:<22}{figures}{floor}"
+
+
+def chosen(options: argparse.Namespace) -> list[tuple[Workload, int]]:
+    """The projects and sizes that are asked for and have one of the steps.
+
+    Sizes are of those that a project has, unless it alone is named.
+    """
+    named = [each for each in WORKLOADS if each.name in options.workloads]
+    found = []
+    for workload in (each for each in named if not set(each.steps).isdisjoint(options.steps)):
+        sizes = workload.sizes if options.all or options.sizes else workload.sizes[:1]
+        if options.sizes is not None:
+            sizes = options.sizes if len(named) == 1 else [n for n in sizes if n in options.sizes]
+        found += [(workload, n) for n in sizes]
+    return found
+
+
+def verdicts(run: Book) -> list[str]:
+    """The targets that this run says something about, each held or missed."""
+    lines = []
+    for target in TARGETS:
+        if (found := target.found(run)) is not None:
+            verdict = "held" if held(target, run) else "missed"
+            lines.append(f"{verdict:<8}{target.what}: {amount(found, target.unit)}, at most {limit(target)}")
+    return lines
+
+
+def arguments() -> argparse.ArgumentParser:
+    """What can be asked for; `docs/performance.md` lists the same."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="what saves cost, against raw DuckDB")
+    names, steps = list(BY_NAME), [step.name for step in STEPS]
+    parser.add_argument("--workloads", nargs="+", default=names, choices=names, metavar="NAME", help=", ".join(names))
+    parser.add_argument("--sizes", type=int, nargs="+", metavar="N", help="the smallest of each")
+    parser.add_argument("--all", action="store_true", help="every size of each")
+    parser.add_argument("--steps", nargs="+", default=steps, choices=steps, metavar="NAME", help=", ".join(steps))
+    parser.add_argument("--rounds", type=int, default=15, metavar="N", help="how often each edit is made (15)")
+    parser.add_argument("--starts", type=int, default=1, metavar="N", help="how often a daemon starts (1)")
+    parser.add_argument("--idle-s", type=float, default=20.0, metavar="N", help="seconds of idleness (20)")
+    parser.add_argument("--place", type=Path, default=Path("/var/tmp"), metavar="DIR", help="where (/var/tmp)")
+    parser.add_argument("--record", action="store_true", help="keep the figures in docs/performance.md")
+    return parser
 
 
 def main() -> None:
-    """Measure every size that was asked for."""
-    parser = argparse.ArgumentParser(description="save-to-published, against raw DuckDB")
-    parser.add_argument("--tasks", type=int, nargs="+", default=[100, 1000])
-    parser.add_argument("--rounds", type=int, default=15)
+    """Measure what is asked for, and say which targets were held."""
+    parser = arguments()
     options = parser.parse_args()
-    place = Path(tempfile.mkdtemp(prefix="relspec-bench-"))
-    try:
-        for n_tasks in options.tasks:
-            bench(n_tasks, options.rounds, place)
-    finally:
-        shutil.rmtree(place)
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    effort = Effort(options.rounds, options.starts, options.idle_s, today)
+    # Of other tools nothing is measured here.
+    run = replace(read(), measured=(), breakdown=())
+    wanted = chosen(options)
+    if not wanted:
+        parser.error("no project has such a size and such a step")
+    for workload, n in wanted:
+        entry = measure(workload, n, options.steps, effort, options.place)
+        run = merged(run, entry)
+        if options.record:
+            write(merged(read(), entry))
+            PAGE.write_text(page(read()))
+    print("", *verdicts(run), sep="\n")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from pathlib import Path
 import duckdb
 from tests.bench.daemon import Daemon
 from tests.bench.edited import ROUNDS_MAX, Edit, Places, edits, places
+from tests.bench.project import save
 from tests.cpg.replay import lay_out, violations
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,8 +108,6 @@ def measure(tree: str, rounds: int) -> Measured:
         started = time.perf_counter()
         with Daemon(root) as daemon:
             cold_s = time.perf_counter() - started
-            # What the first build did is told to the first who asks.
-            daemon.settled(lambda: None, silent=True)
             costs = {name: _cost(daemon, path, edit, rounds) for name, edit in edits(at).items()}
             sizes, resolved = _sizes(root)
             return Measured(tree, sizes, resolved, cold_s, daemon.peak_mb, costs)
@@ -119,19 +118,13 @@ def _cost(daemon: Daemon, path: Path, edit: Edit, rounds: int) -> Cost:
     walls, cpus, counts = [], [], []
     for number in range(1, rounds + 1):
         cpu = daemon.cpu_ms()
-        wall, executed = daemon.settled(partial(_save, path, edit(before, number)), silent=True)
+        wall, outcome = daemon.answered(partial(save, path, edit(before, number)))
         walls.append(wall)
         cpus.append(daemon.cpu_ms() - cpu)
-        counts.append(executed)
-        daemon.settled(partial(_save, path, before), silent=True)
+        counts.append(len(outcome["executed"]))
+        daemon.answered(partial(save, path, before))
     # Of a later round some tasks may be known from the first one.
     return Cost(statistics.median(walls), statistics.median(cpus), counts[0])
-
-
-def _save(path: Path, text: str) -> None:
-    aside = path.with_name(f".{path.name}.new")
-    aside.write_text(text)
-    aside.replace(path)
 
 
 def _sizes(root: Path) -> tuple[dict[str, int], float]:

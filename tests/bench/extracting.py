@@ -49,12 +49,12 @@ def bench(n_files: int, rounds: int, root: Path) -> None:
     started = time.perf_counter()
     with Daemon(root) as daemon:
         cold_s = time.perf_counter() - started
-        daemon.settled(lambda: None, silent=True)
         walls, cpus, executed = [], [], 0
         for number in range(rounds):
             text = f"# note {n_files // 2}\n# of 1\n" + "text\n" * (number + 2)
             cpu = daemon.cpu_ms()
-            wall, executed = daemon.settled(lambda text=text: save(root / _path(n_files // 2), text), silent=True)
+            wall, outcome = daemon.answered(lambda text=text: save(root / _path(n_files // 2), text))
+            executed = len(outcome["executed"])
             walls.append(wall)
             cpus.append(daemon.cpu_ms() - cpu)
         figures = (cold_s, statistics.median(walls), statistics.median(cpus), executed, daemon.peak_mb)
