@@ -30,16 +30,15 @@ _SEEN = frozenset({Code.UNKNOWN_COLUMN, Code.EDGE, Code.TYPE, Code.SQL, Code.BUI
 def circles_of(world: World) -> Mapping[str, tuple[str, ...]]:
     """Find the tasks in circles, each with its own. Every circle has a task that is not at rest.
 
-    Cost: linear in what those tasks read, directly or not.
+    Cost: linear in what lies below those tasks, as the build that asks. (Above them there may be the whole project.)
     """
-    reads: dict[str, set[str]] = {}
-    queue = list(world.unsettled)
-    while queue:
-        task = queue.pop()
-        if task not in reads:
-            reads[task] = _read_by(world, task)
-            queue += reads[task]
-    return waits.circles(reads)
+    below = list(world.unsettled & world.catalog.by_name.keys())
+    seen = set(below)
+    for task in below:
+        readers = world.asked_by(world.catalog.by_name[task].output) - seen
+        seen |= readers
+        below += readers & world.catalog.by_name.keys()
+    return waits.circles({task: _read_by(world, task) for task in below})
 
 
 def freed_of(world: World) -> set[str]:

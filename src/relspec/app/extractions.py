@@ -40,6 +40,19 @@ class Extractions:
     #: The extractors whose file does not load, and why.
     broken: dict[ExtractorSpec, Problem] = field(default_factory=dict)
     _schemas: dict[Schema, Schema] = field(default_factory=dict)
+    _declared: dict[str, tuple[ExtractorSpec, ...]] = field(default_factory=dict)
+
+    def declare(self, path: str, module: Loaded | LoadFailed | None) -> None:
+        """Note which extractors a task file declares."""
+        self._declared.pop(path, None)
+        if isinstance(module, Loaded) and module.extractors:
+            self._declared[path] = module.extractors
+
+    def specs(self, settings: tuple[ExtractorFiles, ...]) -> tuple[ExtractorSpec, ...]:
+        """All extractors that are declared, by name, each with the files that the settings give it."""
+        other = {files.extractor: files for files in settings}
+        found = (_for_files(e, other.get(e.name)) for specs in self._declared.values() for e in specs)
+        return tuple(sorted(found, key=lambda e: (e.name, e.path)))
 
     def adopt(self, specs: Iterable[ExtractorSpec], failed: Mapping[str, Problem]) -> None:
         """Go on with these extractors; what an earlier version of one gave stays where it does the same.
@@ -90,15 +103,6 @@ class Extractions:
 def _places(answer: Extracted | Problem) -> Iterator[str]:
     if isinstance(answer, Extracted):
         yield from (part.path for _, _, part in answer.tables)
-
-
-def extractors_of(
-    modules: Iterable[Loaded | LoadFailed], settings: tuple[ExtractorFiles, ...]
-) -> tuple[ExtractorSpec, ...]:
-    """All extractors that are declared, by name, each with the files that the settings give it."""
-    other = {files.extractor: files for files in settings}
-    found = (e for m in modules if isinstance(m, Loaded) for e in m.extractors)
-    return tuple(sorted((_for_files(e, other.get(e.name)) for e in found), key=lambda e: (e.name, e.path)))
 
 
 def _for_files(spec: ExtractorSpec, files: ExtractorFiles | None) -> ExtractorSpec:

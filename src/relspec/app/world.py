@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from relspec.app.digests import Sums
-from relspec.app.extractions import Extractions, extractors_of
+from relspec.app.extractions import Extractions
 from relspec.app.incumbents import with_incumbents
 from relspec.app.lost import rebased
 from relspec.app.notes import Carried, Notes
@@ -179,7 +179,7 @@ class World:
 
     def extractors(self) -> tuple[ExtractorSpec, ...]:
         """All extractors that are declared, by name."""
-        return extractors_of(self.modules.values(), self.settings.extractors)
+        return self.extractions.specs(self.settings.extractors)
 
     # What changes
 
@@ -206,6 +206,7 @@ class World:
         if before is not None:
             self._modules_by_file.drop(path, (use.path for use in before.files))
         self.troubled_modules.discard(path)
+        self.extractions.declare(path, module)
         if module is not None:
             self.modules[path] = module
             self._modules_by_file.add(path, (use.path for use in module.files))

@@ -1,6 +1,7 @@
 """Where things lie in a project. Computes paths only, touches nothing."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from relspec.core.errors import ConfigError
@@ -9,7 +10,8 @@ from relspec.core.errors import ConfigError
 SOCKET_PATH_BYTES_MAX = 100
 
 
-@dataclass(frozen=True, slots=True)
+# With a dictionary: a save asks for its paths a hundred times, and joining one takes as long as a stat.
+@dataclass(frozen=True)
 class Layout:
     """Paths of one project; `root` is absolute and resolved. Raises ConfigError where it cannot be used.
 
@@ -29,67 +31,67 @@ class Layout:
         if "?" in str(self.root):
             raise ConfigError(f"the path of the project, {str(self.root)!r}, has a question mark; rename the folder")
 
-    @property
+    @cached_property
     def config(self) -> Path:
         """The settings file; it may be missing."""
         return self.root / "watch.toml"
 
-    @property
+    @cached_property
     def state(self) -> Path:
         """Everything that we keep; may be deleted at any time and costs only time."""
         return self.root / "state"
 
-    @property
+    @cached_property
     def database(self) -> Path:
         """The SQLite file: the only truth about what is current."""
         return self.state / "relspec.sqlite"
 
-    @property
+    @cached_property
     def objects(self) -> Path:
         """Immutable Parquet files, named by what they hold."""
         return self.state / "objects"
 
-    @property
+    @cached_property
     def temporary(self) -> Path:
         """Files that are being written; on the same file system as the objects, emptied at start."""
         return self.state / "tmp"
 
-    @property
+    @cached_property
     def tables(self) -> Path:
         """What users open: one Parquet file an output."""
         return self.state / "tables"
 
-    @property
+    @cached_property
     def views(self) -> Path:
         """The DuckDB file of views over one revision."""
         return self.state / "relspec.duckdb"
 
-    @property
+    @cached_property
     def views_log(self) -> Path:
         """What changed since that file was written, where DuckDB looks for it: its write-ahead log."""
         return self.state / "relspec.duckdb.wal"
 
-    @property
+    @cached_property
     def held(self) -> Path:
         """Views of earlier revisions that somebody may still have open, as further links to these files."""
         return self.state / "held"
 
-    @property
+    @cached_property
     def lock(self) -> Path:
         """Held by the process that owns the state."""
         return self.state / "daemon.lock"
 
-    @property
+    @cached_property
     def socket(self) -> Path:
         """The daemon's socket, or a link to it where this path is too long for one."""
         return self.state / "daemon.sock"
 
-    @property
+    @cached_property
     def card(self) -> Path:
         """The daemon's pid and socket, for those who ask it."""
         return self.state / "daemon.json"
 
-    @property
+    @cached_property
     def log(self) -> Path:
         """What the daemon did, in lines of JSON."""
         return self.state / "log"

@@ -72,7 +72,8 @@ def _many(connection: sqlite3.Connection, table: str, rows: list[tuple[Any, ...]
 
 def _put(connection: sqlite3.Connection, table: str, key: str, values: Mapping[str, Any], row: Any) -> None:
     gone = [(name,) for name, value in values.items() if value is None]
-    connection.executemany(f"delete from {table} where {key} = ?", gone)
+    if gone:
+        connection.executemany(f"delete from {table} where {key} = ?", gone)
     _many(connection, table, [row(name, value) for name, value in values.items() if value is not None], replace=True)
 
 
@@ -94,7 +95,8 @@ def _source_row(name: str, source: SourceState) -> tuple[Any, ...]:
 
 def _source_files(connection: sqlite3.Connection, files: Mapping[tuple[str, str], SourceFile | None]) -> None:
     gone = [key for key, file in files.items() if file is None]
-    connection.executemany("delete from source_file where name = ? and path = ?", gone)
+    if gone:
+        connection.executemany("delete from source_file where name = ? and path = ?", gone)
     _many(connection, "source_file", [(*key, encode(f)) for key, f in files.items() if f is not None], replace=True)
 
 
