@@ -6,13 +6,15 @@ makes its readers stale in turn; one that comes out the same stops there. At the
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from relspec.app.adopt import adopt
 from relspec.app.causes import causes_of, moved_files
 from relspec.app.circles import connect, freed_of, is_sound, name_waiting
 from relspec.app.compile_task import TaskCompiler
+from relspec.app.line import Line
 from relspec.app.turns import in_turns
 from relspec.app.world import World
 from relspec.core import waits
@@ -67,29 +69,30 @@ class Compilation:
 
     async def _pass(self, waiting: set[str], running: dict["asyncio.Task[None]", str]) -> None:
         """Compile all that waits, and what becomes stale by that; what waits for itself is left."""
+        line = Line(waiting, self._needs)
         late: set[str] = set()
-        while waiting or running:
-            pending = waiting | set(running.values())
-            for task in [t for t in sorted(waiting) if not self._waits_for(t, pending)]:
-                if len(running) >= 2 * self.world.settings.limits.workers:
-                    break
-                waiting.discard(task)
-                running[asyncio.create_task(self._compile(task, pending))] = task
+        while line.waiting or running:
+            if len(running) < 2 * self.world.settings.limits.workers:
+                for task in line.begin():
+                    running[asyncio.create_task(self._compile(task, line))] = task
+                    if len(running) >= 2 * self.world.settings.limits.workers:
+                        break
             if not running:
-                waiting -= self._leave(waiting)
+                line.leave(self._leave(line.waiting))
                 continue
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for finished in done:
                 task = running.pop(finished)
                 finished.result()
+                line.end(task)
                 if task in self._wanted or task in late or self._is_behind(task):
-                    waiting.add(task)
+                    line.add((task,))
                     late.discard(task)
                 if task not in self._wanted:
                     stale = self._made_stale_by(task)
                     # Who is being compiled may have seen what this one was before: once done, it goes again.
-                    late |= stale & set(running.values())
-                    waiting |= stale - late
+                    late |= stale & line.running
+                    line.add(stale - late)
 
     def _is_hopeful(self, task: str) -> bool:
         return task in self.hopeful and is_sound(self.world, task)
@@ -128,8 +131,8 @@ class Compilation:
                 return Problem(Code.EDGE, task, spec.builder.path, spec.line, 1, failure.sentence(), hint)
         return None
 
-    def _waits_for(self, task: str, pending: set[str]) -> bool:
-        return any(self._producer(d) in pending - {task} for d in self._wants(task))
+    def _needs(self, task: str) -> Iterator[str]:
+        return (producer for d in self._wants(task) if (producer := self._producer(d)) is not None)
 
     def _wants(self, task: str) -> frozenset[str]:
         """The datasets that `task` is known to look at: found in this pass, or before if its own files did not move."""
@@ -145,7 +148,7 @@ class Compilation:
         spec = self.world.producer(dataset)
         return None if spec is None else spec.name
 
-    async def _compile(self, task: str, pending: set[str]) -> None:
+    async def _compile(self, task: str, pending: Container[str]) -> None:
         """Compile one task, or find that it has to wait: then `_wanted` says for what."""
         world = self.world
         world.unsettled.add(task)
@@ -155,7 +158,7 @@ class Compilation:
         old = world.plans.get(task)
         self.before.setdefault(task, old)
         known = self._wanted.pop(task, frozenset())
-        outcome = await self.compiler.compile(task, known, frozenset(pending - {task}))
+        outcome = await self.compiler.compile(task, known, pending)
         if isinstance(outcome, frozenset):
             self._wanted[task] = outcome
             return
@@ -188,7 +191,7 @@ class Compilation:
         spec = self.world.catalog.by_name[task]
         return {t for t in self.world.asked_by(spec.output) if t != task and self._examine(t)}
 
-    def _leave(self, waiting: set[str]) -> frozenset[str]:
+    def _leave(self, waiting: AbstractSet[str]) -> frozenset[str]:
         """Write down of tasks that wait in a circle what they read. Gives these: what is below goes on without them."""
         reads = {t: {p for d in self._wants(t) if (p := self._producer(d)) is not None} for t in waiting}
         circles = waits.circles(reads)

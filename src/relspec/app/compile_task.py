@@ -4,7 +4,7 @@ The builder says what it wants to see; what is known is given, what is unknown i
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from relspec.app.ports import CodeReader, Engines, LoaderSession
@@ -55,13 +55,16 @@ class TaskCompiler:
     session: LoaderSession
     code: CodeReader
 
-    async def compile(self, task: str, wanted: frozenset[str], pending: frozenset[str]) -> Outcome:
-        """Give the record and, where all is well, the plan; or the datasets that `pending` tasks have to give first."""
+    async def compile(self, task: str, wanted: frozenset[str], pending: Container[str]) -> Outcome:
+        """Give the record and, where all is well, the plan; or the datasets that `pending` tasks have to give first.
+
+        The task itself may be pending too; it has not to wait for itself.
+        """
         spec = self.world.catalog.by_name[task]
         record = self.world.records.get(task)
         hint = wanted or (frozenset() if record is None else frozenset(d for d, _ in record.asked))
         # What a pending task produces is left out: if the query really mentions it, the answer says so.
-        names = {n for n in hint if self._producer(n) not in pending | {task}}
+        names = {n for n in hint if (p := self._producer(n)) != task and p not in pending}
         for _ in range(_ROUNDS_MAX):
             # What was seen is noted before it is used: it may move while the task is compiled.
             seen = {n: self.world.asked_digest(n) for n in names}
@@ -73,8 +76,9 @@ class TaskCompiler:
                 seen = behind | seen
             if not isinstance(answer, Needs):
                 return self._finish(spec, seen, answer)
-            late = {n.name for n in answer.datasets if self._producer(n.name) in pending}
-            trouble = [p for n in answer.datasets if n.name not in late and (p := self._unknown(spec, n, names))]
+            late = {n.name for n in answer.datasets if (p := self._producer(n.name)) != task and p in pending}
+            unknown = (self._unknown(spec, n, names) for n in answer.datasets if n.name not in late)
+            trouble = [problem for problem in unknown if problem is not None]
             fresh = {n.name for n in answer.datasets} - names - late
             names |= fresh
             seen |= {n: self.world.asked_digest(n) for n in fresh}

@@ -68,9 +68,11 @@ class Run:
     memo: list[MemoRow] = field(default_factory=list)
     made: set[str] = field(default_factory=set)
     may_execute: dict[str, Reason] = field(default_factory=dict)
+    _stirred: set[str] = field(default_factory=set)
 
     async def go(self, cone: frozenset[str]) -> None:
         """Bring every task of `cone` to rest."""
+        self._stirred |= {name.lower() for name in self.world.moved}
         priorities = {t: self.world.catalog.by_name[t].priority for t in cone}
         order = {t: i for i, t in enumerate(t for g in schedule(self.world.graph, cone, priorities) for t in g)}
         waiting = {t: {u for u in self.world.graph.upstream(t) if u in order} for t in order}
@@ -151,7 +153,7 @@ class Run:
         memo = self.workshop.memory.remembered(key) if is_remembered(plan, spec.cache_policy) else None
         has = output is not None and self.workshop.objects.has(output.content)
         remembered = memo is not None and self.workshop.objects.has(memo.output.content)
-        past = Past(before, has, remembered, self._stirred(plan), asked_again=spec.name in self.again)
+        past = Past(before, has, remembered, self._stirred_of(plan), asked_again=spec.name in self.again)
         decision = decide(plan, now, past)
         if decision.action is Action.RESTORED and memo is not None:
             self._take(spec, memo.output, decision)
@@ -247,6 +249,8 @@ class Run:
         world = self.world
         reasons = explained(reasons, world.recompilations.get(spec.name), world.plans.get(spec.name))
         self.results[spec.name] = RunTask(spec.name, action, ms, reasons)
+        if action in _MADE:
+            self._stirred.add(spec.output.lower())
         if self.dry:
             return
         world.recompilations.pop(spec.name, None)
@@ -311,11 +315,9 @@ class Run:
         reasons = tuple(Reason(Rule.SAME_KEY, because, self._output_of(u)) for u, because in said)
         return reasons or (Reason(Rule.SAME_KEY, "nothing above it moved"),)
 
-    def _stirred(self, plan: PlanArtifact) -> frozenset[str]:
+    def _stirred_of(self, plan: PlanArtifact) -> frozenset[str]:
         """The inputs of a plan that were read or made anew in this run."""
-        moved = {name.lower() for name in self.world.moved}
-        made = {self._output_of(t).lower() for t, r in self.results.items() if r.action in _MADE}
-        return frozenset(n.dataset for n in plan.deps.inputs if n.dataset.lower() in moved | made)
+        return frozenset(n.dataset for n in plan.deps.inputs if n.dataset.lower() in self._stirred)
 
     def _will_run_above(self, task: str) -> bool:
         return self.dry and any(self._will_run(u) for u in self.world.graph.upstream(task))
