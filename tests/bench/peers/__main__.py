@@ -12,6 +12,7 @@ import argparse
 import os
 import tempfile
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 from tests.bench.peers.environments import FOLDER, environment, pins
@@ -20,19 +21,17 @@ from tests.bench.peers.results import HEAD, line, record
 from tests.bench.peers.tools import TOOLS
 
 
-def figures(options: argparse.Namespace) -> Iterator[Figures]:
-    """Measure what was asked for, one tool at a time."""
-    for name in options.tools:
-        at, version = environment(name, options.environments), pins(name)[TOOLS[name].distribution]
-        for n_tasks in options.tasks:
-            for manner in MANNERS:
-                subject = Subject(TOOLS[name], version, at, manner, n_tasks)
-                with tempfile.TemporaryDirectory(prefix="relspec-peers-") as folder:
-                    yield from measure(subject, options.rounds, Path(folder) / "project")
+def figures(name: str, n_tasks: int, options: argparse.Namespace) -> Iterator[Figures]:
+    """Measure one tool over one size of project, in both manners."""
+    at, version = environment(name, options.environments), pins(name)[TOOLS[name].distribution]
+    for manner in MANNERS:
+        subject = Subject(TOOLS[name], version, at, manner, n_tasks)
+        with tempfile.TemporaryDirectory(prefix="relspec-peers-") as folder:
+            yield from measure(subject, options.rounds, Path(folder) / "project")
 
 
 def main() -> None:
-    """Measure, print each row as it comes, and keep them all if that is asked for."""
+    """Measure what is asked for, one tool at a time; print each row as it comes."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.peers", description="what peers take for an edit")
     parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS), help="which of them (all)")
     parser.add_argument("--tasks", type=int, nargs="+", default=[100, 1000], metavar="N", help="sizes (100 1000)")
@@ -41,13 +40,14 @@ def main() -> None:
     parser.add_argument("--record", action="store_true", help="keep the figures in docs/performance.json")
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n{HEAD}", flush=True)
-    found = []
-    for row in figures(options):
-        print(line(row), flush=True)
-        found.append(row)
-    print(f"load {os.getloadavg()[0]:.1f}")
-    if options.record:
-        record(found)
+    for name, n_tasks in product(options.tools, options.tasks):
+        found = []
+        for row in figures(name, n_tasks, options):
+            print(line(row), flush=True)
+            found.append(row)
+        print(f"load {os.getloadavg()[0]:.1f}", flush=True)
+        if options.record:
+            record(found)
 
 
 if __name__ == "__main__":

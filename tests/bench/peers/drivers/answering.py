@@ -10,6 +10,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from typing import TextIO
 
 #: The rows of a table, as JSON can carry them.
 Rows = list[list[object]]
@@ -28,7 +29,7 @@ def answer(build: Callable[[], object], show: Callable[[str], Rows]) -> None:
                 _say(answers, {"tables": {name: show(name) for name in order["names"]}})
 
 
-def _say(answers, value: dict[str, object]) -> None:
+def _say(answers: TextIO, value: dict[str, object]) -> None:
     answers.write(json.dumps(value) + "\n")
     answers.flush()
 
