@@ -7,10 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-import duckdb
 from tests.bench.peers.checking import Rows
 from tests.bench.peers.environments import variables
-from tests.bench.peers.rendering import WAREHOUSE
 from tests.bench.peers.tools import Tool
 from tests.bench.peers.usage import LIMIT_S, Memory, Usage, run
 
@@ -56,14 +54,8 @@ class CommandLine:
         return usage
 
     def tables(self, names: Iterable[str]) -> dict[str, Rows]:
-        """Read the tool's database, or have the tool show what it has built."""
-        if self._tool.schema is None:
-            _, printed = run(self._tool.show(self._environment, names), self._root, variables())
-            shown: dict[str, Rows] = json.loads(printed.splitlines()[-1])["tables"]
-            return shown
-        with duckdb.connect(self._root / WAREHOUSE, read_only=True) as connection:
-            query = f'select * from "{self._tool.schema}".'
-            return {name: connection.execute(query + name).fetchall() for name in names}
+        """Read what the last process has left."""
+        return self._tool.tables(self._environment, self._root, names)
 
 
 class Warm:

@@ -4,15 +4,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.bench.peers import environments
 from tests.bench.peers.environments import HERE, SILENT, environment, pins, variables
-from tests.bench.peers.tools import TOOLS
+from tests.bench.peers.tools import TOOLS, Tool
 
 CONSTRAINTS = HERE.parents[2] / "constraints.txt"
 
 
 @pytest.mark.parametrize("tool", TOOLS.values(), ids=lambda tool: tool.name)
-def test_a_tool_is_pinned_and_runs_the_same_duckdb_as_we_do(tool) -> None:
+def test_a_tool_is_pinned_and_runs_the_same_duckdb_as_we_do(tool: Tool) -> None:
     ours = dict(line.split("==") for line in CONSTRAINTS.read_text().splitlines() if line.startswith("duckdb=="))
     assert pins(tool.name)[tool.distribution]
     assert pins(tool.name)["duckdb"] == ours["duckdb"]
@@ -41,7 +40,7 @@ def test_an_environment_is_made_once_and_again_for_other_pins(tmp_path: Path, mo
         if "pip" in command and len(ran) == 2:
             raise subprocess.CalledProcessError(1, command)
 
-    monkeypatch.setattr(environments.subprocess, "run", start)
+    monkeypatch.setattr(subprocess, "run", start)
     with pytest.raises(subprocess.CalledProcessError):
         environment("dbt", tmp_path)
     for expected in (4, 4):

@@ -13,7 +13,7 @@ from tests.bench.peers.rendering import sqlmesh
 from tests.bench.peers.tools import Commands, Tool
 from tests.bench.peers.usage import Usage
 
-TOOL = Tool("fake", "fake", None, sqlmesh, lambda _: Commands(lambda _: [], []), lambda _: None)
+TOOL = Tool("fake", "fake", sqlmesh, lambda _: Commands(lambda _: [], []), lambda *_: {}, lambda _: None)
 N_TASKS = 12
 
 

@@ -1,6 +1,7 @@
 """Each peer gets the same SQL; an edit changes one file and takes back nothing."""
 
 import ast
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def test_a_function_of_hamilton_takes_what_its_sql_reads() -> None:
 
 
 @pytest.mark.parametrize("render", [lambda p: dbt(p, cores=2), sqlmesh, hamilton])
-def test_an_edit_changes_one_file_and_keeps_earlier_edits(render) -> None:
+def test_an_edit_changes_one_file_and_keeps_earlier_edits(render: Callable[[Rendering], dict[str, str]]) -> None:
     """Seen to fail when `moved` forgot the other constants, and when it forgot the comments."""
     edited = Edited({}, {}).moved("m_00000", 5).remarked("m_00001", "why").moved("m_00001", 7)
     assert edited == Edited({"m_00000": 5, "m_00001": 7}, {"m_00001": "why"})
