@@ -1,7 +1,7 @@
 """Who may be compiled next: tasks in a line, of which some wait for others that are not done.
 
-A task that has to wait is set aside with one of those that it waits for, and looked at again when that one is done. So a
-project of 10,000 tasks costs a look at each task for each task that it reads, not at all of them after each.
+A task that has to wait is set aside with one of those that it waits for, and looked at again when that one is done.
+So 10,000 tasks cost a look at each of them for each task that it reads, not at all of them after each.
 """
 
 import heapq
