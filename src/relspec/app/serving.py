@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import gc
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, nullcontext
 from pathlib import Path
 
@@ -30,7 +31,8 @@ LOST_S = 1.0
 async def _serve(layout: Layout, told: Told, ending: Ending, trace: Trace) -> None:
     machine = RealMachine(layout, Start.AHEAD, trace)
     async with AsyncExitStack() as stack:
-        workspace = await stack.enter_async_context(open_workspace(layout, told, machine))
+        with _unswept():
+            workspace = await stack.enter_async_context(open_workspace(layout, told, machine))
         await stack.enter_async_context(_seen_as_lost(workspace))
         told.began(layout)
         settings = workspace.world.settings.watch
@@ -41,6 +43,20 @@ async def _serve(layout: Layout, told: Told, ending: Ending, trace: Trace) -> No
         async with serve(layout, answers.answer), told.supervised():
             await daemon.run()
         told.ended("interrupted" if ending.interrupted else "asked to")
+
+
+@contextlib.contextmanager
+def _unswept() -> Iterator[None]:
+    """Keep Python from looking for garbage where a whole project comes into being, and from then on in what came.
+
+    A start of 10,000 tasks spends a third of its time on that, and each tenth save another 50 ms.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextlib.asynccontextmanager

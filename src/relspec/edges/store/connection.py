@@ -6,6 +6,8 @@ Rows are fetched after a statement was executed, so each way to fetch them can f
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from itertools import chain
 from typing import Any
 
 from relspec.core.errors import StateError
@@ -32,8 +34,7 @@ class Connection(sqlite3.Connection):
 class _Cursor(sqlite3.Cursor):
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         # Some at a time: asking for each on its own costs as much as all that is done with it.
-        while rows := self.fetchmany(_ROWS):
-            yield from rows
+        return chain.from_iterable(iter(partial(self.fetchmany, _ROWS), []))
 
     def fetchmany(self, size: int | None = None) -> list[Any]:
         with _said():

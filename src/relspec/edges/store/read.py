@@ -1,8 +1,11 @@
 """Reads rows back into values of the core."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,6 +27,8 @@ T = TypeVar("T")
 #: A statement takes so many values on any build of SQLite.
 _BAGS_AT_ONCE = 500
 _Groups = dict[str, list[tuple[Any, ...]]]
+#: More different columns than this are read as often as they come.
+_COLUMNS_MAX = 100_000
 
 
 def saved(connection: sqlite3.Connection) -> Saved:
@@ -136,13 +141,13 @@ def _status(row: tuple[Any, ...]) -> TaskStatus:
 
 
 def _grouped(connection: sqlite3.Connection, query: str) -> _Groups:
-    groups: _Groups = {}
-    for task, *values in connection.execute(query):
-        groups.setdefault(task, []).append(tuple(values))
-    return groups
+    """The rows of each task, which is their first column and comes first in their order."""
+    return {task: list(rows) for task, rows in groupby(connection.execute(query), itemgetter(0))}
 
 
 def _plans(connection: sqlite3.Connection) -> dict[str, PlanArtifact]:
+    # Most columns come again in each plan that they pass through, so there is one of a name and type for all.
+    column = lru_cache(_COLUMNS_MAX)(Column)
     columns = _grouped(connection, "select task, name, type from plan_column order by task, ordinal")
     inputs = _grouped(
         connection, "select task, role, dataset, name, type from plan_input order by task, role, dataset, ordinal"
@@ -155,7 +160,7 @@ def _plans(connection: sqlite3.Connection) -> dict[str, PlanArtifact]:
         connection, "select task, name, returns, digest, path, parameters from plan_udf order by task, name"
     )
     repeatability = _repeatability(connection)
-    aspects = _grouped(connection, "select task, name, digest from plan_aspect order by rowid")
+    aspects = _grouped(connection, "select task, name, digest from plan_aspect order by task, rowid")
     plans: dict[str, PlanArtifact] = {}
     for task, output, fingerprint, canonical, sql, coarse in connection.execute("select * from plan"):
         plans[task] = PlanArtifact(
@@ -163,13 +168,13 @@ def _plans(connection: sqlite3.Connection) -> dict[str, PlanArtifact]:
             output=output,
             sql=sql,
             canonical=canonical,
-            aspects=tuple((name, digest) for name, digest in aspects.get(task, [])),
-            schema=Schema(tuple(Column(name, type_) for name, type_ in columns.get(task, []))),
-            deps=_deps(inputs.get(task, []), metadata.get(task, [])),
+            aspects=tuple((name, digest) for _, name, digest in aspects.get(task, [])),
+            schema=Schema(tuple(column(name, type_) for _, name, type_ in columns.get(task, []))),
+            deps=_deps(inputs.get(task, []), metadata.get(task, []), column),
             lineage=_lineage(lineage.get(task, [])),
             udfs=tuple(
                 Udf(n, msgspec.json.decode(p, type=tuple[str, ...]), r, d, path)
-                for n, r, d, path, p in udfs.get(task, [])
+                for _, n, r, d, path, p in udfs.get(task, [])
             ),
             coarse=coarse,
             fingerprint=fingerprint,
@@ -194,7 +199,7 @@ def _repeatability(connection: sqlite3.Connection) -> dict[str, Repeatability]:
 
 def _findings(rows: list[tuple[Any, ...]], unless: list[tuple[Any, ...]]) -> tuple[Finding, ...]:
     void: dict[int, dict[str, list[str]]] = {}
-    for ordinal, dataset, name in unless:
+    for _, ordinal, dataset, name in unless:
         void.setdefault(ordinal, {}).setdefault(dataset, []).append(name)
     return tuple(
         Finding(
@@ -206,26 +211,28 @@ def _findings(rows: list[tuple[Any, ...]], unless: list[tuple[Any, ...]]) -> tup
             tuple((dataset, tuple(names)) for dataset, names in void.get(ordinal, {}).items()),
             bool(inlined),
         )
-        for ordinal, code, line, column, message, hint, inlined in rows
+        for _, ordinal, code, line, column, message, hint, inlined in rows
     )
 
 
 def _uniqueness(rows: list[tuple[Any, ...]], handed: list[tuple[Any, ...]]) -> Uniqueness:
     sets: dict[int, list[str]] = {}
-    for ordinal, name in rows:
+    for _, ordinal, name in rows:
         sets.setdefault(ordinal, []).extend([] if name is None else [name])
-    names = tuple((here, there) for here, _, there in handed)
-    return Uniqueness(tuple(tuple(s) for s in sets.values()), handed[0][1] if handed else None, names)
+    names = tuple((here, there) for _, here, _, there in handed)
+    return Uniqueness(tuple(tuple(s) for s in sets.values()), handed[0][2] if handed else None, names)
 
 
-def _deps(rows: list[tuple[Any, ...]], metadata: list[tuple[Any, ...]]) -> InferredDeps:
+def _deps(
+    rows: list[tuple[Any, ...]], metadata: list[tuple[Any, ...]], column: Callable[[str, str], Column]
+) -> InferredDeps:
     needs: dict[tuple[str, str], list[Column]] = {}
-    for role, dataset, name, type_ in rows:
+    for _, role, dataset, name, type_ in rows:
         columns = needs.setdefault((role, dataset), [])
         if name is not None:
-            columns.append(Column(name, type_))
+            columns.append(column(name, type_))
     asked: dict[str, list[tuple[str, str]]] = {}
-    for dataset, key, value in metadata:
+    for _, dataset, key, value in metadata:
         asked.setdefault(dataset, []).append((key, value))
     inputs = [Requirement(d, tuple(c), tuple(asked.get(d, ()))) for (role, d), c in needs.items() if role == "input"]
     views = [Requirement(d, tuple(c)) for (role, d), c in needs.items() if role == "view"]
@@ -234,7 +241,7 @@ def _deps(rows: list[tuple[Any, ...]], metadata: list[tuple[Any, ...]]) -> Infer
 
 def _lineage(rows: list[tuple[Any, ...]]) -> tuple[LineageRow, ...]:
     found: dict[tuple[int, str], list[tuple[str, str]]] = {}
-    for ordinal, name, dataset, column in rows:
+    for _, ordinal, name, dataset, column in rows:
         origins = found.setdefault((ordinal, name), [])
         if dataset is not None:
             origins.append((dataset, column))
