@@ -76,4 +76,5 @@ def _rank(warning: TaskWarning) -> tuple[object, ...]:
 
 
 def _moved(before: Mapping[str, TaskSpec], after: Mapping[str, TaskSpec]) -> list[str]:
-    return [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
+    pairs = ((name, before.get(name), after.get(name)) for name in before.keys() | after.keys())
+    return [name for name, was, now in pairs if was is not now and was != now]

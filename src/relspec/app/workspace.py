@@ -8,7 +8,6 @@ import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
 
 from relspec.app.build import EVERYTHING, BuildReport, Compiled, Tools, Wish, build, compile_changes, workshop_of
@@ -286,7 +285,7 @@ def _register_installed(world: World, machine: Machine) -> None:
     """Find the task files of installed packages, and forget those that are no longer there."""
     installed = machine.installed() if world.settings.entry_points else {}
     world.registry = registry_of(world.settings, installed)
-    for path in [p for p in world.modules if PurePosixPath(p).is_absolute() and p not in installed]:
+    for path in [p for p in world.modules if p.startswith("/") and p not in installed]:
         world.put_module(path, None)
 
 

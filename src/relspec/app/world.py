@@ -396,4 +396,4 @@ class World:
 
 
 def _same(before: TaskSpec, after: TaskSpec) -> bool:
-    return replace(before, line=0) == replace(after, line=0)
+    return before is after or replace(before, line=0) == replace(after, line=0)

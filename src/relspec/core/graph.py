@@ -40,14 +40,18 @@ class TaskGraph:
     def put(self, task: str, output: str, deps: InferredDeps) -> tuple[str, ...]:
         """Set what `task` produces and requires; the tasks of the cycle that this would close, `()` when it is set.
 
-        Cost: a reachability check an input. On a cycle the task keeps its output and loses its inputs.
+        Cost: a reachability check an input, where somebody reads the output. On a cycle the task keeps its output and
+        loses its inputs.
         """
         self.remove(task)
         node = self._node(TASK, task)
-        self._graph.add_edge(node, self._node(EVIDENCE, output), GraphEdge(PRODUCES, output, task, None, False))
+        made = self._node(EVIDENCE, output)
+        self._graph.add_edge(node, made, GraphEdge(PRODUCES, output, task, None, False))
         edges = [(need, False) for need in deps.inputs] + [(need, True) for need in deps.views]
         for need, _ in edges:
-            cycle = self._cycle(task, need.dataset)
+            # What nobody reads closes no cycle but through itself: so it is for most tasks when a project is read.
+            is_read = self._graph.out_degree(made) > 0 or need.dataset.lower() == output.lower()
+            cycle = self._cycle(task, need.dataset) if is_read else ()
             if cycle:
                 return cycle
         for need, inlined in edges:
