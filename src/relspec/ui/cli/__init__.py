@@ -45,11 +45,11 @@ def _run(words: list[str], as_json: bool) -> int:
     try:
         print_outcome(outcome, as_json)
     except OSError as error:
-        return _unprinted(error, outcome.exit_code)
+        return unprinted(error, outcome.exit_code)
     return outcome.exit_code
 
 
-def _unprinted(error: OSError, exit_code: int) -> int:
+def unprinted(error: OSError, exit_code: int) -> int:
     """The output cannot be written. Where only its reader left, what was done counts; a full disk is an error."""
     if error.errno in GONE:
         silence(sys.stdout)
