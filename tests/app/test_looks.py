@@ -26,7 +26,7 @@ from relspec.core.layout import Layout
 from relspec.core.problem import Code, Problem
 from relspec.core.progress import Action, Progress, TaskEnded, TaskStarted
 from relspec.core.settings import Settings, WatchSettings
-from relspec.core.settle import ChangeSet
+from relspec.core.settle import ChangeSet, Hint
 from relspec.core.state import RunRecord
 from relspec.core.work import Analyse, Analysed, Intake, Intaken, Needs, Published, PublishViews
 from relspec.edges.files import scan
@@ -54,10 +54,10 @@ class Hints:
         self.saved.put_nowait(None)
         self.refreshed = 0
 
-    async def hints(self) -> AsyncIterator[frozenset[str] | None]:
+    async def hints(self) -> AsyncIterator[Hint]:
         """Yield what was saved."""
         while True:
-            yield await self.saved.get()
+            yield Hint(await self.saved.get())
             self.saved.task_done()
 
     async def barrier(self) -> None:
