@@ -128,7 +128,7 @@ class Files:
     def wants(self, path: str) -> bool:
         """Whether a file at the absolute `path` is in the scope. On any thread: it remembers nothing."""
         shown, scope = self._paths.shown(path), self._scope
-        return scope.wants(shown) and not scope.ignores(os.path.basename(shown), shown)
+        return scope.wants(shown) and not scope.ignores(shown.rpartition("/")[2], shown)
 
     def exists(self, path: str) -> bool:
         """Whether something is at `path`, as shown."""

@@ -191,6 +191,7 @@ class FileWatcher:
         except (OSError, RuntimeError):
             # A name that is not UTF-8 ends a watch of watchfiles, and can come again and again: one new watch a tick.
             await asyncio.sleep(max(0.0, self._followed_at + TICK_S - time.monotonic()))
+            await self._unsubscribe()
             self._is_stale = True
             return _NOTHING
         source.listen()
