@@ -1,7 +1,8 @@
 """The kernel's queue of events, in place of that of `inotify_simple`.
 
-What it may do: events come late and in pieces; a full queue says so, and loses all that follows until it is read; the
-watch of a folder that is gone ends, which is an event too; an error ends it all. Events keep their order.
+What it may do: events come late and in pieces; the loop is woken for nothing; a full queue says so, and loses all that
+follows until it is read; the watch of a folder that is gone ends, which is an event too; an error ends it all. Events
+keep their order.
 """
 
 import errno
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tests.sim.system import System
 
 #: So many events, and the next is that there were more.
-EVENTS_MAX = 24
+EVENTS_MAX = 8
 #: The loop hears of an event within this time, but for events that are late.
 SOON_S = 0.001
 

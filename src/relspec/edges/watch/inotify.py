@@ -78,7 +78,7 @@ class Inotify:
         self._read_at = now
         whole: dict[str, bool] = {}
         lost = False
-        for watch, mask, _, name in parse_events(os.read(self._queue.fileno(), READ_BYTES)):
+        for watch, mask, _, name in parse_events(self._piece()):
             if mask & flags.Q_OVERFLOW:
                 self._is_lost = lost = True
             elif mask & flags.IGNORED:
@@ -104,6 +104,12 @@ class Inotify:
         asyncio.get_running_loop().remove_reader(self._queue.fileno())
         if not self.heard.done():
             self.heard.set_result(None)
+
+    def _piece(self) -> bytes:
+        # A loop may be woken for nothing.
+        with contextlib.suppress(BlockingIOError):
+            return os.read(self._queue.fileno(), READ_BYTES)
+        return b""
 
     def _begin_anew(self) -> None:
         """A watch that ended may be among what was lost, and its folder's number be another one's by now."""
