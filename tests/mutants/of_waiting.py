@@ -237,8 +237,8 @@ BREAKS: tuple[Break, ...] = (
     Break(
         "no wait: the folder of cookies comes back at once",
         "edges/watch/watcher.py",
-        "        if not had and not self._has_cookies:\n",
-        "        if not self._has_cookies:\n",
+        "    def _list(self) -> Listing:\n",
+        "    def _list(self) -> Listing:\n        self._make_cookies()\n",
         ("tests/edges/test_watch.py::test_who_deletes_the_state_finds_nothing_new_in_it",),
     ),
 )
