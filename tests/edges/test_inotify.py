@@ -189,7 +189,11 @@ async def test_where_the_system_knows_no_queue_watchfiles_watches(root: Path, mo
         assert isinstance(desk.watcher._source, Stepping)
     monkeypatch.setattr(watcher, "Inotify", refuse(errno.EMFILE))
     async with opened(root) as desk:
-        assert desk.watcher.polling == "the system refused to watch: [Errno 24] Too many open files"
+        advice = "allow more: sysctl fs.inotify.max_user_instances, ulimit -n"
+        assert desk.watcher.polling == f"the system has no more queues of events; {advice}"
+    monkeypatch.setattr(watcher, "Inotify", refuse(errno.EACCES))
+    async with opened(root) as desk:
+        assert desk.watcher.polling == "the system refused to watch: [Errno 13] Permission denied"
 
 
 async def test_an_idle_watch_has_no_thread_and_a_new_folder_no_new_queue(root: Path) -> None:

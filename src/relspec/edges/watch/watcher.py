@@ -316,8 +316,11 @@ def _silence(listing: Listing) -> str | None:
 
 
 def _refusal(error: Exception) -> str:
-    if "watch limit" in str(error) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.ENOSPC or "watch limit" in str(error):
         return "the system has no more watches; allow more: sysctl fs.inotify.max_user_watches"
+    if number == errno.EMFILE:
+        return "the system has no more queues of events; allow more: sysctl fs.inotify.max_user_instances, ulimit -n"
     return f"the system refused to watch: {error}"
 
 
