@@ -146,7 +146,7 @@ BREAKS: tuple[Break, ...] = (
         "edges/watch/stepping.py",
         "lost=len(paths) >= BATCH_MAX",
         "lost=False",
-        _SLICE,
+        _bitten("large_batch"),
     ),
     Break(
         "simulation: a queue that has overflowed is not suspicious",
