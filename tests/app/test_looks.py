@@ -26,7 +26,7 @@ from relspec.core.layout import Layout
 from relspec.core.problem import Code, Problem
 from relspec.core.progress import Action, Progress, TaskEnded, TaskStarted
 from relspec.core.settings import Settings, WatchSettings
-from relspec.core.settle import ChangeSet
+from relspec.core.settle import ChangeSet, Hint
 from relspec.core.state import RunRecord
 from relspec.core.work import Analyse, Analysed, Intake, Intaken, Needs, Published, PublishViews
 from relspec.edges.files import scan
@@ -50,14 +50,15 @@ class Hints:
     """A watcher whose hints are `saved` by hand; the barrier hands out what was saved before it."""
 
     def __init__(self) -> None:
-        self.saved: asyncio.Queue[frozenset[str] | None] = asyncio.Queue()
+        self.saved: asyncio.Queue[frozenset[str] | Hint | None] = asyncio.Queue()
         self.saved.put_nowait(None)
         self.refreshed = 0
 
-    async def hints(self) -> AsyncIterator[frozenset[str] | None]:
+    async def hints(self) -> AsyncIterator[Hint]:
         """Yield what was saved."""
         while True:
-            yield await self.saved.get()
+            saved = await self.saved.get()
+            yield saved if isinstance(saved, Hint) else Hint(saved)
             self.saved.task_done()
 
     async def barrier(self) -> None:
@@ -137,6 +138,21 @@ async def test_an_answer_waits_for_data_that_is_being_written(tmp_path: Path, re
         records = await asked
         assert changes(records) == ["data/things.csv"]
         assert [t.task for t in records[-1].tasks] == ["one"]
+
+
+async def test_a_lone_file_that_is_whole_does_not_wait_for_quiet(tmp_path: Path) -> None:
+    patience = "[watch]\nquiet_ms = 10000\nsettle_max_ms = 60000\n"
+    write(tmp_path, {"tasks/one.sql": "select 1 as x", "watch.toml": patience})
+    task = str(tmp_path / "tasks/one.sql")
+    async with running(tmp_path) as (daemon, workspace, hints):
+        # What comes soon after a look is a burst.
+        daemon._looked_at -= 60
+        write(tmp_path, {"tasks/one.sql": "select 2 as x"})
+        content = workspace.world.tree["tasks/one.sql"].content
+        # Names that the save passed through do not count.
+        hints.saved.put_nowait(Hint(frozenset({task, f"{task}~"}), frozenset({task})))
+        async with asyncio.timeout(5):
+            await until(lambda: workspace.world.tree["tasks/one.sql"].content != content)
 
 
 async def test_a_build_sees_data_that_was_saved_just_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

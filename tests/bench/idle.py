@@ -11,6 +11,7 @@ import asyncio
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -18,14 +19,17 @@ from tests.life.living import Living, make_project
 
 from relspec.core.layout import Layout
 from relspec.core.settings import WatchSettings
-from relspec.edges import watch
+from relspec.edges.watch import FileWatcher, stepping, watcher
+from relspec.edges.watch.source import Source
+from relspec.edges.watch.stepping import Stepping
+from relspec.edges.watch.watcher import usual_source
 
 
 def idle_percent(root: Path, log: Path, seconds: float) -> dict[str, float]:
     """The share of a core that the daemon, its busiest child and all children take."""
     with Living(root, log) as daemon:
         daemon.ready()
-        time.sleep(watch.CALM_S + 2 * watch.TICK_S + 1)
+        time.sleep(stepping.CALM_S + 2 * watcher.TICK_S + 1)
         processes = [psutil.Process(pid) for pid in daemon.family()]
         before = {p.pid: _cpu_s(p) for p in processes}
         started = time.perf_counter()
@@ -42,17 +46,20 @@ def _cpu_s(process: psutil.Process) -> float:
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
 
-async def latencies_ms(root: Path, rounds: int, calm_s: float | None) -> list[float]:
+async def latencies_ms(
+    root: Path, rounds: int, calm_s: float | None, open_source: Callable[[Path], Source]
+) -> list[float]:
     """Milliseconds from a write to its hint; with `calm_s` each after a time without any event."""
-    watch.CALM_S = 3600.0 if calm_s is None else calm_s
+    stepping.CALM_S = 3600.0 if calm_s is None else calm_s
     found = []
     folders = [str(root), str(root / "tasks")]
-    async with watch.FileWatcher(Layout(root), WatchSettings(audit_s=3600), lambda: folders) as watcher:
-        hints = watcher.hints()
+    settings = WatchSettings(audit_s=3600)
+    async with FileWatcher(Layout(root), settings, lambda: folders, open_source) as watched:
+        hints = watched.hints()
         await anext(hints)
         following = asyncio.ensure_future(anext(hints))
         for number in range(rounds):
-            await asyncio.sleep(0.1 if calm_s is None else calm_s + 2 * watch.TICK_S + number / 1000)
+            await asyncio.sleep(0.1 if calm_s is None else calm_s + 2 * watcher.TICK_S + number / 1000)
             started = time.perf_counter()
             (root / "tasks" / "total.sql").write_text(f"select {number} as total\n")
             await following
@@ -73,10 +80,12 @@ def main() -> None:
         root = make_project(Path(place) / "project")
         for name, percent in idle_percent(root, Path(place) / "log", options.seconds).items():
             print(f"idle {name:<14}{percent:8.3f} % of a core")
-        for name, rounds, calm_s in (("lively", 4 * options.rounds, None), ("calm", options.rounds, 0.1)):
-            found = asyncio.run(latencies_ms(root, rounds, calm_s))
-            p99 = sorted(found)[int(0.99 * len(found))]
-            print(f"write to hint, {name:<7} p50 {statistics.median(found):6.1f} ms, p99 {p99:6.1f} ms")
+        times = (("lively", 4 * options.rounds, None), ("calm", options.rounds, 0.1))
+        for source, open_source in (("usual", usual_source), ("watchfiles", Stepping)):
+            for name, rounds, calm_s in times:
+                found = asyncio.run(latencies_ms(root, rounds, calm_s, open_source))
+                p99 = sorted(found)[int(0.99 * len(found))]
+                print(f"write to hint, {source:<11}{name:<7} p50 {statistics.median(found):6.2f} ms, p99 {p99:6.2f} ms")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,19 @@
-"""The watch on the real system: after the hints have settled, what was scanned is what is there."""
+"""The watch on the real system: after the hints have settled, what was scanned is what is there.
+
+With each source of events: what is promised is the same. What one of them alone does is in `test_inotify.py` and
+`test_stepping.py`.
+"""
 
 import asyncio
+import errno
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,8 +21,24 @@ from tests.watching.desk import DEADLINE_S, QUIET, Desk, opened
 
 from relspec.core.layout import Layout
 from relspec.core.settings import WatchSettings
-from relspec.edges import watch
-from relspec.edges.watch import FileWatcher
+from relspec.core.settle import Hint
+from relspec.edges.watch import FileWatcher, inotify, stepping, watcher
+from relspec.edges.watch.source import Source
+from relspec.edges.watch.stepping import Stepping
+from relspec.edges.watch.watcher import usual_source
+
+Enter = Callable[..., AbstractAsyncContextManager[Desk]]
+
+
+@pytest.fixture(params=[usual_source, Stepping], ids=["inotify", "watchfiles"])
+def open_source(request: pytest.FixtureRequest) -> Callable[[Path], Source]:
+    made: Callable[[Path], Source] = request.param
+    return made
+
+
+@pytest.fixture
+def enter(open_source: Callable[[Path], Source]) -> Enter:
+    return partial(opened, open_source=open_source)
 
 
 @pytest.fixture
@@ -28,9 +49,9 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def desk(root: Path) -> AsyncIterator[Desk]:
+async def desk(root: Path, enter: Enter) -> AsyncIterator[Desk]:
     (root / "tasks/a.sql").write_text("select 1")
-    async with opened(root) as desk:
+    async with enter(root) as desk:
         assert desk.hints == [None]
         assert desk.watcher.polling is None
         yield desk
@@ -133,11 +154,11 @@ async def test_barriers_at_the_same_time_all_return(desk: Desk) -> None:
 
 
 async def test_a_barrier_without_its_cookie_asks_for_a_whole_look(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "_write", lambda cookie: False)
+    monkeypatch.setattr(watcher, "_write", lambda cookie: False)
     await desk.watcher.barrier()
     assert desk.hints[-1] is None
     # A cookie that nobody tells of: the time limit decides.
-    monkeypatch.setattr(watch, "_write", lambda cookie: True)
+    monkeypatch.setattr(watcher, "_write", lambda cookie: True)
     before = len(desk.hints)
     await desk.watcher.barrier()
     assert desk.hints[before:] == [None]
@@ -174,10 +195,10 @@ async def test_other_patterns_of_git_bring_folders_in_and_out(desk: Desk) -> Non
     await desk.until(lambda: "tasks/gen/c.sql" in desk.tree)
 
 
-async def test_a_root_that_is_swapped_is_noticed(root: Path) -> None:
+async def test_a_root_that_is_swapped_is_noticed(root: Path, enter: Enter) -> None:
     project = root / "project"
     (project / "tasks").mkdir(parents=True)
-    async with opened(project) as desk:
+    async with enter(project) as desk:
         for n in range(2):
             other = root / f"other{n}"
             (other / "tasks").mkdir(parents=True)
@@ -189,30 +210,30 @@ async def test_a_root_that_is_swapped_is_noticed(root: Path) -> None:
         await desk.until(lambda: "tasks/later.sql" in desk.tree)
 
 
-async def test_a_root_below_a_swapped_folder_is_noticed(root: Path) -> None:
+async def test_a_root_below_a_swapped_folder_is_noticed(root: Path, enter: Enter) -> None:
     """No event tells of this; caught the break "trust the watch of a root that is another folder now"."""
     project = root / "box/project"
     (project / "tasks").mkdir(parents=True)
-    async with opened(project) as desk:
+    async with enter(project) as desk:
         (root / "box").rename(root / "aside")
         (project / "tasks").mkdir(parents=True)
         (project / "tasks/a.sql").write_text("select 1")
         await desk.until(lambda: list(desk.tree) == ["tasks/a.sql"])
 
 
-async def test_a_root_that_is_deleted_and_made_again_is_watched_again(root: Path) -> None:
+async def test_a_root_that_is_deleted_and_made_again_is_watched_again(root: Path, enter: Enter) -> None:
     project = root / "project"
     (project / "tasks").mkdir(parents=True)
-    async with opened(project) as desk:
+    async with enter(project) as desk:
         shutil.rmtree(project)
         (project / "tasks").mkdir(parents=True)
         (project / "tasks/a.sql").write_text("select 1")
         await desk.until(lambda: "tasks/a.sql" in desk.tree)
 
 
-async def test_a_folder_of_the_scope_may_come_later(root: Path) -> None:
+async def test_a_folder_of_the_scope_may_come_later(root: Path, enter: Enter) -> None:
     (root / "tasks").rmdir()
-    async with opened(root) as desk:
+    async with enter(root) as desk:
         (root / "tasks/deep").mkdir(parents=True)
         (root / "tasks/deep/a.sql").write_text("select 1")
         await desk.until(lambda: "tasks/deep/a.sql" in desk.tree)
@@ -227,6 +248,22 @@ async def test_state_that_is_deleted_does_not_stop_the_watch(desk: Desk) -> None
     assert "tasks/b.sql" in desk.tree
 
 
+async def test_who_deletes_the_state_finds_nothing_new_in_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Caught the break "make the folder of cookies again at once": `rm -r state` ended with "not empty"."""
+    monkeypatch.setattr(watcher, "TICK_S", 0.05)
+    cookies = desk.root / "state/cookies"
+    seen = len(desk.hints)
+    cookies.rmdir()
+    await desk.until(lambda: len(desk.hints) > seen)
+    assert not cookies.exists()
+    await desk.until(cookies.exists)
+    seen = len(desk.hints)
+    await desk.until(lambda: len(desk.hints) > seen)
+    (desk.root / "tasks/b.sql").write_text("select 1")
+    await desk.watcher.barrier()
+    assert desk.hints[-1] == {str(desk.root / "tasks/b.sql")}
+
+
 async def test_a_name_that_is_not_utf8_does_not_stop_the_watch(desk: Desk) -> None:
     (desk.root / "tasks" / os.fsdecode(b"\xff.sql")).touch()
     for name in ("b", "c"):
@@ -236,128 +273,97 @@ async def test_a_name_that_is_not_utf8_does_not_stop_the_watch(desk: Desk) -> No
     assert desk.is_true()
 
 
-async def test_a_folder_known_by_two_names_is_looked_at_by_both(root: Path, tmp_path: Path) -> None:
+async def test_a_folder_known_by_two_names_is_looked_at_by_both(root: Path, tmp_path: Path, enter: Enter) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
     for name in ("one", "two"):
         (root / "tasks" / name).symlink_to(shared)
-    async with opened(root) as desk:
+    async with enter(root) as desk:
         (shared / "a.sql").write_text("select 1")
         await desk.until(lambda: sorted(desk.tree) == ["tasks/one/a.sql", "tasks/two/a.sql"])
 
 
-async def test_a_large_batch_makes_everything_be_looked_at(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "BATCH_MAX", 3)
-    for n in range(3):
-        (desk.root / f"tasks/{n}.sql").write_text("select 1")
-    await desk.watcher.barrier()
-    assert desk.hints[-1] is None
-    assert desk.is_true()
-
-
-#: A process that watches a folder, says so, is stopped while files come, and then prints the number that it heard of.
-_WATCHING = """
-import sys, threading
-from watchfiles._rust_notify import RustNotify
-notify = RustNotify([sys.argv[1]], False, False, 0, False, False)
-print("watching", flush=True)
-sys.stdin.readline()
-heard = set()
-while not isinstance(events := notify.watch(50, 5, 500, threading.Event()), str):
-    heard |= {path for _, path in events}
-print(len(heard))
-"""
-
-
-def test_a_queue_that_overflows_loses_events_without_a_word(tmp_path: Path) -> None:
-    # What the simulated watch does when its queue is full (`tests/sim/system.py`).
-    n_files = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text()) + 1_000
-    command = [sys.executable, "-c", _WATCHING, str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        assert child.stdout.readline() == "watching\n"
-        child.send_signal(signal.SIGSTOP)
-        for n in range(n_files):
-            os.close(os.open(tmp_path / str(n), os.O_CREAT | os.O_WRONLY))
-        child.send_signal(signal.SIGCONT)
-        child.stdin.write("\n")
-        child.stdin.flush()
-        heard = int(child.stdout.readline())
-    # So many names at least are a batch that makes the watch suspicious.
-    assert watch.BATCH_MAX < heard < n_files
-
-
 async def test_a_pause_makes_everything_be_looked_at(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = watch._lived_s
-    monkeypatch.setattr(watch, "_lived_s", lambda: real() + 60)
+    real = watcher._lived_s
+    monkeypatch.setattr(watcher, "_lived_s", lambda: real() + 60)
     await desk.until(lambda: desk.hints == [None, None])
 
 
-async def test_a_stream_of_events_does_not_keep_the_audit_from_happening(root: Path) -> None:
+async def test_a_stream_of_events_does_not_keep_the_audit_from_happening(root: Path, enter: Enter) -> None:
     async def write_for_ever() -> None:
         while True:
             (root / "tasks/a.sql").write_text(f"select {time.monotonic_ns()}")
             await asyncio.sleep(0.002)
 
-    async with opened(root, WatchSettings(audit_s=0.2)) as desk:
+    async with enter(root, WatchSettings(audit_s=0.2)) as desk:
         stream = asyncio.create_task(write_for_ever())
         await desk.until(lambda: desk.hints.count(None) >= 4)
         stream.cancel()
 
 
-async def test_the_audit_finds_what_no_event_told(root: Path, tmp_path: Path) -> None:
+async def test_the_audit_finds_what_no_event_told(root: Path, tmp_path: Path, enter: Enter) -> None:
     target = tmp_path / "target.sql"
     target.write_text("select 1")
     (tmp_path / "target.d").mkdir()
     target = target.rename(tmp_path / "target.d/target.sql")
     (root / "tasks/link.sql").symlink_to(target)
-    async with opened(root, WatchSettings(audit_s=0.3)) as desk:
+    async with enter(root, WatchSettings(audit_s=0.3)) as desk:
         content = desk.tree["tasks/link.sql"].content
         target.write_text("select 2")
         await desk.until(lambda: desk.tree["tasks/link.sql"].content != content)
 
 
-async def test_a_refused_watch_polls_and_says_why(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+async def test_a_refused_watch_polls_and_says_why(root: Path, monkeypatch: pytest.MonkeyPatch, enter: Enter) -> None:
+    def refuse_watchfiles(*_: object) -> None:
         raise OSError("OS file watch limit reached.")
 
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     with monkeypatch.context() as patch:
-        patch.setattr(watch, "RustNotify", refuse)
-        patch.setattr(watch, "TICK_S", 0.05)
-        patch.setattr(watch, "RETRY_S", 0.2)
-        async with opened(root) as desk:
+        patch.setattr(stepping, "RustNotify", refuse_watchfiles)
+        patch.setattr(inotify.INotify, "add_watch", refuse)
+        patch.setattr(watcher, "TICK_S", 0.05)
+        patch.setattr(watcher, "RETRY_S", 0.2)
+        async with enter(root) as desk:
             advice = "the system has no more watches; allow more: sysctl fs.inotify.max_user_watches"
             assert desk.watcher.polling == advice
             (root / "tasks/a.sql").write_text("select 1")
             await desk.until(lambda: "tasks/a.sql" in desk.tree)
             await desk.watcher.barrier()
             patch.undo()
-            patch.setattr(watch, "RETRY_S", 0.2)
+            patch.setattr(watcher, "RETRY_S", 0.2)
             await desk.until(lambda: desk.watcher.polling is None)
 
 
-async def test_a_silent_file_system_is_polled(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "silent_type", lambda mountinfo, path: "nfs4")
-    monkeypatch.setattr(watch, "TICK_S", 0.05)
-    async with opened(root) as desk:
+async def test_a_silent_file_system_is_polled(root: Path, monkeypatch: pytest.MonkeyPatch, enter: Enter) -> None:
+    monkeypatch.setattr(watcher, "silent_type", lambda mountinfo, path: "nfs4")
+    monkeypatch.setattr(watcher, "TICK_S", 0.05)
+    async with enter(root) as desk:
         assert desk.watcher.polling is not None
         assert "of type nfs4, which does not tell" in desk.watcher.polling
         await desk.until(lambda: desk.hints[:3] == [None, None, None])
 
 
-async def test_the_end_cancels_who_waits_and_leaves_no_thread(root: Path) -> None:
-    async with opened(root) as desk:
-        pass
-    watcher = FileWatcher(Layout(root), QUIET, desk.files.directories)
-    async with watcher:
-        waiting = asyncio.create_task(watcher.barrier())
+async def test_the_end_cancels_who_waits_and_leaves_no_thread(
+    root: Path, open_source: Callable[[Path], Source]
+) -> None:
+    n_threads, n_descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    async with FileWatcher(Layout(root), QUIET, lambda: [str(root)], open_source) as watched:
+        waiting = asyncio.create_task(watched.barrier())
         await asyncio.sleep(0)
     with pytest.raises(asyncio.CancelledError):
         await waiting
+    await asyncio.get_running_loop().shutdown_default_executor()
+    async with asyncio.timeout(DEADLINE_S):
+        # The threads of a watch end by themselves.
+        while threading.active_count() > n_threads or len(os.listdir("/proc/self/fd")) > n_descriptors:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
-async def test_what_is_to_be_watched_may_change_while_the_folders_are_listed(root: Path) -> None:
+async def test_what_is_to_be_watched_may_change_while_the_folders_are_listed(
+    root: Path, open_source: Callable[[Path], Source]
+) -> None:
     listing, go = threading.Event(), threading.Event()
 
     def directories() -> list[str]:
@@ -366,49 +372,15 @@ async def test_what_is_to_be_watched_may_change_while_the_folders_are_listed(roo
         return [str(root), str(root / "tasks")]
 
     go.set()
-    async with FileWatcher(Layout(root), QUIET, directories) as watcher, asyncio.timeout(DEADLINE_S):
-        hints = watcher.hints()
-        assert await anext(hints) is None
+    async with FileWatcher(Layout(root), QUIET, directories, open_source) as watched, asyncio.timeout(DEADLINE_S):
+        hints = watched.hints()
+        assert await anext(hints) == Hint(None)
         go.clear()
         listing.clear()
-        watcher.refresh()
+        watched.refresh()
         second = asyncio.ensure_future(anext(hints))
         await asyncio.to_thread(listing.wait, DEADLINE_S)
-        watcher.refresh()
+        watched.refresh()
         go.set()
-        assert await second is None
-        assert await anext(hints) is None
-
-
-async def test_a_watch_that_is_calm_looks_less_often_until_something_happens(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(watch, "CALM_S", 0.3)
-    monkeypatch.setattr(watch, "TICK_S", 0.02)
-    async with opened(root) as desk:
-
-        def step_ms() -> int:
-            subscription = desk.watcher._subscription
-            return 0 if subscription is None else subscription.step_ms
-
-        await desk.until(lambda: step_ms() == watch.CALM_STEP_MS)
-        n_hints = len(desk.hints)
-        (root / "tasks" / "a.sql").write_text("select 1")
-        await desk.until(lambda: "tasks/a.sql" in desk.tree)
-        assert step_ms() == watch.STEP_MS
-        await desk.until(lambda: step_ms() == watch.CALM_STEP_MS)
-        assert None not in desk.hints[n_hints:], "it came and went without a look at everything"
-
-
-async def test_no_event_is_lost_between_calm_and_lively(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "CALM_S", 0.005)
-    monkeypatch.setattr(watch, "TICK_S", 0.005)
-    async with opened(root) as desk:
-        await desk.settle()
-        n_hints = len(desk.hints)
-        for number in range(60):
-            (root / "tasks" / f"q{number}.sql").write_text("select 1")
-            await asyncio.sleep(0.001 * (number % 30))
-        names = {f"tasks/q{number}.sql" for number in range(60)}
-        await desk.until(lambda: names <= desk.tree.keys())
-        assert None not in desk.hints[n_hints:]
+        assert await second == Hint(None)
+        assert await anext(hints) == Hint(None)

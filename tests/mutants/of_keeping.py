@@ -59,7 +59,7 @@ BREAKS = (
         "a hint that nothing follows counts as work",
         "app/daemon.py",
         "        if not isinstance(event, Hinted):\n",
-        "        if event != Hinted(frozenset()):\n",
+        "        if event != Hinted(_NOTHING):\n",
         ("tests/app/test_doctor.py::test_an_idle_daemon_finds_what_has_rotted",),
     ),
     Break(

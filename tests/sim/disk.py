@@ -1,7 +1,8 @@
 """Simulated files: inodes and folders, stamps with a tick of their own, writers who have files open, and who is told.
 
-Every change goes to `tell` with the folder's inode and the name, as inotify sees it. Stamps are the clock rounded down
-to `tick_ns`; a time that somebody set stays as it was set, but never that of the last change of the inode.
+Every change goes to `tell` with the folder's inode, the name and what happened, as inotify sees it. Stamps are the
+clock rounded down to `tick_ns`; a time that somebody set stays as it was set, but never that of the last change of the
+inode.
 """
 
 import errno
@@ -12,7 +13,12 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from inotify_simple import flags
+
 DEVICE = 64
+CREATE, MODIFY, CLOSE_WRITE, ATTRIB = flags.CREATE, flags.MODIFY, flags.CLOSE_WRITE, flags.ATTRIB
+MOVED_FROM, MOVED_TO, MOVE_SELF = flags.MOVED_FROM, flags.MOVED_TO, flags.MOVE_SELF
+DELETE, IGNORED = flags.DELETE, flags.IGNORED
 
 
 @dataclass(slots=True)
@@ -68,7 +74,7 @@ class Disk:
     now_ns: Callable[[], int]
     tick_ns: int
     leases: bool = True
-    tell: Callable[[Inode, str], None] = lambda _folder, _name: None
+    tell: Callable[..., None] = lambda _folder, _name, *_signs: None
     root: Inode = field(default_factory=lambda: Inode(1, entries={}))
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(2))
 
@@ -120,7 +126,7 @@ class Disk:
         """Make a new file, in place of one that is there."""
         inode = Inode(next(self._numbers), data)
         inode.mtime_ns = inode.ctime_ns = self.stamp()
-        self._put(self.make_folders(posixpath.dirname(path)), posixpath.basename(path), inode)
+        self._put(self.make_folders(posixpath.dirname(path)), posixpath.basename(path), inode, CREATE, CLOSE_WRITE)
         return inode
 
     def write(self, path: str, data: bytes, *, silent: bool = False) -> None:
@@ -129,7 +135,7 @@ class Disk:
         inode.data = data
         inode.mtime_ns = inode.ctime_ns = self.stamp()
         if not silent:
-            self.say(path)
+            self.say(path, MODIFY, *(() if inode.writers else (CLOSE_WRITE,)))
 
     def replace(self, source: str, target: str) -> None:
         """Rename, over what is there."""
@@ -138,8 +144,9 @@ class Disk:
         assert above.entries is not None
         del above.entries[posixpath.basename(source)]
         inode.ctime_ns = self.stamp()
-        self.tell(above, posixpath.basename(source))
-        self._put(self.find(posixpath.dirname(target)), posixpath.basename(target), inode)
+        self.tell(above, posixpath.basename(source), MOVED_FROM | _kind(inode))
+        self._put(self.find(posixpath.dirname(target)), posixpath.basename(target), inode, MOVED_TO | _kind(inode))
+        self.tell(inode, "", MOVE_SELF)
 
     def unlink(self, path: str) -> None:
         """Take away a file or a folder with all in it; raises OSError."""
@@ -148,14 +155,14 @@ class Disk:
         assert above.entries is not None
         gone = above.entries.pop(posixpath.basename(path))
         self._lose(gone)
-        self.tell(above, posixpath.basename(path))
+        self.tell(above, posixpath.basename(path), DELETE | _kind(gone))
 
     def utime(self, path: str, mtime_ns: int | None) -> None:
         """Set the time of the last write, to the present with `None`."""
         inode = self.find(path)
         inode.ctime_ns = self.stamp()
         inode.mtime_ns = inode.ctime_ns if mtime_ns is None else mtime_ns
-        self.say(path)
+        self.say(path, ATTRIB)
 
     def files(self, below: str) -> Iterator[tuple[str, Inode]]:
         """All files below a folder, by path."""
@@ -167,19 +174,24 @@ class Disk:
             else:
                 waiting += [(f"{path}/{name}", found) for name, found in inode.entries.items()]
 
-    def _put(self, above: Inode, name: str, inode: Inode) -> None:
+    def _put(self, above: Inode, name: str, inode: Inode, *signs: int) -> None:
         assert above.entries is not None
         above.entries[name] = inode
         above.mtime_ns = above.ctime_ns = self.stamp()
-        self.tell(above, name)
+        self.tell(above, name, *(signs or (CREATE | _kind(inode),)))
 
     def _lose(self, inode: Inode) -> None:
         for name, found in list((inode.entries or {}).items()):
             self._lose(found)
             assert inode.entries is not None
             del inode.entries[name]
-            self.tell(inode, name)
+            self.tell(inode, name, DELETE | _kind(found))
+        self.tell(inode, "", IGNORED)
 
-    def say(self, path: str) -> None:
+    def say(self, path: str, *signs: int) -> None:
         """Tell of a file, whatever became of it."""
-        self.tell(self.find(posixpath.dirname(path)), posixpath.basename(path))
+        self.tell(self.find(posixpath.dirname(path)), posixpath.basename(path), *signs)
+
+
+def _kind(inode: Inode) -> int:
+    return 0 if inode.entries is None else int(flags.ISDIR)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.sim.disk import Disk, Inode
+from tests.sim.disk import CLOSE_WRITE, Disk, Inode
 from tests.sim.script import Step
 
 ROOT = "/project"
@@ -79,7 +79,7 @@ class Hands:
             return
         inode.writers -= 1
         if self._disk.has(path):
-            self._disk.say(path)
+            self._disk.say(path, CLOSE_WRITE)
 
     def _touch(self, path: str, step: Step) -> None:
         if self._disk.has(path):

@@ -76,6 +76,14 @@ class SimLoop(asyncio.BaseEventLoop):
         self.call_later(self.draw.random() * THREAD_S, self._answer, future, partial(func, *args))
         return future
 
+    def add_reader(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:
+        """Hear of what a simulated queue has to read; its descriptor is the queue itself."""
+        fd.arm(self, callback)
+
+    def remove_reader(self, fd: Any) -> bool:
+        """Hear no more of it."""
+        return bool(fd.disarm())
+
     @staticmethod
     def _answer(future: "asyncio.Future[Any]", work: Callable[[], Any]) -> None:
         # Work on a thread is done whether or not somebody waits for it still.

@@ -21,6 +21,8 @@ from relspec.core.toolchain import Toolchain
 from relspec.core.trace import NoTrace, Trace
 from relspec.edges.files import Files
 from relspec.edges.watch import FileWatcher
+from relspec.edges.watch.stepping import Stepping
+from relspec.edges.watch.watcher import usual_source
 
 #: When the simulated world begins, by the calendar.
 EPOCH_S = 1_800_000_000.0
@@ -55,6 +57,7 @@ class SimMachine:
     usual: Settings
     slow_s: float
     witness: Witness
+    inotify: bool = False
     trace: Trace = field(default_factory=NoTrace)
 
     def settings(self) -> Settings:
@@ -104,4 +107,4 @@ class SimMachine:
 
     def watcher(self, settings: WatchSettings, directories: Callable[[], Iterable[str]]) -> FileWatcher:
         """The watch as it is, on the simulated system."""
-        return FileWatcher(self.layout, settings, directories)
+        return FileWatcher(self.layout, settings, directories, usual_source if self.inotify else Stepping)

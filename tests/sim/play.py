@@ -166,6 +166,7 @@ class Play:
             self.settings,
             self.script.slow_s,
             self.witness,
+            self.script.inotify,
         )
         self.clock = machine.clock
         async with AsyncExitStack() as stack:

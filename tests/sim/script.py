@@ -66,7 +66,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One simulation. `seed` draws what is left to chance: durations, order, lateness."""
+    """One simulation. `seed` draws what is left to chance: durations, order, lateness.
+
+    `inotify`: whether the watch reads the kernel's own queue, or watchfiles does.
+    """
 
     seed: int
     files: dict[str, str]
@@ -79,6 +82,7 @@ class Script:
     slow_s: float = 0.05
     workers: int = 2
     calm: bool = False
+    inotify: bool = False
 
     def text(self) -> str:
         """As a file."""
@@ -100,7 +104,7 @@ def kept(folder: Path) -> dict[str, Script]:
 def draw(seed: int) -> Script:
     """Draw a script."""
     author = _Author(random.Random(seed))
-    return author.script(seed)
+    return replace(author.script(seed), inotify=random.Random(f"{seed}, inotify").random() < 0.6)
 
 
 class _Author:

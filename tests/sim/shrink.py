@@ -45,7 +45,7 @@ def _smaller(script: Script) -> Iterator[Script]:
     for path in script.files:
         yield replace(script, files={p: text for p, text in script.files.items() if p != path}, calm=False)
     plain = Script(script.seed, script.files, script.steps, script.faults, calm=script.calm)
-    for name in ("vices", "shuffle", "tick_ns", "leases", "slow_s", "workers"):
+    for name in ("vices", "shuffle", "tick_ns", "leases", "slow_s", "workers", "inotify"):
         if getattr(script, name) != getattr(plain, name):
             yield replace(script, **{name: getattr(plain, name)})
     for i, step in enumerate(script.steps):

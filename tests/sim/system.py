@@ -1,11 +1,12 @@
-"""The system as the scanner and the watch see it, who run as they are: in place of `os`, `time` and inotify.
+"""The system as the scanner and the watch see it, who run as they are: in place of `os`, `time` and watchfiles.
 
-Which names are replaced is said in `simulated`. Calls that touch files are numbered effects, and may fail.
+The kernel's own queue, which scripts with `inotify` read, is in `queue.py`. Which names are replaced is said in
+`simulated`. Calls that touch files are numbered effects, and may fail.
 
 What the simulated watch may do, and the test on the real system that shows it (`tests/edges/test_watch.py`):
 
 - events come late, several at once, twice: `test_a_burst_of_files_in_new_folders_is_found_whole`
-- a full queue loses all that follows, a cookie too: `test_a_queue_that_overflows_loses_events_without_a_word`
+- a full queue loses all that follows, a cookie too, without a word (`test_stepping.py`)
 - what is made in a new folder before it is watched is not told:
   `test_a_file_in_a_chain_of_new_folders_is_found_by_the_barrier`
 - another folder in place of a watched one is never told of: `test_a_root_that_is_swapped_is_noticed`
@@ -30,9 +31,10 @@ from unittest.mock import patch
 from tests.sim.disk import Disk, Entry, Inode, Status
 from tests.sim.effects import Effects
 from tests.sim.loop import SimLoop
+from tests.sim.queue import SimQueue
 
-from relspec.edges import watch
 from relspec.edges.files import reading, scan, walk
+from relspec.edges.watch import inotify, source, stepping, watcher
 
 #: A queue of the simulated watch holds so many events, and so many in one batch make the real one suspicious.
 QUEUE_MAX = 12
@@ -78,6 +80,10 @@ class SimOs:
         self._next += 1
         self._open[self._next] = (str(path), self._disk.find(str(path)))
         return self._next
+
+    def read(self, queue: SimQueue, length: int) -> bytes:
+        """As `os.read`, of a queue, whose descriptor is itself."""
+        return queue.read(length)
 
     def close(self, descriptor: int) -> None:
         """As `os.close`."""
@@ -162,10 +168,10 @@ class SimNotify:
         self.open = True
         system.watches.append(self)
 
-    def told(self, folder: Inode, name: str) -> None:
+    def told(self, folder: Inode, name: str, *_: int) -> None:
         """Put an event into the queue, if it is of a watched folder and there is room."""
         path = self._folders.get(folder.number)
-        if path is None or not self.open:
+        if path is None or not self.open or not name:
             return
         if len(set(self._queue)) >= QUEUE_MAX:
             self._lost = True
@@ -230,7 +236,7 @@ class System:
         self.disk = disk
         self.effects = effects
         self.os = SimOs(disk, effects)
-        self.watches: list[SimNotify] = []
+        self.watches: list[SimNotify | SimQueue] = []
         self._draw = draw
         self.vices = vices
         disk.tell = self._tell
@@ -247,9 +253,9 @@ class System:
         """No process is left, so no watch."""
         self.watches.clear()
 
-    def _tell(self, folder: Inode, name: str) -> None:
+    def _tell(self, folder: Inode, name: str, *signs: int) -> None:
         for notify in tuple(self.watches):
-            notify.told(folder, name)
+            notify.told(folder, name, *signs)
 
 
 @contextlib.contextmanager
@@ -262,13 +268,14 @@ def simulated(system: System, now: Callable[[], float], now_ns: Callable[[], int
         scan: {"os": system.os, "time": clock},
         walk: {"os": system.os},
         reading: {"os": system.os, "time": clock, "_has_writer": system.os.has_writer},
-        watch: {
-            "os": system.os,
+        watcher: {"os": system.os, "time": clock, "_silence": lambda listing: None},
+        source: {"os": system.os},
+        inotify: {"os": system.os, "time": clock, "INotify": lambda nonblocking: SimQueue(system)},
+        stepping: {
             "time": clock,
             "threading": SimpleNamespace(Event=SimStop),
             "RustNotify": lambda paths, *_: SimNotify(system, paths),
             "BATCH_MAX": QUEUE_MAX,
-            "_silence": lambda listing: None,
         },
     }
     with contextlib.ExitStack() as stack:

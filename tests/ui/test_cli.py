@@ -241,7 +241,8 @@ def test_a_linked_file_is_known_by_the_name_of_its_link(layout: Layout, serving:
 
 def test_status_loads_nothing_heavy_and_is_back_fast(serving: Any) -> None:
     heavy = (
-        "asyncio msgspec rich ibis duckdb pyarrow sqlite_utils sqlglot rustworkx watchfiles pandas sqlite3 subprocess"
+        "asyncio msgspec rich ibis duckdb pyarrow sqlite_utils sqlglot rustworkx watchfiles inotify_simple pandas"
+        " sqlite3 subprocess"
     )
     code = (
         "import sys; from relspec.ui.cli import main; code = main(['status']);"

@@ -11,6 +11,8 @@ from relspec.core.settings import Settings, WatchSettings
 from relspec.core.tree import Tree
 from relspec.edges.files import Files
 from relspec.edges.watch import FileWatcher
+from relspec.edges.watch.source import Source
+from relspec.edges.watch.watcher import usual_source
 
 #: Far longer than anything here takes; an audit in between would hide what the events missed.
 DEADLINE_S = 20.0
@@ -33,8 +35,8 @@ class Desk:
     moved: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def consume(self) -> None:
-        async for hints in self.watcher.hints():
-            await self.look(hints)
+        async for hint in self.watcher.hints():
+            await self.look(hint.paths)
 
     async def look(self, hints: Hints) -> None:
         """Scan, on a thread as the daemon does where everything is looked at."""
@@ -68,10 +70,12 @@ class Desk:
 
 
 @contextlib.asynccontextmanager
-async def opened(root: Path, settings: WatchSettings = QUIET) -> AsyncIterator[Desk]:
+async def opened(
+    root: Path, settings: WatchSettings = QUIET, open_source: Callable[[Path], Source] = usual_source
+) -> AsyncIterator[Desk]:
     layout = Layout(root)
     files = Files(layout, Settings())
-    async with FileWatcher(layout, settings, files.directories) as watcher:
+    async with FileWatcher(layout, settings, files.directories, open_source) as watcher:
         desk = Desk(root, files, watcher)
         consumer = asyncio.create_task(desk.consume())
         try:

@@ -20,10 +20,11 @@ from relspec.app.workspace import AGAIN_S, HELD_S, Workspace
 from relspec.core.errors import StateError
 from relspec.core.problem import Code, Problem
 from relspec.core.progress import ChangeDetected, ProblemsFound, Progress
-from relspec.core.settle import ChangeSet, Gathered, gather, look_at_ms
+from relspec.core.settle import ChangeSet, Gathered, Hint, gather, look_at_ms
 from relspec.core.state import RunRecord
 
 _NO_CHANGES = ChangeSet((), (), ())
+_NOTHING = Hint(frozenset())
 
 #: Runs that nobody asked about are kept for the next `build` up to this number.
 _UNREPORTED_MAX = 10_000
@@ -37,9 +38,9 @@ _AUDIT_BYTES = 32 << 20
 
 @dataclass(frozen=True, slots=True)
 class Hinted:
-    """Something may have changed at these absolute paths; `None` is "anywhere"."""
+    """Something may have changed."""
 
-    paths: frozenset[str] | None
+    hint: Hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Daemon:
         self._collecting: list[CollectRequested] = []
         self._now = workspace.machine.clock.monotonic
         self._busy_at = self._now()
-        self._audited_at = self._busy_at
+        self._audited_at = self._looked_at = self._busy_at
         self._holds_out = self._tries_again = self._reminded = False
         self._moving: dict[str, tuple[float, float]] = {}
         self._retry = False
@@ -160,8 +161,8 @@ class Daemon:
         self._records = [*records, *self._records][-_UNREPORTED_MAX:]
 
     async def _pump(self) -> None:
-        async for paths in self._watcher.hints():
-            self._events.put_nowait(Hinted(paths))
+        async for hint in self._watcher.hints():
+            self._events.put_nowait(Hinted(hint))
 
     async def _next(self) -> Event:
         """The next event; a hint without paths when what was hinted has settled, and now and then when idle."""
@@ -172,7 +173,7 @@ class Daemon:
         except TimeoutError:
             if due is None and self._build is None:
                 self._workspace.store.checkpoint()
-            return Hinted(frozenset())
+            return Hinted(_NOTHING)
 
     def _due(self) -> float | None:
         """Seconds until the hints have settled; `None` when there are none."""
@@ -180,16 +181,20 @@ class Daemon:
             return None
         world, now_ms = self._workspace.world, self._now() * 1000
         held = self._workspace.files.exists(".git/index.lock")
-        return max(0.0, look_at_ms(self._gathered, world.settings.watch, held, now_ms) - now_ms) / 1000
+        due_ms = look_at_ms(self._gathered, world.settings.watch, self._looked_at * 1000, held, now_ms)
+        return max(0.0, due_ms - now_ms) / 1000
+
+    def _gather(self, hint: Hint) -> None:
+        self._gathered = gather(self._gathered, hint, self._now() * 1000, self._workspace.files.wants)
 
     def _take(self, event: Event) -> None:
         # A hint alone is nothing yet: the audit of the files gives one now and then.
         if not isinstance(event, Hinted):
             self._busy_at = self._now()
         match event:
-            case Hinted(paths):
-                if paths is None or paths:
-                    self._gathered = gather(self._gathered, paths, self._now() * 1000)
+            case Hinted(hint):
+                if hint.paths is None or hint.paths:
+                    self._gather(hint)
             case SyncRequested():
                 self._waiting.append(event)
                 self._retry |= event.retry
@@ -225,6 +230,7 @@ class Daemon:
             return
         self._workspace.machine.trace.waited("settle", gathered.first_ms / 1000)
         found = await self._workspace.look(gathered.hints)
+        self._looked_at = self._now()
         self._note_moving(gathered.hints)
         self._watch_held()
         self._watch_scope()
@@ -237,7 +243,7 @@ class Daemon:
         """Look again soon at what is being written."""
         held = frozenset(str(self._workspace.world.layout.root / p) for p in self._workspace.held)
         if held:
-            asyncio.get_running_loop().call_later(AGAIN_S, self._events.put_nowait, Hinted(held))
+            asyncio.get_running_loop().call_later(AGAIN_S, self._events.put_nowait, Hinted(Hint(held)))
 
     def _watch_scope(self) -> None:
         workspace = self._workspace
@@ -312,7 +318,7 @@ class Daemon:
         self._watch_held()
         if self._workspace.scope_moved:
             # Nobody tells of what was written there between the look of the build and the new watch.
-            self._gathered = gather(self._gathered, None, self._now() * 1000)
+            self._gather(Hint(None))
         self._watch_scope()
         # What the first build did is in the daemon's own report, unless somebody waits for it already.
         if self._first_done or self._waiting:
@@ -347,7 +353,7 @@ class Daemon:
 
     def _again(self, paths: frozenset[str]) -> None:
         self._changes = self._changes.merged(ChangeSet((), tuple(sorted(self._workspace.world.look_again)), ()))
-        self._events.put_nowait(Hinted(paths))
+        self._events.put_nowait(Hinted(Hint(paths)))
 
     def _note_moving(self, looked: frozenset[str] | None) -> None:
         """Note of what does not hold still since when, and when it was last looked at; `looked` are absolute paths."""

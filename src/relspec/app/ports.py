@@ -10,6 +10,7 @@ from relspec.core.problem import Problem
 from relspec.core.progress import Action, SetAside
 from relspec.core.schema import Schema
 from relspec.core.settings import Settings, WatchSettings
+from relspec.core.settle import Hint
 from relspec.core.spec import TaskSpec
 from relspec.core.state import Delta, MemoRow, Publication, RunTask, Saved
 from relspec.core.sweep import Stock, StoredObject, Sweep
@@ -83,8 +84,8 @@ class Loader(Protocol):
 class Watcher(Protocol):
     """Hints that something changed. Events are hints, a scan decides."""
 
-    def hints(self) -> AsyncIterator[frozenset[str] | None]:
-        """Yield sets of absolute paths to look at; `None` says "look at everything"."""
+    def hints(self) -> AsyncIterator[Hint]:
+        """Yield what to look at."""
         ...
 
     async def barrier(self) -> None:
@@ -118,6 +119,10 @@ class Scanner(CodeReader, Protocol):
     def scan(self, hints: frozenset[str] | None, previous: Tree) -> Scan: ...
     def configure(self, settings: Settings) -> bool: ...
     def directories(self) -> tuple[str, ...]: ...
+
+    def wants(self, path: str) -> bool:
+        """Whether a file at the absolute `path` is one of the project. On any thread."""
+        ...
 
     def exists(self, path: str) -> bool:
         """Whether something is at `path`, relative to the project; it need not be in the scope."""

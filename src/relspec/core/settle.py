@@ -1,16 +1,23 @@
 """When to look after hints, and what a look found: the step from events to a ChangeSet.
 
 Hints gather until they have been quiet for `quiet_ms`, at most `settle_max_ms` after the first, so that a burst is one
-build and a stream of saves does not starve it. While git rewrites the tree (`.git/index.lock` exists) the look waits,
-but no longer than `HOLD_MAX_MS`: a lock file that a crashed git left behind must not stop the watch.
+build and a stream of saves does not starve it. One file that is known to be whole, and nothing else of the project,
+waits for `WHOLE_MS` only. A file that is gone is not whole: whoever saves by taking the old file away first must not
+make its task leave the graph in between. What comes soon after a look is a burst too, so that saves one after the other
+are two builds at most. While git rewrites the tree (`.git/index.lock` exists) the look waits, but no longer than
+`HOLD_MAX_MS`: a lock file that a crashed git left behind must not stop the watch.
 Content decides what changed: a touch of a code file is no change. Reads no clock: times are passed in.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 from relspec.core.settings import WatchSettings
 from relspec.core.tree import FileEntry, Tree
 
+#: So long a lone file rests before it is looked at: who saves several at once has begun the next one by then.
+WHOLE_MS = 2.0
 #: For so long after the first hint a look waits for git, and no longer.
 HOLD_MAX_MS = 10_000.0
 #: More hints than this are no longer looked at one by one.
@@ -21,12 +28,28 @@ Hints = frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True)
+class Hint:
+    """What to look at. Of the paths in `whole` the last that was heard is that a writer closed them or moved them here.
+
+    Who cannot tell names none: then all are waited for.
+    """
+
+    paths: Hints
+    whole: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Gathered:
-    """Hints that wait for their look: what to look at, and when the first and the last came."""
+    """Hints that wait for their look: what to look at, and when the first and the last came.
+
+    `files` are those of the project among them, two of them standing for more, and `whole` those of `files` that are.
+    """
 
     hints: Hints
     first_ms: float
     last_ms: float
+    files: frozenset[str] = frozenset()
+    whole: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +87,27 @@ def merge(one: Hints, other: Hints) -> Hints:
     return both if len(both) <= HINTS_MAX else None
 
 
-def gather(gathered: Gathered | None, hints: Hints, now_ms: float) -> Gathered:
-    """Take in one more hint."""
+def gather(gathered: Gathered | None, hint: Hint, now_ms: float, wants: Callable[[str], bool]) -> Gathered:
+    """Take in one more hint. `wants` says whether a path is a file of the project."""
     if gathered is None:
-        return Gathered(hints, now_ms, now_ms)
-    return Gathered(merge(gathered.hints, hints), gathered.first_ms, now_ms)
+        gathered = Gathered(frozenset(), now_ms, now_ms)
+    files, whole = gathered.files, gathered.whole
+    if hint.paths is not None:
+        # Two files are a burst: more need not be asked about.
+        files = files if len(files) > 1 else files.union(islice(filter(wants, hint.paths), 2))
+        whole = (whole - hint.paths | hint.whole) & files
+    return Gathered(merge(gathered.hints, hint.paths), gathered.first_ms, now_ms, files, whole)
 
 
-def look_at_ms(gathered: Gathered, settings: WatchSettings, held: bool, now_ms: float) -> float:
-    """Say when to look; a time that is not after `now_ms` means now. While `held`, ask again at the time given."""
-    due = min(gathered.last_ms + settings.quiet_ms, gathered.first_ms + settings.settle_max_ms)
+def look_at_ms(gathered: Gathered, settings: WatchSettings, looked_ms: float, held: bool, now_ms: float) -> float:
+    """Say when to look; a time that is not after `now_ms` means now. While `held`, ask again at the time given.
+
+    `looked_ms` is when the last look was.
+    """
+    is_lone = gathered.hints is not None and len(gathered.files) == 1 and gathered.files == gathered.whole
+    is_after_quiet = gathered.first_ms >= looked_ms + settings.quiet_ms
+    quiet_ms = min(settings.quiet_ms, WHOLE_MS) if is_lone and is_after_quiet else settings.quiet_ms
+    due = min(gathered.last_ms + quiet_ms, gathered.first_ms + settings.settle_max_ms)
     if held and now_ms < gathered.first_ms + HOLD_MAX_MS:
         return max(due, now_ms + max(settings.quiet_ms, 1))
     return due

@@ -125,6 +125,11 @@ class Files:
             return _unreadable(path, error)
         return content_of(data), data
 
+    def wants(self, path: str) -> bool:
+        """Whether a file at the absolute `path` is in the scope. On any thread: it remembers nothing."""
+        shown, scope = self._paths.shown(path), self._scope
+        return scope.wants(shown) and not scope.ignores(shown.rpartition("/")[2], shown)
+
     def exists(self, path: str) -> bool:
         """Whether something is at `path`, as shown."""
         return os.path.exists(self._paths.absolute(path))
