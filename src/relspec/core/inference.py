@@ -26,9 +26,9 @@ from relspec.core.lineage import Needs
 from relspec.core.losses import lost_literals, lost_names
 from relspec.core.places import Places
 from relspec.core.plan import Aspect, LineageRow
-from relspec.core.precedence import is_doubtful
+from relspec.core.precedence import has_doubts
 from relspec.core.problem import Code
-from relspec.core.query import Query, QueryTrouble, Reader, parse_query, place_of
+from relspec.core.query import DUCKDB, Query, QueryTrouble, Reader, parse_query, place_of
 from relspec.core.repeatable import Repeatable
 from relspec.core.schema import Schema
 from relspec.core.scopes import Around, Relation, Scopes
@@ -176,7 +176,7 @@ def _trusted(subject: _Subject, sql: str) -> tuple[exp.Expr, bool]:
     tree = inline(subject.query, subject.views, bodies)
     for doubt in (doubt_before(tree, sql), *lost):
         _refuse(doubt)
-    is_clear = is_complete and not any(is_doubtful(node) for node in tree.walk())
+    is_clear = is_complete and not has_doubts(tree)
     straighten(tree)
     return tree, is_clear
 
@@ -200,9 +200,9 @@ def _qualified(subject: _Subject, tree: exp.Expr) -> exp.Expr:
     named = {t.name.lower() for t in tree.find_all(exp.Table) if t.db}
     columns = {name: dict.fromkeys(_lower_names(subject.schemas[name]), "INT") for name in named}
     # Types play no part in resolving names, and parsing those of hundreds of columns would cost more than the rest.
-    schema = MappingSchema({"main": columns}, dialect="duckdb", normalize=False)
+    schema = MappingSchema({"main": columns}, dialect=DUCKDB, normalize=False)
     try:
-        return qualify(tree, schema=schema, dialect="duckdb", quote_identifiers=False)
+        return qualify(tree, schema=schema, dialect=DUCKDB, quote_identifiers=False)
     except _MISHAPS as error:
         raise CoarseError(f"sqlglot cannot resolve the names: {type(error).__name__}") from error
 
@@ -221,7 +221,7 @@ def _check_outputs(root: Relation, outputs: Schema) -> None:
     if len(root.names) != len(outputs.columns):
         raise CoarseError(f"the engine sees {len(outputs.columns)} outputs, the analysis {len(root.names)}")
     for ours, theirs in zip(root.names, outputs.columns, strict=True):
-        if not re.fullmatch(r"_col_\d+", ours) and ours != theirs.name.lower() and not _renamed(ours, theirs.name):
+        if ours != theirs.name.lower() and not re.fullmatch(r"_col_\d+", ours) and not _renamed(ours, theirs.name):
             raise CoarseError(f"the engine names an output {theirs.name!r}, the analysis {ours!r}")
 
 
@@ -272,16 +272,16 @@ def _plain(subject: _Subject, sql: str, executed: Query) -> str:
 
 
 def _lineage(subject: _Subject, needs: Needs, root: Relation, outputs: Schema) -> tuple[LineageRow, ...]:
+    # As they are spelled; of two columns whose names differ in case alone, the first.
+    spelled = {
+        (name, column.name.lower()): (subject.stored[name], column.name)
+        for name in needs.required
+        for column in reversed(subject.schemas[name].columns)
+    }
     return tuple(
-        (column.name, tuple(_spelled(subject, pair) for pair in needs.lineage(root, position)))
+        (column.name, tuple(spelled[pair] for pair in needs.lineage(root, position)))
         for position, column in enumerate(outputs.columns)
     )
-
-
-def _spelled(subject: _Subject, pair: tuple[str, str]) -> tuple[str, str]:
-    column = subject.schemas[pair[0]].column(pair[1])
-    assert column is not None
-    return subject.stored[pair[0]], column.name
 
 
 def _reason(error: Exception) -> str:

@@ -176,7 +176,7 @@ def _parsed(text: str, tokens: Sequence[Token]) -> exp.Expr:
         what = type(tree).__name__.upper()
         message = f"a task is one query, this is {what}"
         raise RefusedError(_trouble(text, tokens[0].start, Code.UNSUPPORTED_SQL, message, "write a SELECT"))
-    if tree.find(exp.Into) is not None:
+    if "into" in text.lower() and tree.find(exp.Into) is not None:
         message = "a task is one query, SELECT INTO makes a table"
         raise RefusedError(_trouble(text, tokens[0].start, Code.UNSUPPORTED_SQL, message, "leave out INTO"))
     return tree
@@ -195,14 +195,14 @@ def _syntax_trouble(error: ParseError) -> QueryTrouble:
 
 
 def _mentions(text: str, tree: exp.Expr) -> Iterator[Mention]:
-    for node in tree.walk():
+    for node in tree.find_all(exp.Table, exp.Lateral):
         if isinstance(node, exp.Table):
             if isinstance(node.this, exp.Identifier):
                 if not _is_cte(node):
                     yield _mention(text, node)
             else:
                 _check_generator(text, node.this)
-        elif isinstance(node, exp.Lateral) and isinstance(node.this, exp.Func):
+        elif isinstance(node.this, exp.Func):
             _check_generator(text, node.this)
 
 

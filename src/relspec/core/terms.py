@@ -42,9 +42,12 @@ class Term:
     def __init__(self, op: str, parts: "Iterable[Term | str]", stable: bool = True, type_: str = "") -> None:
         self.op = op
         self.parts: tuple[Term | str, ...] = tuple(parts)
-        terms = [p for p in self.parts if isinstance(p, Term)]
-        self.stable: bool = stable and all(t.stable for t in terms)
-        self.reach: int = max((t.reach for t in terms), default=-1)
+        self.stable = stable
+        self.reach = -1
+        for part in self.parts:
+            if isinstance(part, Term):
+                self.stable = self.stable and part.stable
+                self.reach = max(self.reach, part.reach)
         self.type = type_
         self.value: int | None = None
         self._digest: str | None = None
@@ -53,9 +56,10 @@ class Term:
     def digest(self) -> str:
         """The identity of the term."""
         if self._digest is None:
-            self._digest = digest_of(
-                self.op, *(x for p in self.parts for x in (("t", p.digest) if isinstance(p, Term) else ("s", p)))
-            )
+            framed = [self.op]
+            for part in self.parts:
+                framed += ("t", part.digest) if isinstance(part, Term) else ("s", part)
+            self._digest = digest_of(*framed)
         return self._digest
 
 

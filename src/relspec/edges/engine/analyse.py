@@ -70,10 +70,9 @@ def analyse(connection: duckdb.DuckDBPyConnection, request: Analyse) -> Analysed
 def _analyse(connection: duckdb.DuckDBPyConnection, binder: Empties, request: Analyse, known: _Known) -> Analysed:
     readings = Readings()
     named = _named(connection, request, readings)
-    is_select = _check_single(connection, request)
+    statement = _single(connection, request)
     _check_known(request, known, named, readings)
-    is_plain = is_select and not isinstance(_tree(request, readings), exp.Summarize)
-    native = _bound(binder, request, known, named, is_plain)
+    native = _bound(binder, request, known, named, None if _is_summary(request, readings) else statement)
     _check_names(request, native)
     inference = _inferred(request, known, native, readings)
     inference = _proved(binder, request, known, inference, native)
@@ -105,23 +104,22 @@ def _named(connection: duckdb.DuckDBPyConnection, request: Analyse, readings: Re
     if not isinstance(found, QueryTrouble):
         return found
     if found.code is Code.SYNTAX:
-        _check_single(connection, request)
+        _single(connection, request)
         if found.hint is None:
             message = f"valid for DuckDB, but its inputs cannot be found: {found.message}"
             found = replace(found, code=Code.UNSUPPORTED_SQL, message=message, hint="write this place in another way")
     raise _AnsweredError(problem_of_trouble(request, found))
 
 
-def _tree(request: Analyse, readings: Readings) -> exp.Expr:
+def _is_summary(request: Analyse, readings: Readings) -> bool:
     query = readings.look(request.text)
-    assert isinstance(query, Query), f"{request.task} was read, and now cannot be: {query}"
-    return query.tree
+    return isinstance(query, Query) and isinstance(query.tree, exp.Summarize)
 
 
-def _check_single(connection: duckdb.DuckDBPyConnection, request: Analyse) -> bool:
+def _single(connection: duckdb.DuckDBPyConnection, request: Analyse) -> duckdb.Statement | None:
     """Have DuckDB parse the text: it knows its own grammar best, and points at the place more exactly.
 
-    Gives whether the statement is a SELECT.
+    Gives the statement where it is a SELECT.
 
     A PIVOT without values is several statements, of which the first reads the data to find the columns.
     """
@@ -134,7 +132,7 @@ def _check_single(connection: duckdb.DuckDBPyConnection, request: Analyse) -> bo
         raise _AnsweredError(
             problem_here(request, Code.UNSUPPORTED_SQL, message, "list the values: PIVOT ... ON x IN (...)")
         )
-    return [s.type for s in statements] == [duckdb.StatementType.SELECT]
+    return next((s for s in statements if s.type == duckdb.StatementType.SELECT), None)
 
 
 def _check_known(request: Analyse, known: _Known, named: Iterable[Named], readings: Readings) -> None:
@@ -153,15 +151,16 @@ def _check_known(request: Analyse, known: _Known, named: Iterable[Named], readin
 
 
 def _bound(
-    binder: Empties, request: Analyse, known: _Known, named: Iterable[Named], is_plain: bool
+    binder: Empties, request: Analyse, known: _Known, named: Iterable[Named], select: duckdb.Statement | None
 ) -> tuple[Column, ...]:
+    """Bind the text, which is `select` where it is one."""
     # Nothing else is there to be bound: a table that `references` overlooked would not be found.
     tables = {mention.name: known.schema(mention.name) or Schema(()) for mention in named}
     columns = {name: schema.columns for name, schema in tables.items()}
     # Tables have a `rowid`, the files that a query will read have none.
     empty = empty_view if "rowid" in request.text.lower() else empty_table
     try:
-        found = binder.bound(request.text, columns, empty) if is_plain else None
+        found = None if select is None else binder.bound(select, columns, empty)
         return found if found is not None else binder.described(request.text, columns, empty)
     except duckdb.ParserException as error:
         # DuckDB has read it as a statement, and takes it for no query.
