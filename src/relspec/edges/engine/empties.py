@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 import duckdb
 
 from relspec.core.schema import Column
+from relspec.edges.engine.connection import columns_of
 from relspec.edges.engine.reads import Reads, columns_read
 from relspec.edges.engine.sql import empty_table
 
@@ -36,13 +37,11 @@ class Empties:
     ) -> tuple[Column, ...] | None:
         """Give the columns of a SELECT over `tables`; `None` where it does not bind.
 
-        A relation that nobody reads is bound and no more, in half the time of DESCRIBE, which gives the same columns.
-        It takes a SUMMARIZE too, and runs what is no SELECT: these are for the caller to keep away.
+        It takes a SUMMARIZE too, and would run what is no SELECT: these are for the caller to keep away.
         """
         try:
             self._have(tables, empty)
-            relation = self._connection.sql(sql)
-            return tuple(Column(n, str(t)) for n, t in zip(relation.columns, relation.types, strict=True))
+            return columns_of(self._connection, sql)
         except duckdb.Error:
             self._is_spoilt = True
             return None
