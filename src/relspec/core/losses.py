@@ -32,15 +32,16 @@ _KEPT = {"time_bucket": 2, "list_reverse_sort": 1, "array_reverse_sort": 1}
 def lost_names(query: Query) -> str | None:
     """Give a reason to distrust the whole tree, or `None`. The tree must be as it was parsed."""
     tokens = query.tokens
-    for i, token in enumerate(tokens[:-2]):
-        if tokens[i + 1].token_type == TokenType.L_PAREN:
-            name = token.text.lower()
+    calls = [i for i, token in enumerate(tokens[1:]) if token.token_type == TokenType.L_PAREN]
+    for i in calls:
+        if i < len(tokens) - 2:
+            name = tokens[i].text.lower()
             if name in _UNIT_FIRST and tokens[i + 2].token_type != TokenType.STRING:
                 return f"{name}() with a unit that is not a literal"
             if name in _KEPT and _n_arguments(tokens[i + 1 :]) > _KEPT[name]:
                 return f"{name}() with more arguments than the parser keeps"
     starts = {node.meta_get("start") for node in query.tree.find_all(exp.Identifier)}
-    uncovered = {t.text.lower() for t in _plain_names(tokens) if t.start not in starts} - _SYNTAX
+    uncovered = {t.text.lower() for t in _plain_names(tokens, frozenset(calls)) if t.start not in starts} - _SYNTAX
     unknown = uncovered - {word.lower() for word in _words_of(query.tree.walk())} if uncovered else set()
     return f"the parser lost the name {min(unknown)!r}" if unknown else None
 
@@ -55,10 +56,9 @@ def lost_literals(query: Query) -> bool:
     )
 
 
-def _plain_names(tokens: Sequence[Token]) -> Iterator[Token]:
+def _plain_names(tokens: Sequence[Token], calls: frozenset[int]) -> Iterator[Token]:
     for i, token in enumerate(tokens):
-        calls = i + 1 < len(tokens) and tokens[i + 1].token_type == TokenType.L_PAREN
-        if token.token_type in _NAMES and not calls:
+        if token.token_type in _NAMES and i not in calls:
             yield token
 
 

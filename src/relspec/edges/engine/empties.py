@@ -42,6 +42,9 @@ class Empties:
         try:
             self._have(tables, empty)
             return columns_of(self._connection, sql)
+        except duckdb.BinderException:
+            # This one spoils nothing, and it is what comes of columns that are left out.
+            return None
         except duckdb.Error:
             self._is_spoilt = True
             return None
