@@ -272,11 +272,11 @@ def _plain(subject: _Subject, sql: str, executed: Query) -> str:
 
 
 def _lineage(subject: _Subject, needs: Needs, root: Relation, outputs: Schema) -> tuple[LineageRow, ...]:
-    # As they are spelled; of two columns whose names differ in case alone, the first.
+    # Looked up once for all outputs: of a wide table each may be made of any column.
     spelled = {
         (name, column.name.lower()): (subject.stored[name], column.name)
         for name in needs.required
-        for column in reversed(subject.schemas[name].columns)
+        for column in subject.schemas[name].columns
     }
     return tuple(
         (column.name, tuple(spelled[pair] for pair in needs.lineage(root, position)))

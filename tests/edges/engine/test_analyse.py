@@ -275,3 +275,20 @@ def test_nothing_is_left_between_two_queries(connection) -> None:
     other = (("orders", schema_of({"id": "VARCHAR"})),)
     assert compiled(connection, "select id from orders", schemas=other).schema == schema_of({"id": "VARCHAR"})
     assert connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall() == [(0,)]
+
+
+def test_an_error_that_spoils_the_transaction_is_told_as_it_is(connection) -> None:
+    """Caught: asked once more in the same transaction, the engine only says that it is aborted."""
+    found = problem(connection, "select id from orders limit 'x'::INTEGER")
+    assert (found.code, found.column, found.message) == (Code.TYPE, 32, "could not convert string 'x' to INT32")
+
+
+def test_a_summary_cannot_be_described(connection) -> None:
+    """Caught: bound as a relation, a SUMMARIZE has columns like any query."""
+    found = problem(connection, "-- all of it\nsummarize orders")
+    assert (found.code, found.message) == (Code.UNSUPPORTED_SQL, "this statement cannot be described as a query")
+
+
+def test_a_column_that_stands_there_twice_is_not_guessed(connection) -> None:
+    answer = compiled(connection, "select s.x from (select id as x, amount as x from orders) s")
+    assert answer.coarse == "s has no single column 'x'"
