@@ -129,7 +129,7 @@ def _precise(subject: _Subject, sql: str, outputs: Schema) -> Inference:
     scopes = Scopes({name: _lower_names(schema) for name, schema in subject.schemas.items()})
     root = scopes.build(tree, Around({}))
     _check_outputs(root, outputs)
-    _refuse(doubt_after(scopes, tree, dotted, _may_have_json(subject, sql)))
+    _refuse(doubt_after(scopes, tree, dotted, bool(dotted) and _may_have_json(subject, sql)))
     needs = Needs(scopes, root)
     ordered = order_shows(scopes, tree, subject.schemas)
     if is_clear:

@@ -70,6 +70,17 @@ def column(levels: int, index: int, key: str, type_: str, stable: bool = True) -
     return term
 
 
+class BaseKeys(dict[int, Term]):
+    """The keys of a stored dataset's columns, made when they are asked for: of hundreds a query names a few."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self._names = names
+
+    def __missing__(self, position: int) -> Term:
+        return self.setdefault(position, Term("base", (self._names[position],)))
+
+
 def number(text: str) -> Term:
     """Make a number literal."""
     term = Term("number", (text,))
