@@ -176,6 +176,7 @@ COARSE = {
     "rowid": ("select rowid from orders", "resolved"),
     "list comprehension": ("select [t + 1 for t in tags] x from orders", "comprehension"),
     "field of JSON": ("select doc.A from orders", "JSON"),
+    "field of a computed JSON": ("select (case when id > 1 then doc end).A as x from orders", "JSON"),
     "star of repeated names": (
         "select count(*) n from (select distinct * from (select * from returns o join customers c on o.id = c.id))",
         "star",

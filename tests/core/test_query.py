@@ -7,7 +7,7 @@ import pytest
 from tests.core.shop import shop
 
 from relspec.core.problem import Code
-from relspec.core.query import QueryTrouble, references
+from relspec.core.query import QueryTrouble, Readings, references
 from relspec.core.work import Named
 
 READS = {
@@ -163,3 +163,13 @@ def test_deep_nesting_is_trouble_or_fine_but_never_a_crash() -> None:
     for depth in (50, 5000):
         found = references("select " + "(" * depth + "1" + ")" * depth)
         assert found == () or isinstance(found, QueryTrouble)
+
+
+def test_a_query_that_was_taken_is_not_given_again() -> None:
+    """Caught: a tree that its owner has changed would be read by the next."""
+    readings = Readings()
+    looked = readings.look("from orders")
+    assert readings.look("from orders") is looked
+    assert readings.take("from orders") is looked
+    assert readings.take("from orders") is not looked
+    assert references("from orders", readings.look) == (Named("orders", 1, 6),)

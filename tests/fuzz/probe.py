@@ -42,7 +42,7 @@ class Probe:
     def _ordered(self, text: str) -> bool:
         query = parse_query(text)
         assert not isinstance(query, QueryTrouble)
-        subject = module._Subject(query, self._schemas, {n: n for n in self._schemas}, {})
+        subject = module._Subject(query, parse_query, self._schemas, {n: n for n in self._schemas}, {})
         tree, _ = module._trusted(subject, text)
         prepare(tree)
         tree = module._qualified(subject, tree)

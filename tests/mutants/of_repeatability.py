@@ -156,8 +156,8 @@ BREAKS = (
     Break(
         "chance is left to chance",
         "edges/engine/execute.py",
-        '        connection.execute(f"SELECT setseed({seed_of(request.key)})").fetchall()\n',
-        "",
+        '*map(_offer, request.inputs), f"SELECT setseed({seed_of(request.key)})"',
+        '*map(_offer, request.inputs), "SELECT 1"',
         ("tests/edges/engine/test_execute.py", _APP),
     ),
     Break(

@@ -46,7 +46,7 @@ from relspec.core.plan import CANONICAL_FORMAT, COLUMN_ASPECT, INNER_ASPECT, Asp
 from relspec.core.query import DUCKDB
 from relspec.core.schema import Schema
 from relspec.core.scopes import Base, Combination, Recursion, Relation, Rows, Scopes, Selection
-from relspec.core.terms import Term, as_set, column, connected, folded
+from relspec.core.terms import BaseKeys, Term, as_set, column, connected, folded
 from relspec.core.uses import CoarseError
 
 #: What a tree of sqlglot means is settled by its version: digests of two versions are never compared.
@@ -282,8 +282,7 @@ class _Writer:
         depth, index = block.depth, len(block.entries)
         match relation:
             case Base(dataset=dataset, names=names):
-                keys = {i: Term("base", (name,)) for i, name in enumerate(names)}
-                return Term("table", (dataset,)), _Slot(depth, index, keys, self._types[dataset])
+                return Term("table", (dataset,)), _Slot(depth, index, BaseKeys(names), self._types[dataset])
             case Rows(node=node, reader=Selection() as reader):
                 term = self._expressions.parts(node, reader, depth, _NAMES)
                 return term, _Slot(depth, index, _numbered(relation), ())

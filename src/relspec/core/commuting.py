@@ -14,7 +14,7 @@ from sqlglot import exp
 from relspec.core.functions import is_stable
 from relspec.core.schema import Schema
 from relspec.core.scopes import Base, Combination, Relation, Scopes, Selection
-from relspec.core.uses import QUERIES, CoarseError
+from relspec.core.uses import CoarseError
 
 # Not UHUGEINT, which beside a signed integer makes a DOUBLE; nor `//` below, which does so beside a DECIMAL.
 _EXACT = frozenset(
@@ -35,11 +35,12 @@ _STAYS_EXACT = (
 )
 _CONSTANTS = (exp.Boolean, exp.Null)
 _SHOWS = (exp.Limit, exp.Fetch, exp.Offset, exp.Collate)
+_MAY_SHOW = (*_SHOWS, exp.Join, exp.With, exp.Window, exp.Func)
 
 
 def order_shows(scopes: Scopes, tree: exp.Expr, schemas: Mapping[str, Schema]) -> bool:
     """Whether the order in which rows come may change the bag of rows that `tree` gives."""
-    if any(isinstance(node, _SHOWS) or _is_odd(node) for node in tree.walk()):
+    if any(isinstance(node, _SHOWS) or _is_odd(node) for node in tree.find_all(*_MAY_SHOW)):
         return True
     return _Exactness(scopes, schemas).is_missing(tree)
 
@@ -86,7 +87,7 @@ class _Exactness:
             yield from selection.projections if group.args.get("all") else ()
         for part in (*selection.projections, *(node.args.get(clause) for clause in ("having", "qualify", "order"))):
             # Subqueries are among the selections themselves, and their names mean something else here.
-            for inner in part.walk(prune=lambda n: isinstance(n, QUERIES)) if part is not None else ():
+            for inner in self._scopes.uses(part).calls if part is not None else ():
                 if isinstance(inner, _OF_EXACT):
                     yield inner.this
                 elif isinstance(inner, exp.Window):

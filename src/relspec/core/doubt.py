@@ -34,6 +34,8 @@ _REASONS: tuple[tuple[type[exp.Expr], str], ...] = (
 # What may stand around an output's number in GROUP BY, ORDER BY and DISTINCT ON.
 _AROUND_POSITIONS = (exp.Paren, exp.Tuple, exp.Rollup, exp.Cube, exp.GroupingSets, exp.Ordered, exp.Collate)
 _NEVER = tuple(kind for kind, _ in _REASONS)
+# What `prepare` looks at: half of all nodes are identifiers, which a walk for kinds of nodes passes by cheaply.
+_NOTED = (exp.Join, exp.Paren, exp.PropertyEQ, exp.Kwarg, exp.ColumnDef, exp.Column, exp.Dot, exp.Select)
 
 
 def doubt_of_mentions(query: Query) -> str | None:
@@ -54,7 +56,7 @@ def doubt_before(tree: exp.Expr, sql: str) -> str | None:
 
 
 def _doubts(tree: exp.Expr) -> Iterator[str]:
-    for node in tree.walk():
+    for node in tree.find_all(*_NEVER, exp.Join, exp.SetOperation, exp.Select):
         if isinstance(node, _NEVER):
             yield next(reason for kind, reason in _REASONS if isinstance(node, kind))
         elif isinstance(node, exp.Join) and node.method in ("NATURAL", "POSITIONAL"):
@@ -64,7 +66,7 @@ def _doubts(tree: exp.Expr) -> Iterator[str]:
                 yield "a set operation BY NAME matches columns by name"
             if any(_mixes(node, side) for side in (node.this, node.expression)):
                 yield "INTERSECT beside another set operation without parentheses is read differently by the parsers"
-        elif isinstance(node, exp.Select) and _mixes_commas(node):
+        elif _mixes_commas(node):
             yield "a comma beside a RIGHT or FULL JOIN is read differently by the parsers"
 
 
@@ -72,8 +74,8 @@ def _mixes(node: exp.SetOperation, side: exp.Expr) -> bool:
     return isinstance(side, exp.SetOperation) and isinstance(node, exp.Intersect) != isinstance(side, exp.Intersect)
 
 
-def _mixes_commas(select: exp.Select) -> bool:
-    joins = select.args.get("joins") or ()
+def _mixes_commas(node: exp.Expr) -> bool:
+    joins = node.args.get("joins") or () if isinstance(node, exp.Select) else ()
     return any(j.side in ("RIGHT", "FULL") for j in joins) and any(_is_comma(j) for j in joins)
 
 
@@ -84,7 +86,7 @@ def _is_comma(join: exp.Join) -> bool:
 def prepare(tree: exp.Expr) -> frozenset[str]:
     """Note in the tree what resolving names would lose; gives the dotted names that are written with capitals."""
     dotted: set[str] = set()
-    for node in list(tree.walk()):
+    for node in list(tree.find_all(*_NOTED)):
         if isinstance(node, exp.Join) and node.args.get("using"):
             if not _is_plain_using(node):
                 node.meta[USING_MARK] = True

@@ -26,9 +26,9 @@ from relspec.core.lineage import Needs
 from relspec.core.losses import lost_literals, lost_names
 from relspec.core.places import Places
 from relspec.core.plan import Aspect, LineageRow
-from relspec.core.precedence import is_doubtful
+from relspec.core.precedence import has_doubts
 from relspec.core.problem import Code
-from relspec.core.query import Query, QueryTrouble, parse_query, place_of
+from relspec.core.query import DUCKDB, Query, QueryTrouble, Reader, parse_query, place_of
 from relspec.core.repeatable import Repeatable
 from relspec.core.schema import Schema
 from relspec.core.scopes import Around, Relation, Scopes
@@ -68,26 +68,35 @@ class Inference:
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """A parsed query with the datasets that it may read: schemas and views by lower-case name, and names as stored."""
+    """A parsed query with the datasets that it may read: schemas and views by lower-case name, and names as stored.
+
+    `read` gives the queries of the views.
+    """
 
     query: Query
+    read: Reader
     schemas: Mapping[str, Schema]
     stored: Mapping[str, str]
     views: Mapping[str, ViewQuery]
 
 
 def infer(
-    text: str, schemas: Mapping[str, Schema], views: Mapping[str, ViewQuery], outputs: Schema
+    text: str,
+    schemas: Mapping[str, Schema],
+    views: Mapping[str, ViewQuery],
+    outputs: Schema,
+    read: Reader = parse_query,
 ) -> Inference | QueryTrouble:
     """Analyse one query text against stored datasets, views, and the output schema that the binder gave for it.
 
     Cost: a few milliseconds for a query of a screenful.
     """
-    query = parse_query(text)
+    query = read(text)
     if isinstance(query, QueryTrouble):
         return query
     subject = _Subject(
         query,
+        read,
         {name.lower(): schema for name, schema in schemas.items()},
         {name.lower(): name for name in schemas},
         {name.lower(): view for name, view in views.items()},
@@ -120,12 +129,13 @@ def _precise(subject: _Subject, sql: str, outputs: Schema) -> Inference:
     scopes = Scopes({name: _lower_names(schema) for name, schema in subject.schemas.items()})
     root = scopes.build(tree, Around({}))
     _check_outputs(root, outputs)
-    _refuse(doubt_after(scopes, tree, dotted, _may_have_json(subject, sql)))
+    _refuse(doubt_after(scopes, tree, dotted, bool(dotted) and _may_have_json(subject, sql)))
     needs = Needs(scopes, root)
     ordered = order_shows(scopes, tree, subject.schemas)
-    form = Canonical(_plain(subject, sql), ())
     if is_clear:
         form = canonical_form(scopes, needs, root, (subject.schemas, outputs), ordered=ordered)
+    else:
+        form = Canonical(_plain(subject, sql, _parsed(sql)), ())
     return Inference(
         sql=sql,
         canonical=form.digest,
@@ -144,10 +154,9 @@ def _repeatability(subject: _Subject, scopes: Scopes, needs: Needs, whole: tuple
     return Repeatability(repeatable.findings(), repeatable.uniqueness(whole[0], _lower_names(whole[1])))
 
 
-def _plain_repeatability(subject: _Subject, sql: str) -> Repeatability:
+def _plain_repeatability(subject: _Subject, executed: Query) -> Repeatability:
     """Find what needs no proof; in views only the clock, which decides what becomes of the result."""
     own = plain_findings(_parsed(subject.query.text).tree, Places(subject.query))
-    executed = _parsed(sql)
     clocks = (f for f in plain_findings(executed.tree, Places(executed)) if f.code is WarningCode.CLOCK)
     clock = next(clocks, None) if not any(f.code is WarningCode.CLOCK for f in own) else None
     inlined = () if clock is None else (replace(clock, line=None, column=None, inlined=True),)
@@ -167,7 +176,7 @@ def _trusted(subject: _Subject, sql: str) -> tuple[exp.Expr, bool]:
     tree = inline(subject.query, subject.views, bodies)
     for doubt in (doubt_before(tree, sql), *lost):
         _refuse(doubt)
-    is_clear = is_complete and not any(is_doubtful(node) for node in tree.walk())
+    is_clear = is_complete and not has_doubts(tree)
     straighten(tree)
     return tree, is_clear
 
@@ -175,7 +184,7 @@ def _trusted(subject: _Subject, sql: str) -> tuple[exp.Expr, bool]:
 def _bodies(subject: _Subject) -> dict[str, Query]:
     bodies = {}
     for name in {m.name.lower() for m in subject.query.mentions} & subject.views.keys():
-        body = parse_query(subject.views[name].sql)
+        body = subject.read(subject.views[name].sql)
         # A view is inlined only after it was compiled itself.
         assert not isinstance(body, QueryTrouble)
         bodies[name] = body
@@ -191,9 +200,9 @@ def _qualified(subject: _Subject, tree: exp.Expr) -> exp.Expr:
     named = {t.name.lower() for t in tree.find_all(exp.Table) if t.db}
     columns = {name: dict.fromkeys(_lower_names(subject.schemas[name]), "INT") for name in named}
     # Types play no part in resolving names, and parsing those of hundreds of columns would cost more than the rest.
-    schema = MappingSchema({"main": columns}, dialect="duckdb", normalize=False)
+    schema = MappingSchema({"main": columns}, dialect=DUCKDB, normalize=False)
     try:
-        return qualify(tree, schema=schema, dialect="duckdb", quote_identifiers=False)
+        return qualify(tree, schema=schema, dialect=DUCKDB, quote_identifiers=False)
     except _MISHAPS as error:
         raise CoarseError(f"sqlglot cannot resolve the names: {type(error).__name__}") from error
 
@@ -212,7 +221,7 @@ def _check_outputs(root: Relation, outputs: Schema) -> None:
     if len(root.names) != len(outputs.columns):
         raise CoarseError(f"the engine sees {len(outputs.columns)} outputs, the analysis {len(root.names)}")
     for ours, theirs in zip(root.names, outputs.columns, strict=True):
-        if not re.fullmatch(r"_col_\d+", ours) and ours != theirs.name.lower() and not _renamed(ours, theirs.name):
+        if ours != theirs.name.lower() and not re.fullmatch(r"_col_\d+", ours) and not _renamed(ours, theirs.name):
             raise CoarseError(f"the engine names an output {theirs.name!r}, the analysis {ours!r}")
 
 
@@ -246,9 +255,9 @@ def _view_columns(view: ViewQuery, positions: Iterable[int]) -> tuple[str, ...]:
     return tuple(columns[i].name for i in wanted)
 
 
-def _read(sql: str) -> list[str]:
+def _read(executed: Query) -> list[str]:
     """Find the stored datasets in the executable text, those that come with views too."""
-    return sorted({m.name.lower() for m in _parsed(sql).mentions})
+    return sorted({m.name.lower() for m in executed.mentions})
 
 
 def _parsed(sql: str) -> Query:
@@ -258,21 +267,21 @@ def _parsed(sql: str) -> Query:
     return query
 
 
-def _plain(subject: _Subject, sql: str) -> str:
-    return plain_digest(sql, {name: subject.schemas[name] for name in _read(sql)})
+def _plain(subject: _Subject, sql: str, executed: Query) -> str:
+    return plain_digest(sql, {name: subject.schemas[name] for name in _read(executed)})
 
 
 def _lineage(subject: _Subject, needs: Needs, root: Relation, outputs: Schema) -> tuple[LineageRow, ...]:
+    # Looked up once for all outputs: of a wide table each may be made of any column.
+    spelled = {
+        (name, column.name.lower()): (subject.stored[name], column.name)
+        for name in needs.required
+        for column in subject.schemas[name].columns
+    }
     return tuple(
-        (column.name, tuple(_spelled(subject, pair) for pair in needs.lineage(root, position)))
+        (column.name, tuple(spelled[pair] for pair in needs.lineage(root, position)))
         for position, column in enumerate(outputs.columns)
     )
-
-
-def _spelled(subject: _Subject, pair: tuple[str, str]) -> tuple[str, str]:
-    column = subject.schemas[pair[0]].column(pair[1])
-    assert column is not None
-    return subject.stored[pair[0]], column.name
 
 
 def _reason(error: Exception) -> str:
@@ -283,18 +292,19 @@ def _reason(error: Exception) -> str:
 
 def _coarse(subject: _Subject, sql: str, outputs: Schema, reason: str) -> Inference:
     """Require every column of every input: sound for any query, whatever it does with them."""
-    named = _read(sql)
+    executed = _parsed(sql)
+    named = _read(executed)
     inputs = tuple((subject.stored[n], tuple(c.name for c in subject.schemas[n].columns)) for n in named)
     direct = sorted({m.name.lower() for m in subject.query.mentions if m.name.lower() in subject.views})
     views = tuple((subject.views[n].dataset, tuple(c.name for c in subject.views[n].schema.columns)) for n in direct)
     pairs = tuple((dataset, column) for dataset, columns in inputs for column in columns)
     return Inference(
         sql=sql,
-        canonical=_plain(subject, sql),
+        canonical=_plain(subject, sql, executed),
         aspects=(),
         inputs=inputs,
         views=views,
         lineage=tuple((c.name, pairs) for c in outputs.columns),
         coarse=reason,
-        repeatability=_plain_repeatability(subject, sql),
+        repeatability=_plain_repeatability(subject, executed),
     )

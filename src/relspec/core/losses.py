@@ -8,7 +8,7 @@ a column: then nothing about the query is sure. A lost literal changes what is c
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
@@ -32,34 +32,38 @@ _KEPT = {"time_bucket": 2, "list_reverse_sort": 1, "array_reverse_sort": 1}
 def lost_names(query: Query) -> str | None:
     """Give a reason to distrust the whole tree, or `None`. The tree must be as it was parsed."""
     tokens = query.tokens
-    for i, token in enumerate(tokens[:-2]):
-        name = token.text.lower()
-        if tokens[i + 1].token_type == TokenType.L_PAREN and (name in _UNIT_FIRST or name in _KEPT):
+    calls = [i for i, token in enumerate(tokens[1:]) if token.token_type == TokenType.L_PAREN]
+    for i in calls:
+        if i < len(tokens) - 2:
+            name = tokens[i].text.lower()
             if name in _UNIT_FIRST and tokens[i + 2].token_type != TokenType.STRING:
                 return f"{name}() with a unit that is not a literal"
             if name in _KEPT and _n_arguments(tokens[i + 1 :]) > _KEPT[name]:
                 return f"{name}() with more arguments than the parser keeps"
-    starts = {node.meta.get("start") for node in query.tree.find_all(exp.Identifier)}
-    uncovered = {t.text.lower() for t in _plain_names(tokens) if t.start not in starts} - _SYNTAX
-    unknown = uncovered - {word.lower() for word in _tree_words(query.tree)} if uncovered else set()
+    starts = {node.meta_get("start") for node in query.tree.find_all(exp.Identifier)}
+    uncovered = {t.text.lower() for t in _plain_names(tokens, frozenset(calls)) if t.start not in starts} - _SYNTAX
+    unknown = uncovered - {word.lower() for word in _words_of(query.tree.walk())} if uncovered else set()
     return f"the parser lost the name {min(unknown)!r}" if unknown else None
 
 
 def lost_literals(query: Query) -> bool:
     """Whether a word of a literal is not in the tree. The tree must be as it was parsed."""
-    written = Counter(w.lower() for t in query.tokens if t.token_type in _LITERALS for w in _WORDS.findall(t.text))
-    return bool(written) and bool(written - Counter(w.lower() for w in _tree_words(query.tree)))
+    written = [w.lower() for t in query.tokens if t.token_type in _LITERALS for w in _WORDS.findall(t.text)]
+    # Nearly always they are all in its literals, and the rest of the tree need not be read.
+    return bool(written) and all(
+        Counter(written) - Counter(w.lower() for w in words)
+        for words in (_words_of(query.tree.find_all(exp.Literal)), _words_of(query.tree.walk()))
+    )
 
 
-def _plain_names(tokens: Sequence[Token]) -> Iterator[Token]:
+def _plain_names(tokens: Sequence[Token], calls: frozenset[int]) -> Iterator[Token]:
     for i, token in enumerate(tokens):
-        calls = i + 1 < len(tokens) and tokens[i + 1].token_type == TokenType.L_PAREN
-        if token.token_type in _NAMES and not calls:
+        if token.token_type in _NAMES and i not in calls:
             yield token
 
 
-def _tree_words(tree: exp.Expr) -> Iterator[str]:
-    for node in tree.walk():
+def _words_of(nodes: Iterable[exp.Expr]) -> Iterator[str]:
+    for node in nodes:
         for value in node.args.values():
             if isinstance(value, (str, int)) and not isinstance(value, bool):
                 yield from _WORDS.findall(str(value))

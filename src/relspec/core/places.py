@@ -5,6 +5,7 @@ behind what belongs to the same SELECT, no deeper in parentheses than that.
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
@@ -20,11 +21,16 @@ class Places:
 
     def __init__(self, query: Query) -> None:
         self._text = query.text
-        self._words: list[tuple[int, int, str]] = []
-        depth = 0
-        for token in query.tokens:
+        self._tokens = query.tokens
+
+    @cached_property
+    def _words(self) -> list[tuple[int, int, str]]:
+        """Each token with its place and its depth in parentheses; of most queries nobody asks."""
+        words, depth = [], 0
+        for token in self._tokens:
             depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
-            self._words.append((token.start, depth, token.text.lower()))
+            words.append((token.start, depth, token.text.lower()))
+        return words
 
     def of(self, node: exp.Expr) -> tuple[int, int]:
         """The line and column of a function or of the first name in an expression; of the text where there is none."""

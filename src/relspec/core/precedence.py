@@ -21,7 +21,12 @@ _PREDICATES = (
 )
 
 
-def is_doubtful(node: exp.Expr) -> bool:
+def has_doubts(tree: exp.Expr) -> bool:
+    """Whether an operator of `tree` is doubtful."""
+    return any(_is_doubtful(node) for node in tree.find_all(*_OPERATORS))
+
+
+def _is_doubtful(node: exp.Expr) -> bool:
     """Whether `node` is an operator bare under another one, and nobody has shown that both parsers agree there."""
     parent = node.parent
     if not _is_operator(node) or not _is_operator(parent) or isinstance(parent, _AGREED_WITH_ALL):

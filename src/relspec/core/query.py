@@ -7,7 +7,7 @@ WITH; of a recursive UNION only the right branch sees itself, so a CTE may bear 
 Never done here: looking at schemas, changing the text.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -67,23 +67,16 @@ class Query:
     mentions: tuple[Mention, ...]
 
 
+#: Gives the query of a text; the tree belongs to whoever asked.
+Reader = Callable[[str], Query | QueryTrouble]
+
+
 class RefusedError(Exception):
     """Carries trouble up from the depth of a walk; never leaves `core`."""
 
     def __init__(self, trouble: QueryTrouble) -> None:
         super().__init__(trouble.message)
         self.trouble = trouble
-
-
-def references(text: str) -> tuple[Named, ...] | QueryTrouble:
-    """Find the datasets that `text` names, each with the place of its first mention, in the order of the text."""
-    query = parse_query(text)
-    if isinstance(query, QueryTrouble):
-        return query
-    first: dict[str, Mention] = {}
-    for mention in query.mentions:
-        first.setdefault(mention.name.lower(), mention)
-    return tuple(Named(m.name, *place_of(text, m.start)) for m in first.values())
 
 
 def parse_query(text: str) -> Query | QueryTrouble:
@@ -100,6 +93,39 @@ def parse_query(text: str) -> Query | QueryTrouble:
     except (TokenError, RecursionError) as error:
         return QueryTrouble(Code.SYNTAX, f"the query cannot be read: {error}", None, None, None)
     return Query(text[: tokens[-1].end + 1], tokens, tree, mentions)
+
+
+class Readings:
+    """The texts of one request, each read once: many may look at a query, and one may take it and change it.
+
+    Reading is a seventh of what a small query costs, and three steps of its way want it.
+    """
+
+    def __init__(self) -> None:
+        self._queries: dict[str, Query | QueryTrouble] = {}
+
+    def look(self, text: str) -> Query | QueryTrouble:
+        """Give the query of a text, which is to stay as it is."""
+        if text not in self._queries:
+            self._queries[text] = parse_query(text)
+        return self._queries[text]
+
+    def take(self, text: str) -> Query | QueryTrouble:
+        """Give the query of a text away: whoever asks for it afterwards gets another one."""
+        query = self.look(text)
+        del self._queries[text]
+        return query
+
+
+def references(text: str, read: Reader = parse_query) -> tuple[Named, ...] | QueryTrouble:
+    """Find the datasets that `text` names, each with the place of its first mention, in the order of the text."""
+    query = read(text)
+    if isinstance(query, QueryTrouble):
+        return query
+    first: dict[str, Mention] = {}
+    for mention in query.mentions:
+        first.setdefault(mention.name.lower(), mention)
+    return tuple(Named(m.name, *place_of(text, m.start)) for m in first.values())
 
 
 def place_of(text: str, offset: int) -> tuple[int, int]:
@@ -150,7 +176,7 @@ def _parsed(text: str, tokens: Sequence[Token]) -> exp.Expr:
         what = type(tree).__name__.upper()
         message = f"a task is one query, this is {what}"
         raise RefusedError(_trouble(text, tokens[0].start, Code.UNSUPPORTED_SQL, message, "write a SELECT"))
-    if tree.find(exp.Into) is not None:
+    if "into" in text.lower() and tree.find(exp.Into) is not None:
         message = "a task is one query, SELECT INTO makes a table"
         raise RefusedError(_trouble(text, tokens[0].start, Code.UNSUPPORTED_SQL, message, "leave out INTO"))
     return tree
@@ -169,14 +195,14 @@ def _syntax_trouble(error: ParseError) -> QueryTrouble:
 
 
 def _mentions(text: str, tree: exp.Expr) -> Iterator[Mention]:
-    for node in tree.walk():
+    for node in tree.find_all(exp.Table, exp.Lateral):
         if isinstance(node, exp.Table):
             if isinstance(node.this, exp.Identifier):
                 if not _is_cte(node):
                     yield _mention(text, node)
             else:
                 _check_generator(text, node.this)
-        elif isinstance(node, exp.Lateral) and isinstance(node.this, exp.Func):
+        elif isinstance(node.this, exp.Func):
             _check_generator(text, node.this)
 
 

@@ -61,7 +61,7 @@ class Repeatable:
         looked_at = [*_clauses_that_count(relation), *projections]
         seen = self._seen(relation, projections)
         for expression in looked_at:
-            for node in nodes_of(expression):
+            for node in nodes_of(expression) if self._scopes.uses(expression).calls else ():
                 behaviour = behaviour_of(node)
                 if behaviour is not None:
                     yield from self._of_function(Call(node, behaviour, relation), seen)

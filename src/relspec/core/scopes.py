@@ -42,6 +42,14 @@ class Source:
     relation: "Relation"
     names: tuple[str, ...]
     join: exp.Join | None
+    _positions: dict[str, int | None] = field(default_factory=dict)
+
+    def position(self, name: str) -> int | None:
+        """Give the place of the one column of this name: of a table of hundreds, each may be asked for."""
+        if not self._positions:
+            for i, each in enumerate(self.names):
+                self._positions[each] = None if each in self._positions else i
+        return self._positions.get(name)
 
 
 @dataclass(eq=False, slots=True)
@@ -316,9 +324,10 @@ def _resolved(selection: Selection, column: exp.Column) -> Place:
 
 
 def _position(source: Source, name: str) -> int:
-    if source.names.count(name) != 1:
+    position = source.position(name)
+    if position is None:
         raise CoarseError(f"{source.alias} has no single column {name!r}")
-    return source.names.index(name)
+    return position
 
 
 def _check_aliases(selection: Selection) -> None:

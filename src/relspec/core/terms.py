@@ -42,9 +42,12 @@ class Term:
     def __init__(self, op: str, parts: "Iterable[Term | str]", stable: bool = True, type_: str = "") -> None:
         self.op = op
         self.parts: tuple[Term | str, ...] = tuple(parts)
-        terms = [p for p in self.parts if isinstance(p, Term)]
-        self.stable: bool = stable and all(t.stable for t in terms)
-        self.reach: int = max((t.reach for t in terms), default=-1)
+        self.stable = stable
+        self.reach = -1
+        for part in self.parts:
+            if isinstance(part, Term):
+                self.stable = self.stable and part.stable
+                self.reach = max(self.reach, part.reach)
         self.type = type_
         self.value: int | None = None
         self._digest: str | None = None
@@ -53,9 +56,10 @@ class Term:
     def digest(self) -> str:
         """The identity of the term."""
         if self._digest is None:
-            self._digest = digest_of(
-                self.op, *(x for p in self.parts for x in (("t", p.digest) if isinstance(p, Term) else ("s", p)))
-            )
+            framed = [self.op]
+            for part in self.parts:
+                framed += ("t", part.digest) if isinstance(part, Term) else ("s", part)
+            self._digest = digest_of(*framed)
         return self._digest
 
 
@@ -64,6 +68,17 @@ def column(levels: int, index: int, key: str, type_: str, stable: bool = True) -
     term = Term("column", (str(levels), str(index), key), stable, type_.partition("(")[0])
     term.reach = levels
     return term
+
+
+class BaseKeys(dict[int, Term]):
+    """The keys of a stored dataset's columns, made when they are asked for: of hundreds a query names a few."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self._names = names
+
+    def __missing__(self, position: int) -> Term:
+        return self.setdefault(position, Term("base", (self._names[position],)))
 
 
 def number(text: str) -> Term:

@@ -77,7 +77,7 @@ class Facts:
 
     def _selection(self, selection: Selection) -> Known:
         keys, traced = [], _NOTHING
-        multiplied = multiplies(selection.projections)
+        multiplied = multiplies(p for p in selection.projections if self.scopes.uses(p).makes_rows)
         if keeps_one(selection.node) or (is_one_group(self.scopes, selection) and not multiplied):
             keys.append(frozenset[int]())
         distinct = selection.node.args.get("distinct")

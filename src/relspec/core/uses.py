@@ -10,6 +10,7 @@ from sqlglot import exp
 from relspec.core.functions import aggregates, is_stable, makes_rows
 
 QUERIES = (exp.Select, exp.SetOperation, exp.Subquery)
+_CALLS = (exp.Func, exp.Window, exp.UDTF)
 _NOT_IN_EXPRESSIONS = (exp.Table, exp.PositionalColumn, exp.Parameter, exp.Placeholder, exp.Columns, exp.Pivot)
 
 
@@ -21,11 +22,13 @@ class CoarseError(Exception):
 class Uses:
     """What an expression is made of, and what it does; its subqueries are not looked into, save for `stable`.
 
-    `columns` may name outputs of the SELECT itself. `makes_rows`: turns a row into several, or may.
+    `columns` may name outputs of the SELECT itself. `calls` are functions, windows and the like: most expressions have
+    none, and then there is nothing in them to look for. `makes_rows`: turns a row into several, or may.
     """
 
     columns: tuple[exp.Column, ...]
     queries: tuple[exp.Expr, ...]
+    calls: tuple[exp.Expr, ...]
     aggregates: bool
     windows: bool
     makes_rows: bool
@@ -34,9 +37,13 @@ class Uses:
 
 def uses_of(node: exp.Expr) -> Uses:
     """Walk an expression once, without its subqueries."""
+    bare = node.this if type(node) is exp.Alias else node
+    if isinstance(bare, exp.Column):
+        # Most outputs are columns, and a table may have hundreds.
+        return Uses((bare,), (), (), aggregates=False, windows=False, makes_rows=False, stable=True)
     columns: list[exp.Column] = []
     queries: list[exp.Expr] = []
-    functions: list[exp.Expr] = []
+    calls: list[exp.Expr] = []
     pending = [node]
     while pending:
         part = pending.pop()
@@ -46,16 +53,17 @@ def uses_of(node: exp.Expr) -> Uses:
             queries.append(part)
         else:
             _check_part(part, part is node)
-            if isinstance(part, exp.Func | exp.Window | exp.UDTF):
-                functions.append(part)
+            if isinstance(part, _CALLS):
+                calls.append(part)
             pending.extend(reversed(list(part.iter_expressions())))
     return Uses(
         tuple(columns),
         tuple(queries),
-        aggregates=any(aggregates(f) for f in functions),
-        windows=any(isinstance(f, exp.Window) for f in functions),
-        makes_rows=any(makes_rows(f) for f in functions),
-        stable=all(is_stable(f) for f in functions) and all(is_stable(n) for q in queries for n in q.walk()),
+        tuple(calls),
+        aggregates=any(aggregates(call) for call in calls),
+        windows=any(isinstance(call, exp.Window) for call in calls),
+        makes_rows=any(makes_rows(call) for call in calls),
+        stable=all(is_stable(call) for call in calls) and all(is_stable(n) for q in queries for n in q.walk()),
     )
 
 

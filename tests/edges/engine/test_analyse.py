@@ -13,6 +13,7 @@ from relspec.core.schema import Column, schema_of
 from relspec.core.warning import NOTHING_FOUND
 from relspec.core.work import Analyse, Analysed, Named, Needs, ViewQuery
 from relspec.edges.engine import analyse as module
+from relspec.edges.engine import empties
 from relspec.edges.engine.analyse import analyse
 from relspec.edges.engine.connection import open_connection, scratch
 from relspec.edges.engine.reads import columns_read
@@ -222,7 +223,7 @@ def test_a_requirement_that_is_too_small_is_widened_by_what_the_engine_reads(con
     monkeypatch.setattr(module, "infer", short)
     answer = compiled(connection, "select id from (select id, day from orders where amount > 1)")
     assert answer.inputs == (Requirement("orders", ORDERS.columns[:2]),)
-    monkeypatch.setattr(module, "columns_read", lambda *rest: None)
+    monkeypatch.setattr(empties, "columns_read", lambda *rest: None)
     answer = compiled(connection, "select id from (select id, day from orders where amount > 1)")
     assert answer.inputs == (Requirement("orders", ORDERS.columns),)
     assert answer.coarse == "the engine's plan does not tell which columns it reads"
@@ -263,7 +264,7 @@ def test_a_rewritten_query_of_another_shape_is_never_used(connection, monkeypatc
 
 
 def test_a_table_that_only_the_engine_sees_is_refused(connection, monkeypatch) -> None:
-    monkeypatch.setattr(module, "references", lambda text: ())
+    monkeypatch.setattr(module, "references", lambda *rest: ())
     found = problem(connection, "select 1 as x where exists (from orders)")
     assert (found.code, found.column) == (Code.UNSUPPORTED_SQL, 34)
 
@@ -274,3 +275,20 @@ def test_nothing_is_left_between_two_queries(connection) -> None:
     other = (("orders", schema_of({"id": "VARCHAR"})),)
     assert compiled(connection, "select id from orders", schemas=other).schema == schema_of({"id": "VARCHAR"})
     assert connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall() == [(0,)]
+
+
+def test_an_error_that_spoils_the_transaction_is_told_as_it_is(connection) -> None:
+    """Caught: asked once more in the same transaction, the engine only says that it is aborted."""
+    found = problem(connection, "select id from orders limit 'x'::INTEGER")
+    assert (found.code, found.column, found.message) == (Code.TYPE, 32, "could not convert string 'x' to INT32")
+
+
+def test_a_summary_cannot_be_described(connection) -> None:
+    """Caught: bound as a relation, a SUMMARIZE has columns like any query."""
+    found = problem(connection, "-- all of it\nsummarize orders")
+    assert (found.code, found.message) == (Code.UNSUPPORTED_SQL, "this statement cannot be described as a query")
+
+
+def test_a_column_that_stands_there_twice_is_not_guessed(connection) -> None:
+    answer = compiled(connection, "select s.x from (select id as x, amount as x from orders) s")
+    assert answer.coarse == "s has no single column 'x'"

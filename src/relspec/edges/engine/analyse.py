@@ -8,28 +8,27 @@ are required too. So what inference misses costs work, never a stale table.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import duckdb
+from sqlglot import exp
 
 from relspec.core.inference import Inference, infer
 from relspec.core.plan import Requirement
 from relspec.core.problem import Code, Problem
-from relspec.core.query import QueryTrouble, references
+from relspec.core.query import Query, QueryTrouble, Readings, references
 from relspec.core.schema import Column, Schema
 from relspec.core.types import canonical_type, stored_type
 from relspec.core.warning import Repeatability
 from relspec.core.work import Analyse, Analysed, Named, Needs, ViewQuery
 from relspec.edges.engine.blame import problem_here, problem_of, problem_of_trouble
 from relspec.edges.engine.complaint import complaint_of, sentence
-from relspec.edges.engine.connection import registered, scratch
-from relspec.edges.engine.reads import Reads, columns_read
+from relspec.edges.engine.connection import registered
+from relspec.edges.engine.empties import DESCRIBE, Empties, Tables, empties
+from relspec.edges.engine.reads import Reads
 from relspec.edges.engine.sql import empty_table, empty_view, identifier
 from relspec.edges.engine.stub import stubs_of
-
-_DESCRIBE = "DESCRIBE "
 
 
 class _AnsweredError(Exception):
@@ -61,21 +60,23 @@ def analyse(connection: duckdb.DuckDBPyConnection, request: Analyse) -> Analysed
         {view.dataset.lower(): view for view in request.views},
     )
     try:
-        with registered(connection, request.udfs, stubs_of(request.udfs)):
-            return _analyse(connection, request, known)
+        # A registration stands outside of the transaction that `empties` opens.
+        with registered(connection, request.udfs, stubs_of(request.udfs)), empties(connection) as binder:
+            return _analyse(connection, binder, request, known)
     except _AnsweredError as stop:
         return stop.answer
 
 
-def _analyse(connection: duckdb.DuckDBPyConnection, request: Analyse, known: _Known) -> Analysed:
-    named = _named(connection, request)
-    _check_single(connection, request)
-    _check_known(request, known, named)
-    native = _bound(connection, request, known, named)
+def _analyse(connection: duckdb.DuckDBPyConnection, binder: Empties, request: Analyse, known: _Known) -> Analysed:
+    readings = Readings()
+    named = _named(connection, request, readings)
+    statement = _single(connection, request)
+    _check_known(request, known, named, readings)
+    native = _bound(binder, request, known, named, None if _is_summary(request, readings) else statement)
     _check_names(request, native)
-    inference = _inferred(request, known, native)
-    inference = _proved(connection, request, known, inference, native)
-    sql, schema = _promised(connection, request, known, inference, native)
+    inference = _inferred(request, known, native, readings)
+    inference = _proved(binder, request, known, inference, native)
+    sql, schema = _promised(binder, request, known, inference, native)
     if request.stored:
         schema = _stored(request, schema)
     return Analysed(
@@ -98,20 +99,27 @@ def _placed(request: Analyse, found: Repeatability) -> Repeatability:
     return replace(found, findings=tuple(replace(f, line=None, column=None) for f in found.findings))
 
 
-def _named(connection: duckdb.DuckDBPyConnection, request: Analyse) -> tuple[Named, ...]:
-    found = references(request.text)
+def _named(connection: duckdb.DuckDBPyConnection, request: Analyse, readings: Readings) -> tuple[Named, ...]:
+    found = references(request.text, readings.look)
     if not isinstance(found, QueryTrouble):
         return found
     if found.code is Code.SYNTAX:
-        _check_single(connection, request)
+        _single(connection, request)
         if found.hint is None:
             message = f"valid for DuckDB, but its inputs cannot be found: {found.message}"
             found = replace(found, code=Code.UNSUPPORTED_SQL, message=message, hint="write this place in another way")
     raise _AnsweredError(problem_of_trouble(request, found))
 
 
-def _check_single(connection: duckdb.DuckDBPyConnection, request: Analyse) -> None:
+def _is_summary(request: Analyse, readings: Readings) -> bool:
+    query = readings.look(request.text)
+    return isinstance(query, Query) and isinstance(query.tree, exp.Summarize)
+
+
+def _single(connection: duckdb.DuckDBPyConnection, request: Analyse) -> duckdb.Statement | None:
     """Have DuckDB parse the text: it knows its own grammar best, and points at the place more exactly.
+
+    Gives the statement where it is a SELECT.
 
     A PIVOT without values is several statements, of which the first reads the data to find the columns.
     """
@@ -124,14 +132,15 @@ def _check_single(connection: duckdb.DuckDBPyConnection, request: Analyse) -> No
         raise _AnsweredError(
             problem_here(request, Code.UNSUPPORTED_SQL, message, "list the values: PIVOT ... ON x IN (...)")
         )
+    return next((s for s in statements if s.type == duckdb.StatementType.SELECT), None)
 
 
-def _check_known(request: Analyse, known: _Known, named: Iterable[Named]) -> None:
+def _check_known(request: Analyse, known: _Known, named: Iterable[Named], readings: Readings) -> None:
     behind = {name.lower() for name in request.behind}
     missing = {n.name.lower(): n for n in named if known.schema(n.name) is None or n.name.lower() in behind}
     for mention in named:
         view = known.views.get(mention.name.lower())
-        below = references(view.sql) if view is not None else ()
+        below = references(view.sql, readings.look) if view is not None else ()
         assert not isinstance(below, QueryTrouble), f"the view {mention.name} was compiled and cannot be read: {below}"
         for inner in below:
             if inner.name.lower() not in known.schemas:
@@ -142,43 +151,23 @@ def _check_known(request: Analyse, known: _Known, named: Iterable[Named]) -> Non
 
 
 def _bound(
-    connection: duckdb.DuckDBPyConnection, request: Analyse, known: _Known, named: Iterable[Named]
+    binder: Empties, request: Analyse, known: _Known, named: Iterable[Named], select: duckdb.Statement | None
 ) -> tuple[Column, ...]:
+    """Bind the text, which is `select` where it is one."""
     # Nothing else is there to be bound: a table that `references` overlooked would not be found.
     tables = {mention.name: known.schema(mention.name) or Schema(()) for mention in named}
+    columns = {name: schema.columns for name, schema in tables.items()}
     # Tables have a `rowid`, the files that a query will read have none.
     empty = empty_view if "rowid" in request.text.lower() else empty_table
     try:
-        return _describe(connection, request.text, {n: schema.columns for n, schema in tables.items()}, empty)
+        found = None if select is None else binder.bound(select, columns, empty)
+        return found if found is not None else binder.described(request.text, columns, empty)
     except duckdb.ParserException as error:
         # DuckDB has read it as a statement, and takes it for no query.
         message, hint = "this statement cannot be described as a query", "write SELECT * FROM (...) around it"
         raise _AnsweredError(problem_here(request, Code.UNSUPPORTED_SQL, message, hint)) from error
     except duckdb.Error as error:
-        raise _AnsweredError(problem_of(request, complaint_of(error), len(_DESCRIBE), tables)) from error
-
-
-def _describe(
-    connection: duckdb.DuckDBPyConnection,
-    sql: str,
-    tables: Mapping[str, Iterable[Column]],
-    empty: Callable[[str, Iterable[Column]], str] = empty_table,
-) -> tuple[Column, ...]:
-    with _tables_of(connection, tables, empty):
-        rows = connection.execute(f"{_DESCRIBE}{sql}").fetchall()
-    return tuple(Column(row[0], row[1]) for row in rows)
-
-
-@contextmanager
-def _tables_of(
-    connection: duckdb.DuckDBPyConnection,
-    tables: Mapping[str, Iterable[Column]],
-    empty: Callable[[str, Iterable[Column]], str] = empty_table,
-) -> Iterator[None]:
-    with scratch(connection):
-        for name, columns in tables.items():
-            connection.execute(empty(name, columns))
-        yield
+        raise _AnsweredError(problem_of(request, complaint_of(error), len(DESCRIBE), tables)) from error
 
 
 def _check_names(request: Analyse, columns: Iterable[Column]) -> None:
@@ -191,33 +180,28 @@ def _check_names(request: Analyse, columns: Iterable[Column]) -> None:
         )
 
 
-def _inferred(request: Analyse, known: _Known, native: tuple[Column, ...]) -> Inference:
+def _inferred(request: Analyse, known: _Known, native: tuple[Column, ...], readings: Readings) -> Inference:
     schemas = dict(known.schemas.values())
     views = {view.dataset: view for view in known.views.values()}
-    inference = infer(request.text, schemas, views, Schema(native))
+    inference = infer(request.text, schemas, views, Schema(native), readings.take)
     if isinstance(inference, QueryTrouble):
         raise _AnsweredError(problem_of_trouble(request, inference))
     return inference
 
 
 def _proved(
-    connection: duckdb.DuckDBPyConnection,
-    request: Analyse,
-    known: _Known,
-    inference: Inference,
-    native: tuple[Column, ...],
+    binder: Empties, request: Analyse, known: _Known, inference: Inference, native: tuple[Column, ...]
 ) -> Inference:
     """Check the requirement against the engine: bound with the required columns alone, else as its planner reads."""
-    if _doubt(connection, inference.sql, _tables(inference.inputs, known), native) is None:
+    if binder.bound(inference.sql, _tables(inference.inputs, known)) == native:
         return inference
     whole = tuple((name, tuple(c.name for c in _schema(name, known).columns)) for name, _ in inference.inputs)
     tables = _tables(whole, known)
-    broken = _doubt(connection, inference.sql, tables, native)
+    broken = _doubt(binder, inference.sql, tables, native)
     if broken is not None:
         message = f"the query cannot be rewritten to read its inputs by name: {broken}"
         raise _AnsweredError(problem_here(request, Code.UNSUPPORTED_SQL, message, "write the query in a plainer way"))
-    with _tables_of(connection, tables):
-        reads = columns_read(connection, inference.sql, tables)
+    reads = binder.reads(inference.sql, tables)
     if reads is None:
         return replace(inference, inputs=whole, coarse="the engine's plan does not tell which columns it reads")
     return replace(
@@ -230,14 +214,9 @@ def _widened(name: str, used: Iterable[str], reads: Reads, known: _Known) -> tup
     return tuple(column.name for column in _schema(name, known).columns if column.name.lower() in wanted)
 
 
-def _doubt(
-    connection: duckdb.DuckDBPyConnection,
-    sql: str,
-    tables: Mapping[str, Iterable[Column]],
-    expected: tuple[Column, ...],
-) -> str | None:
+def _doubt(binder: Empties, sql: str, tables: Tables, expected: tuple[Column, ...]) -> str | None:
     try:
-        found = _describe(connection, sql, tables)
+        found = binder.bound(sql, tables) or binder.described(sql, tables)
     except duckdb.Error as error:
         return sentence(complaint_of(error).message)
     if found == expected:
@@ -247,11 +226,7 @@ def _doubt(
 
 
 def _promised(
-    connection: duckdb.DuckDBPyConnection,
-    request: Analyse,
-    known: _Known,
-    inference: Inference,
-    native: tuple[Column, ...],
+    binder: Empties, request: Analyse, known: _Known, inference: Inference, native: tuple[Column, ...]
 ) -> tuple[str, Schema]:
     """Apply the types that the builder promises: a stored table is cast when it is stored, a view in its query."""
     if request.cast is None:
@@ -265,7 +240,7 @@ def _promised(
     cast = _cast(inference.sql, native, promised)
     whole = {name: _schema(name, known).columns for name, _ in inference.inputs}
     try:
-        columns = _describe(connection, cast, whole)
+        columns = binder.described(cast, whole)
     except duckdb.Error as error:
         message = f"the builder promises types that the query does not give: {sentence(complaint_of(error).message)}"
         raise _AnsweredError(problem_here(request, Code.TYPE, message, None)) from error

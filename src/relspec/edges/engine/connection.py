@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from relspec.core.plan import Udf
+from relspec.core.schema import Column
 from relspec.core.settings import Limits
 from relspec.edges.engine.reads import plan_plainly
 from relspec.edges.engine.sql import literal
@@ -57,6 +58,15 @@ def open_connection(
         plan_plainly(connection)
         connection.execute("SET lock_configuration = true")
     return connection
+
+
+def columns_of(connection: duckdb.DuckDBPyConnection, query: str | duckdb.Statement) -> tuple[Column, ...]:
+    """Bind a SELECT and give its columns.
+
+    It takes half as long as DESCRIBE, which gives the same. What is no SELECT would be run.
+    """
+    relation = connection.sql(query)
+    return tuple(Column(name, str(type_)) for name, type_ in zip(relation.columns, relation.types, strict=True))
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from relspec.core.types import canonical_type, heads
 from relspec.core.work import Execute, Executed
 from relspec.edges.engine.bags import bags_of
 from relspec.edges.engine.complaint import complaint_of, python_line, sentence
-from relspec.edges.engine.connection import UserFunction, registered, scratch
+from relspec.edges.engine.connection import UserFunction, columns_of, registered, scratch
 from relspec.edges.engine.objects import check_contents, check_stamps, parts_of, settle, temporary_path
 from relspec.edges.engine.sql import empty_table, identifier, literal, read_parquet, selection
 
@@ -61,12 +61,11 @@ def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: str) 
 
 def _attempt(connection: duckdb.DuckDBPyConnection, request: Execute) -> Executed | Problem:
     try:
-        for dataset in request.inputs:
-            connection.execute(_offer(dataset))
-        connection.execute(f"SELECT setseed({seed_of(request.key)})").fetchall()
+        # In one call, which saves 40 us for each; the query comes alone, since it can ask for the text of its call.
+        before = [*map(_offer, request.inputs), f"SELECT setseed({seed_of(request.key)})"]
+        connection.execute(";\n".join(before)).fetchall()
         connection.execute(f"CREATE TEMP TABLE {_RESULT} AS {request.sql}")
-        described = connection.execute(f"DESCRIBE {_RESULT}").fetchall()
-        found = [Column(row[0], row[1]) for row in described]
+        found = columns_of(connection, f"FROM {_RESULT}")
         return _mismatch(request, found) or _store(connection, request, found)
     except duckdb.Error as error:
         return failure(request, error)
@@ -110,7 +109,8 @@ def _store(connection: duckdb.DuckDBPyConnection, request: Execute, found: Seque
         lost = _lost(connection, request, query, path)
         if lost is not None:
             return lost
-        _, bags = bags_of(connection, f"({query})", request.column_sets)
+        # A fifth of what executing costs, and nobody may have asked.
+        bags = _bags(connection, f"({query})", request.column_sets) if request.column_sets else ()
         content, size = settle(path, request.objects)
     return Executed(content, rows, size, bags)
 
@@ -146,7 +146,7 @@ def _lost(connection: duckdb.DuckDBPyConnection, request: Execute, query: str, p
 
 
 def _bags(
-    connection: duckdb.DuckDBPyConnection, source: str, column_sets: list[tuple[Column]]
+    connection: duckdb.DuckDBPyConnection, source: str, column_sets: Sequence[Sequence[Column]]
 ) -> tuple[BagDigest, ...]:
     return bags_of(connection, source, column_sets)[1]
 

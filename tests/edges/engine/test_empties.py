@@ -1,0 +1,88 @@
+"""Empty relations to bind against: what is there is what was asked for, whatever came before."""
+
+from collections.abc import Iterator
+
+import duckdb
+import pytest
+
+from relspec.core.schema import Column
+from relspec.edges.engine.connection import open_connection
+from relspec.edges.engine.empties import Empties, empties
+from relspec.edges.engine.sql import empty_table, empty_view
+
+ID, DAY = Column("id", "BIGINT"), Column("day", "DATE")
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = open_connection(512, "UTC", "", files=False)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def binder(connection: duckdb.DuckDBPyConnection) -> Iterator[Empties]:
+    with empties(connection) as binder:
+        yield binder
+
+
+def test_a_relation_has_the_columns_that_it_was_last_asked_with(binder: Empties) -> None:
+    assert binder.bound("from t, u", {"t": (ID, DAY), "u": (ID,)}) == (ID, DAY, ID)
+    assert binder.bound("from t, u", {"t": (DAY,), "u": (ID,)}) == (DAY, ID)
+    assert binder.bound("from t", {"T": (ID,)}) == (ID,)
+
+
+def test_what_is_no_longer_asked_for_is_gone(binder: Empties) -> None:
+    """Caught: tables that stay would let a query bind that names what nobody gave it."""
+    assert binder.bound("from t, u", {"t": (ID,), "u": (ID,)}) == (ID, ID)
+    assert binder.bound("from t, u", {"t": (ID,)}) is None
+
+
+def test_a_view_becomes_a_table(binder: Empties) -> None:
+    assert binder.bound("select rowid as id from t", {"t": (DAY,)}, empty_view) is None
+    assert binder.bound("select rowid as id from t", {"t": (DAY,)}, empty_table) == (ID,)
+
+
+@pytest.mark.parametrize("wrong", ["select nope from t", "selec", "from t limit 'x'::INTEGER", "from u"])
+def test_an_error_leaves_nothing_behind(binder: Empties, wrong: str) -> None:
+    """Caught: in a transaction that an error has spoilt, as the one of the limit does, nothing more is answered."""
+    assert binder.bound(wrong, {"t": (ID,)}) is None
+    assert binder.bound("from t", {"t": (ID,)}) == (ID,)
+    assert binder.reads(wrong, {"t": (ID,)}) is None
+    assert binder.bound("from t", {"t": (ID,)}) == (ID,)
+    with pytest.raises(duckdb.Error, match="exception_type"):
+        binder.described(wrong, {"t": (ID,)})
+    assert binder.bound("from t", {"t": (ID,)}) == (ID,)
+
+
+@pytest.mark.parametrize("unknown", ["FOO", "FOO ) bar ("])
+def test_a_type_that_is_none_leaves_nothing_behind(connection: duckdb.DuckDBPyConnection, unknown: str) -> None:
+    """Caught: where the statement that has it is not even read, there is no transaction to be taken back."""
+    wrong = {"t": (Column("x", unknown),)}
+    with empties(connection) as binder:
+        assert binder.bound("from t", wrong) is None
+        with pytest.raises(duckdb.Error):
+            binder.described("from t", wrong)
+        assert binder.described("from t", {"t": (ID,)}) == (ID,)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        *("select id, id from t", "from t", "(from t)", "values (1, 'x')"),
+        "pivot t on day in ('2024-01-01') using sum(id)",
+        "select {'a': id, 'B c': [day]} as s, map {1: 2} as m, 'x'::ENUM('x', 'y''s') as e, null as n from t",
+        "select 1.5 as d, 1::HUGEINT as h, '{}'::JSON as j, now() as t, [1]::INTEGER[1] as a, union_value(x := 1) as u",
+    ],
+)
+def test_bound_and_described_are_the_same(binder: Empties, sql: str) -> None:
+    assert binder.bound(sql, {"t": (ID, DAY)}) == binder.described(sql, {"t": (ID, DAY)})
+
+
+def test_everything_is_taken_back(connection: duckdb.DuckDBPyConnection) -> None:
+    with empties(connection) as binder:
+        binder.bound("from t", {"t": (ID,)})
+    assert connection.execute("show tables").fetchall() == []
+    with empties(connection):
+        connection.execute("BEGIN")
+        connection.execute("ROLLBACK")
