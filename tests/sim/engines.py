@@ -149,6 +149,9 @@ class Engines:
                 self._state.temporary.discard(temporary)
         return answer[-1]
 
+    def prepare(self, request: PublishViews) -> None:
+        """Nothing is done ahead here."""
+
     async def publish(self, request: PublishViews) -> Published:
         """Replace the file of views."""
         left: list[str] = []

@@ -58,6 +58,10 @@ class Engines(Protocol):
     async def execute(self, request: Execute) -> Executed | Problem: ...
     async def publish(self, request: PublishViews) -> Published: ...
 
+    def prepare(self, request: PublishViews) -> None:
+        """Begin ahead what `publish` of an equal request will end. It may do nothing, and tells of no failure."""
+        ...
+
 
 class LoaderSession(Protocol):
     """One forked child that runs user code for one build; gone when the session ends.

@@ -35,23 +35,14 @@ async def publish(world: World, stage: Stage, names: Iterable[str] | None) -> Pu
     Before that the file of views is kept for those who have it open. Where objects have rotten so that nothing can be
     shown, that is noted for the next build, and there is nothing to give.
     """
-    objects, before = stage.objects, stage.memory.published()
-    if before is None or objects.views_stamp() != before.stamp:
+    objects, before = stage.objects, _as_shown(stage)
+    if before is None:
         # Somebody has changed what was shown, or nobody knows what it is: no change goes on from there.
         names = None
     whole = names is None
-    wanted = {name.lower(): name for name in (all_names(world) if names is None else names)}
+    wanted = _by_key(all_names(world) if names is None else names)
     await _tables(world, objects, wanted, whole=whole)
-    changed, dropped = _definitions(world, wanted)
-    request = PublishViews(
-        path=str(world.layout.views),
-        temporary=str(world.layout.temporary),
-        revision=world.revision,
-        changed=changed,
-        dropped=dropped,
-        stamp=None if whole or before is None else before.stamp,
-        logged=not stage.readers.may_write(),
-    )
+    request = _request(world, stage, wanted, None if whole else before)
     stage.readers.hold(published_revision(world, stage.memory))
     try:
         published = await stage.engines.publish(request)
@@ -66,6 +57,36 @@ async def publish(world: World, stage: Stage, names: Iterable[str] | None) -> Pu
         return None
     world.shown.leave_out(published.left_out)
     return Publication(world.revision, str(world.layout.root), published.stamp, published.content)
+
+
+def prepare(world: World, stage: Stage, names: Iterable[str]) -> None:
+    """Have begun what `publish` will do about the file of views once these changes are committed."""
+    before = _as_shown(stage)
+    if names and before is not None:
+        stage.engines.prepare(_request(world, stage, _by_key(names), before))
+
+
+def _as_shown(stage: Stage) -> Publication | None:
+    """What readers see, if the file of views is still the one that was written last."""
+    shown = stage.memory.published()
+    return shown if shown is not None and stage.objects.views_stamp() == shown.stamp else None
+
+
+def _by_key(names: Iterable[str]) -> dict[str, str]:
+    return {name.lower(): name for name in names}
+
+
+def _request(world: World, stage: Stage, wanted: Mapping[str, str], before: Publication | None) -> PublishViews:
+    changed, dropped = _definitions(world, wanted)
+    return PublishViews(
+        path=str(world.layout.views),
+        temporary=str(world.layout.temporary),
+        revision=world.revision,
+        changed=changed,
+        dropped=dropped,
+        stamp=None if before is None else before.stamp,
+        logged=not stage.readers.may_write(),
+    )
 
 
 def rests(world: World, task: str) -> bool:

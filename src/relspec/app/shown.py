@@ -52,6 +52,11 @@ class Shown:
         """
         return frozenset(self._waiting | self._left_out if self._waiting else ())
 
+    def upcoming(self, notes: Notes) -> frozenset[str]:
+        """What will be waiting once `notes` are committed."""
+        waiting = self._waiting | self.touched(notes)
+        return frozenset(waiting | self._left_out if waiting else ())
+
     def publish(self, revision: int) -> None:
         """Take it that readers see all that waited; not before they do, for a build can be cancelled until then."""
         self._waiting.clear()

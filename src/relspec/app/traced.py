@@ -62,6 +62,10 @@ class TracedEngines:
         with self._trace.beside("publish views"):
             return await self._engines.publish(request)
 
+    def prepare(self, request: PublishViews) -> None:
+        """Begin a publication ahead; how long that takes nobody waits for."""
+        self._engines.prepare(request)
+
 
 class TracedLoader:
     """Opens sessions of `loader`; implements `app.ports.Loader`."""

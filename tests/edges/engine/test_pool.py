@@ -266,6 +266,19 @@ async def test_a_publisher_that_is_lost_goes_on_from_the_published_file(pool: En
     assert (tmp_path / "v.duckdb").exists()
 
 
+async def test_the_process_that_publishes_prepares(pool: EnginePool, tmp_path: Path) -> None:
+    request = shown(tmp_path, ViewDefinition("a", "SELECT 1 AS n", (), (), shaky=False))
+    published = await pool.publish(request)
+    broken = ViewDefinition("b", "SELECT n FROM main.nothing", (), (), shaky=False)
+    fine = ViewDefinition("b", "SELECT n FROM main.a", (), (), shaky=False)
+    publisher = pool._publisher
+    for definition in (broken, fine):
+        pool.prepare(replace(request, revision=2, changed=(definition,), stamp=published.stamp))
+    found = await pool.publish(replace(request, revision=2, changed=(fine,), stamp=published.stamp))
+    assert (found.revision, pool._publisher) == (2, publisher)
+    await until(lambda: not pool._background)
+
+
 async def test_a_command_starts_no_more_processes_than_it_asks_at_once(tmp_path: Path) -> None:
     """Caught: a spare, and a process of its own that publishes, cost each command a second."""
     for name in ("objects", "tmp"):

@@ -160,6 +160,42 @@ def test_whoever_publishes_goes_on_from_what_another_published(tmp_path: Path, p
     assert rows(tmp_path / "relspec.duckdb", query) == [(2, 3, 4, 4)]
 
 
+def test_what_was_prepared_is_shown_by_its_publication_and_not_before(tmp_path: Path, publisher: Publisher) -> None:
+    publisher.publish(asked(tmp_path, 1, stored("a", part(tmp_path, 1)), stored("gone", part(tmp_path, 1)), whole=True))
+    before = seen(tmp_path)
+    shaky = ViewDefinition("shaky", "SELECT x FROM main.nothing", (), (), shaky=True)
+    request = asked(tmp_path, 2, stored("a", part(tmp_path, 2)), shaky, dropped=("gone",))
+    publisher.prepare(request)
+    assert seen(tmp_path) == before
+    # What it names is no longer there: all that binds was done.
+    (tmp_path / "part[2]'.parquet").rename(tmp_path / "away")
+    assert publisher.publish(replace(request, logged=False)).left_out == ("shaky",)
+    (tmp_path / "away").rename(tmp_path / "part[2]'.parquet")
+    names = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1"
+    assert rows(tmp_path / "relspec.duckdb", names) == [("a",), ("relspec_revision",)]
+    assert rows(tmp_path / "relspec.duckdb", "SELECT r, revision FROM a, relspec_revision") == [(2, 2)]
+
+
+def test_what_was_prepared_for_a_build_that_was_superseded_leaves_nothing(tmp_path: Path, publisher: Publisher) -> None:
+    """Caught: a name that only the superseded build brought counted as there, and its log could not be opened."""
+    publisher.publish(asked(tmp_path, 1, stored("a", part(tmp_path, 1)), whole=True))
+    publisher.publish(asked(tmp_path, 2, stored("a", part(tmp_path, 2))))
+    publisher.prepare(asked(tmp_path, 3, stored("new", part(tmp_path, 3))))
+    publisher.publish(asked(tmp_path, 3, stored("a", part(tmp_path, 4))))
+    assert publisher._names == {"a", "relspec_revision"}
+    assert rows(tmp_path / "relspec.duckdb", "SELECT r, revision FROM a, relspec_revision") == [(4, 3)]
+    publisher.publish(asked(tmp_path, 4, stored("new", part(tmp_path, 5))))
+    assert rows(tmp_path / "relspec.duckdb", "SELECT new.r, a.r, revision FROM new, a, relspec_revision") == [(5, 4, 4)]
+
+
+def test_what_cannot_be_prepared_is_told_by_the_publication(tmp_path: Path, publisher: Publisher) -> None:
+    publisher.publish(asked(tmp_path, 1, stored("a", part(tmp_path, 1)), whole=True))
+    request = asked(tmp_path, 2, stored("b", str(tmp_path / "gone.parquet")))
+    publisher.prepare(request)
+    with pytest.raises(PublishError, match="gone"):
+        publisher.publish(request)
+
+
 def test_a_file_that_somebody_else_changed_is_gone_on_from_by_nobody(tmp_path: Path, publisher: Publisher) -> None:
     """Caught: who opens the file to write, and closes it, takes the log into the file; what came since was lost."""
     path = tmp_path / "relspec.duckdb"

@@ -12,6 +12,7 @@ Callers wait in the order in which they came. Nothing here retries: whoever aske
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine
 from enum import Enum, auto
@@ -41,6 +42,7 @@ from relspec.edges.engine.protocol import (
     AskExecute,
     AskIntake,
     AskMeasure,
+    AskPrepare,
     AskPublish,
     Fault,
     GaveAnalysed,
@@ -151,17 +153,27 @@ class EnginePool:
             case answer:
                 raise _surprise(answer)
 
+    def prepare(self, request: PublishViews) -> None:
+        """Have done what can be done of a publication before it may be shown, by the process that will publish."""
+        if self._ahead and not self._closed:
+            self._later(self._prepare(request))
+
+    async def _prepare(self, request: PublishViews) -> None:
+        # Whoever publishes finds out by itself, and asks anew.
+        with contextlib.suppress(WorkerError):
+            await self._ask_publisher(AskPrepare(request))
+
     async def publish(self, request: PublishViews) -> Published:
-        """Bring the file of views to a revision; after a WorkerError ask again with `whole`."""
+        """Bring the file of views to a revision; after a WorkerError ask again without a stamp."""
         if self._ahead:
-            answer = await self._ask_publisher(request)
+            answer = await self._ask_publisher(AskPublish(request))
         else:
             answer = await self._call(AskPublish(request), self._limits.query_s)
         if not isinstance(answer, GavePublished):
             raise _surprise(answer)
         return answer.value
 
-    async def _ask_publisher(self, request: PublishViews) -> Answer:
+    async def _ask_publisher(self, question: AskPrepare | AskPublish) -> Answer:
         async with self._publishing:
             worker = self._publisher
             if self._closed:
@@ -169,7 +181,7 @@ class EnginePool:
             if worker is None or not worker.alive():
                 worker = self._publisher = await self._new_worker()
             try:
-                return await _ask(worker, AskPublish(request), self._limits.query_s)
+                return await _ask(worker, question, self._limits.query_s)
             except BaseException:
                 self._publisher = None
                 self._discard(worker)

@@ -48,6 +48,12 @@ class AskPublish(msgspec.Struct, tag="publish", frozen=True):
     request: PublishViews
 
 
+class AskPrepare(msgspec.Struct, tag="prepare", frozen=True):
+    """Do what can be done of a publication before it may be shown."""
+
+    request: PublishViews
+
+
 class Ready(msgspec.Struct, tag="ready", frozen=True):
     """The process is warm and waits for its first question."""
 
@@ -100,6 +106,10 @@ class InputMoved(msgspec.Struct, tag="input-moved", frozen=True):
     path: str
 
 
+class Prepared(msgspec.Struct, tag="prepared", frozen=True):
+    """What could be done ahead was done; what could not will be told by the publication."""
+
+
 class Fault(msgspec.Struct, tag="fault", frozen=True):
     """The process met an error that it does not know, and ends after this answer."""
 
@@ -107,7 +117,7 @@ class Fault(msgspec.Struct, tag="fault", frozen=True):
     memory: bool
 
 
-Question = AskIntake | AskAnalyse | AskMeasure | AskExecute | AskPublish
+Question = AskIntake | AskAnalyse | AskMeasure | AskExecute | AskPrepare | AskPublish
 Answer = (
     Ready
     | GaveIntaken
@@ -118,5 +128,6 @@ Answer = (
     | GavePublished
     | GaveProblem
     | InputMoved
+    | Prepared
     | Fault
 )

@@ -5,11 +5,13 @@ views. Changes go into that copy; then readers get them by what the copy's write
 the whole (`views_file`). Who has the published file open keeps the revision that they opened. Views name each other as
 `main.<name>` without a catalogue, so the file works under any name. The relation `relspec_revision` holds the number.
 
-A request says what changed since the file that is there. A process that starts anew takes that file as its base, if it
-is the one that the request means; a request that fails leaves both as they were.
+What a change binds can be done ahead (`prepare`), while the daemon still makes durable what it will show: then it only
+has to be told. A request says what changed since the file that is there. A process that starts anew takes that file as
+its base, if it is the one that the request means; a request that fails leaves both as they were.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -38,6 +40,19 @@ class PublishError(Exception):
     """The views cannot be brought to the revision; publish them whole. The published file is as it was."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    """A request in the private copy's transaction: views that were left out, and names that came or went with it."""
+
+    request: PublishViews
+    left_out: tuple[str, ...]
+    names: frozenset[str]
+
+    def serves(self, request: PublishViews) -> bool:
+        """Whether a request asks for what was applied; where it is told is another question."""
+        return replace(request, logged=self.request.logged) == self.request
+
+
 class Publisher:
     """The process's private copy of one file of views, good for as long as that file is the one written from it.
 
@@ -49,21 +64,31 @@ class Publisher:
         self._build: Path | None = None
         self._views = ViewsFile("")
         self._names: set[str] = set()
+        self._applied: _Applied | None = None
         self._stamp: str | None = None
+
+    def prepare(self, request: PublishViews) -> None:
+        """Do what can be done of a change before it may be shown; whatever goes wrong is found again by `publish`."""
+        try:
+            self._apply(self._opened(request), request)
+        except (duckdb.Error, OSError):
+            self.close()
 
     def publish(self, request: PublishViews) -> Published:
         """Bring the file at `request.path` to `request.revision`; raises PublishError."""
         try:
             connection = self._opened(request)
-            left_out, plain = self._apply(connection, request)
-            content = self._show(connection, request, plain=plain)
+            applied = self._apply(connection, request)
+            connection.execute("COMMIT")
+            self._applied = None
+            content = self._show(connection, request, plain=not applied.names)
             self._stamp = self._views.stamp()
         except (duckdb.Error, OSError) as error:
             self.close()
             reason = sentence(complaint_of(error).message) if isinstance(error, duckdb.Error) else str(error)
             raise PublishError(f"the views cannot be brought to revision {request.revision}: {reason}") from error
         assert self._stamp is not None
-        return Published(request.revision, left_out, content, self._stamp)
+        return Published(request.revision, applied.left_out, content, self._stamp)
 
     def close(self) -> None:
         """Give the private copy up."""
@@ -72,7 +97,7 @@ class Publisher:
         if self._build is not None:
             self._build.unlink(missing_ok=True)
             log_of(self._build).unlink(missing_ok=True)
-        self._connection = self._build = self._stamp = None
+        self._connection = self._build = self._stamp = self._applied = None
 
     def _opened(self, request: PublishViews) -> duckdb.DuckDBPyConnection:
         there = ViewsFile(request.path)
@@ -91,20 +116,24 @@ class Publisher:
         self._names = {name.lower() for (name,) in found}
         return self._connection
 
-    def _apply(self, connection: duckdb.DuckDBPyConnection, request: PublishViews) -> tuple[tuple[str, ...], bool]:
-        """Bring the private copy to the revision; the views that were left out, and whether all names stayed."""
-        before = frozenset(self._names)
-        connection.execute("BEGIN")
-        try:
-            self._drop(connection, request.dropped)
-            left_out = tuple(view.name for view in request.changed if not self._create(connection, view))
-            revision = ViewDefinition(REVISION_VIEW, f"SELECT {request.revision} AS revision", (), (), shaky=False)
-            self._create(connection, revision)
-        except duckdb.Error:
+    def _apply(self, connection: duckdb.DuckDBPyConnection, request: PublishViews) -> _Applied:
+        """Bring the private copy to the revision, in a transaction that stays open, unless it was done ahead."""
+        if self._applied is not None:
+            if self._applied.serves(request):
+                return self._applied
+            # It was prepared for a build that another one took the place of.
             connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
-        return left_out, self._names == before
+            self._names ^= self._applied.names
+            self._applied = None
+        mentioned = {REVISION_VIEW, *map(str.lower, request.dropped), *(view.name.lower() for view in request.changed)}
+        before = mentioned & self._names
+        connection.execute("BEGIN")
+        self._drop(connection, request.dropped)
+        left_out = tuple(view.name for view in request.changed if not self._create(connection, view))
+        revision = ViewDefinition(REVISION_VIEW, f"SELECT {request.revision} AS revision", (), (), shaky=False)
+        self._create(connection, revision)
+        self._applied = _Applied(request, left_out, frozenset(before ^ (mentioned & self._names)))
+        return self._applied
 
     def _show(self, connection: duckdb.DuckDBPyConnection, request: PublishViews, *, plain: bool) -> str:
         assert self._build is not None

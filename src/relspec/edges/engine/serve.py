@@ -26,6 +26,7 @@ from relspec.edges.engine.protocol import (
     AskExecute,
     AskIntake,
     AskMeasure,
+    AskPrepare,
     AskPublish,
     Fault,
     GaveAnalysed,
@@ -36,6 +37,7 @@ from relspec.edges.engine.protocol import (
     GaveProblem,
     GavePublished,
     InputMoved,
+    Prepared,
     Question,
     Ready,
 )
@@ -73,6 +75,9 @@ class Engine:
                 return GaveMeasured(measure(self._files, request))
             case AskExecute(request=request):
                 return _given(execute(self._files, request, {}))
+            case AskPrepare(request=request):
+                self._publisher.prepare(request)
+                return Prepared()
             case AskPublish(request=request):
                 return GavePublished(self._publisher.publish(request))
 
