@@ -1,7 +1,10 @@
 """The log beside the file of views: a reader finds one whole revision, whatever of the two it opened when."""
 
+import contextlib
+import itertools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from tests.edges.engine.publishing import TOP, asked, part, rows, stored
 from relspec.core.digest import content_of
 from relspec.core.views import content_of_views
 from relspec.edges.engine import views_file
-from relspec.edges.engine.publish import Publisher
+from relspec.edges.engine.publish import Publisher, PublishError
 
 NAMES = "SELECT list(DISTINCT view_name ORDER BY view_name) FROM duckdb_views() WHERE NOT internal"
 REVISION = "SELECT revision FROM relspec_revision"
@@ -179,3 +182,48 @@ def test_a_log_of_a_version_that_is_not_known_is_not_used(
     publisher.publish(asked(tmp_path, 2, stored("a", part(tmp_path, 2))))
     assert [path.name for path in tmp_path.glob("relspec.duckdb*")] == ["relspec.duckdb"]
     assert rows(tmp_path / "relspec.duckdb", "SELECT a.r, revision FROM a, relspec_revision") == [(2, 2)]
+
+
+@pytest.mark.parametrize("change", ["log", "fold", "replace", "fold of new names"])
+def test_wherever_a_publication_ends_readers_see_one_whole_revision(
+    tmp_path: Path, publisher: Publisher, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """The n-th call that moves a file is refused, as at the end of the process. Caught: the log outlives its file."""
+    path = tmp_path / "relspec.duckdb"
+    both = "SELECT revision, a.r, b.r FROM relspec_revision, a, b"
+    if change.startswith("fold"):
+        monkeypatch.setattr(views_file, "_LOG_BYTES", 0)
+        monkeypatch.setattr(views_file, "_LOG_SHARE", 1 << 30)
+    outcomes = []
+    for n in range(8):
+        calls = itertools.count()
+        first = stored("a", part(tmp_path, 1)), stored("b", part(tmp_path, 1))
+        publisher.publish(asked(tmp_path, 1, *first, whole=True))
+        publisher.publish(asked(tmp_path, 2, stored("a", part(tmp_path, 2)), stored("b", part(tmp_path, 2))))
+        names = (stored("new", part(tmp_path, 3)),) if change == "fold of new names" else ()
+        views = stored("a", part(tmp_path, 3)), stored("b", part(tmp_path, 3)), *names
+        request = asked(tmp_path, 3, *views, logged=change != "replace")
+        with monkeypatch.context() as refused:
+            for name in ("rename", "unlink"):
+                refused.setattr(Path, name, _ending(getattr(Path, name), calls, n, path))
+            with contextlib.suppress(PublishError):
+                publisher.publish(request)
+        ((revision, a, b),) = rows(path, both)
+        assert (a, b) == (revision, revision)
+        outcomes.append(revision)
+        # Who begins anew finds it as it is.
+        publisher.close()
+        with contextlib.suppress(PublishError):
+            publisher.publish(replace(request, stamp=None))
+        assert rows(path, both) == [(3, 3, 3)]
+    assert outcomes[-1] == 3
+    assert outcomes[0] < 3
+
+
+def _ending(move: Callable[..., object], calls: Iterator[int], n: int, views: Path) -> Callable[..., object]:
+    def moved(self: Path, *arguments: object, **named: object) -> object:
+        if self.parent == views.parent and views.name in self.name and next(calls) >= n:
+            raise OSError("the process ended")
+        return move(self, *arguments, **named)
+
+    return moved
