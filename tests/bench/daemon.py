@@ -27,9 +27,9 @@ _PROBLEM = re.compile(r"^\S+: error ")
 class Daemon:
     """One daemon process with all its children."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *options: str) -> None:
         self._layout = Layout(root)
-        command = [PROGRAM, "daemon", "--project", str(root)]
+        command = [PROGRAM, "daemon", "--project", str(root), *options]
         self._started = time.perf_counter()
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.ready_ms = 0.0

@@ -39,6 +39,8 @@ _REPEAT = """
     python -m tests.bench                                # each project in its smallest size
     python -m tests.bench --workloads sql --sizes 1000 --steps leaf "cone 100" --rounds 30
     python -m tests.bench --all --record                 # everything, into this page
+    python -m tests.bench.breakdown --sizes 1000 10000 --record   # the stages of a save
+    python -m tests.bench.peers --tasks 1000 --record    # other tools, in environments of their own
     python -m tests.bench.report                         # this page anew
 
 | option | default | meaning |

@@ -103,7 +103,9 @@ class Run:
             for _ in range(n_workers):
                 ready.put_nowait((len(order), ""))
 
-        n_workers = max(1, min(self.world.settings.limits.workers, len(order)))
+        # One more than there are engines: who is free gets the next task while we look at what the last one gave, which
+        # is a fifth of the time that a small task takes.
+        n_workers = max(1, min(self.world.settings.limits.workers + 1, len(order)))
         if order:
             await together(work() for _ in range(n_workers))
 
