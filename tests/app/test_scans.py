@@ -292,3 +292,42 @@ def uncompressed(path: Path, factor: int) -> bytes:
         query = f"select i as id, i % 2 as day, i * {factor} as amount, 'n' || i as note from range(4) t(i)"
         connection.execute(f"copy ({query}) to '{path}' (format parquet, compression uncompressed)")
     return path.read_bytes()
+
+
+#: What became of the readers of `things`.
+STAYED = {"pairs": Action.CUT_OFF, "alone": Action.CUT_OFF}
+
+
+async def test_columns_whose_bytes_stayed_are_not_measured_again(project: Project, opened: Opener) -> None:
+    """Also after a restart, for a reader of other columns, and after what is old was dropped.
+
+    Caught: prints that are not kept, prints of one column for a set, and `gc` that forgets them.
+    """
+
+    def save(unused: int, *, swapped: bool = False) -> None:
+        b = "case i when 0 then 1 when 1 then 0 else i end" if swapped else "i"
+        query = f"select hash(i) as a, {b} as b, hash(i * 3) as c, i + {unused} as d from range(200000) t(i)"
+        project.data("data/things.parquet", query)
+
+    save(0)
+    project.save("tasks/pairs.sql", "select bit_xor(hash(a, b)) as x, max(c) as c from things\n")
+    project.save("tasks/alone.sql", "select sum(b) as b from things\n")
+    async with opened() as watched:
+        seen, _ = await watched.build()
+        assert ("things.parquet", {("a", "b", "c"), ("b",)}) in seen.measured
+        save(1)
+        seen, report = await watched.build()
+        assert (seen.taken_in, seen.measured, actions(report)) == (["things.parquet"], [], STAYED)
+    async with opened() as watched:
+        await watched.workspace.collect(dry=False)
+        save(2)
+        seen, report = await watched.build()
+        assert (seen.measured, actions(report)) == ([], STAYED)
+        save(2, swapped=True)
+        seen, report = await watched.build()
+        # The bag of `b` alone is the same.
+        assert seen.measured == [("things.parquet", {("a", "b", "c"), ("b",)})]
+        assert actions(report) == {"pairs": Action.EXECUTED, "alone": Action.CUT_OFF}
+        save(3, swapped=True)
+        seen, report = await watched.build()
+        assert (seen.measured, actions(report)) == ([], STAYED)

@@ -191,7 +191,7 @@ async def build(
     compiled = replace(compiled, cone=compiled.cone | world.graph.cone(again, ()))
     await tools.executions.end(lambda task: _is_obsolete(world, compiled, task))
     world.pending |= compiled.cone
-    digests = Digests(tools.engines, tools.memory, world.graph, world.toolchain.engine, world.sums)
+    digests = Digests(tools.engines, tools.memory, world.graph, world.sums)
     run = Run(world, workshop_of(tools, session), digests, compiled.dirty, retry=wish.retry, again=again)
     try:
         with tools.trace.span("run"):

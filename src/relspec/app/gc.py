@@ -11,6 +11,7 @@ import asyncio
 from dataclasses import dataclass
 
 from relspec.app.build import Tools
+from relspec.app.digests import prints_of
 from relspec.app.extract import version_of
 from relspec.app.publish import published_revision
 from relspec.app.world import World
@@ -59,6 +60,8 @@ def _needs(world: World, tools: Tools) -> Needs:
     datasets = [found for name in (*world.sources, *world.outputs) if (found := world.dataset(name)) is not None]
     contents = {part.content for dataset in datasets for part in dataset.parts}
     contents |= {f.taken.part.content for s in world.sources.values() for f in s.files if f.taken is not None}
+    for source in world.sources.values():
+        contents |= prints_of(source, world.graph)
     contents |= carried.objects | {row.output.content for row in carried.memo}
     contents |= {part.content for row in carried.extractions for _, _, part in row.extracted.tables}
     return Needs(

@@ -176,7 +176,7 @@ class Workspace:
         async with self.loader.session() as session:
             shop = workshop_of(tools, session)
             world = self.world
-            digests = Digests(tools.engines, tools.memory, world.graph, world.toolchain.engine, world.sums)
+            digests = Digests(tools.engines, tools.memory, world.graph, world.sums)
             run = Run(self.world, shop, digests, cone, dry=True)
             await run.go(cone)
         return run

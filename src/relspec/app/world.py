@@ -64,7 +64,7 @@ class World:
         #: Tasks with plans whose edges are not all in the graph: they would close a circle there.
         self.unconnected: set[str] = set()
         self.edge_failures: dict[str, Problem] = {}
-        self.sums = Sums()
+        self.sums = Sums(toolchain.engine, self.sources)
         self.extractions = Extractions(str(layout.objects))
         self.has_built = False
         self.running: dict[str, float] = {}

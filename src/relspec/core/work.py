@@ -17,12 +17,17 @@ from relspec.core.warning import Repeatability
 
 @dataclass(frozen=True, slots=True)
 class Intaken:
-    """What one file holds. `content` is the hash of the file's bytes, `part` is what tasks read."""
+    """What one file holds. `content` is the hash of the file's bytes, `part` is what tasks read.
+
+    `columns` are hashes by lower-case name, where the bytes of the part tell its columns apart: while one stays, so do
+    the column's values, row by row.
+    """
 
     content: str
     part: Part
     schema: Schema
     reader: Reader | None
+    columns: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """The verb intake: turn one file of a source into a part that tasks can read, and say what it holds.
 
-The bytes are hashed through one descriptor, between two looks at the file's stamp; where the stamps differ the answer
-is that the input moved. Bytes that are known are not read a second time, whatever became of the stamp. A Parquet file
-stays where it is. Others are converted once, under types that stay as they were when the source was first seen: every
-record of the file becomes a row, or the whole file is a problem.
+The bytes are hashed through one descriptor, those of Parquet column by column, between two looks at the file's stamp;
+where the stamps differ the answer is that the input moved. Bytes that are known are not read a second time, whatever
+became of the stamp. A Parquet file stays where it is. Others are converted once, under types that stay as they were
+when the source was first seen: every record of the file becomes a row, or the whole file is a problem.
 """
 
 import os
@@ -20,6 +20,7 @@ from relspec.core.problem import Problem
 from relspec.core.schema import Column, Schema
 from relspec.core.types import stored_type
 from relspec.core.work import Intake, Intaken
+from relspec.edges.engine.columns import content_by_columns
 from relspec.edges.engine.complaint import complaint_of, sentence
 from relspec.edges.engine.connection import scratch
 from relspec.edges.engine.execute import write_parquet
@@ -49,14 +50,14 @@ def intake(connection: duckdb.DuckDBPyConnection, request: Intake) -> Intaken | 
 def _intake(connection: duckdb.DuckDBPyConnection, request: Intake, file: BufferedReader) -> Intaken | Problem:
     before = os.fstat(file.fileno())
     answer: Intaken | Problem
-    content = content_of_file(file)
+    content, columns = content_by_columns(file) if request.format is Format.PARQUET else (content_of_file(file), ())
     try:
         if before.st_size == 0:
             raise unreadable(request, "this file is empty", hint="write at least a header, or remove it")
         if request.known is not None and _stands(request.known, content):
             answer = _restamped(request.known, stamp_of(before))
         elif request.format is Format.PARQUET:
-            answer = _in_place(connection, request, content, stamp_of(before))
+            answer = replace(_in_place(connection, request, content, stamp_of(before)), columns=columns)
         else:
             answer = _converted(connection, request, content)
             _check_racy(request, file, before, content)
