@@ -21,7 +21,7 @@ from tests.bench.floor import Taken, measured
 from tests.bench.steps import BY_NAME, Manner, Step
 
 from relspec.core.layout import Layout
-from relspec.edges.watch import CALM_S
+from relspec.edges.watch.stepping import CALM_S
 
 #: Idle time before each save, for the daemon and for the floor alike.
 GAP_S = 0.08
