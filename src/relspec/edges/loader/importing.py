@@ -179,6 +179,9 @@ class Imports:
         level: int = 0,
     ) -> ModuleType:
         package = str((globals or {}).get("__package__") or "")
+        # Ibis imports inside of its functions, some hundred times a task: what is noted of none costs next to nothing.
+        if (package if level else name).partition(".")[0] in self._warm:
+            return self._import(name, globals, locals, fromlist or (), level)
         absolute = _resolved("." * level + name, package)
         names = [*_prefixes(absolute), *(f"{absolute}.{part}" for part in fromlist or () if part != "*")]
         self._note_tried(names)

@@ -7,6 +7,7 @@ the built-in names is no harm to others, so it stays.
 """
 
 import builtins
+import operator
 import os
 import resource
 import signal
@@ -19,6 +20,7 @@ from relspec.edges.loader.family import has_children
 #: Timers of the system, and what they are when they do not run.
 _TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 _STILL = (0.0, 0.0)
+_SIGNALS = tuple(map(int, signal.valid_signals()))
 _LIMITS = (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_CPU, resource.RLIMIT_AS)
 #: A process that holds more descriptors than this, of those that it may, has too few for the others.
 _CROWDED = 0.5
@@ -62,12 +64,17 @@ class Surroundings:
         yield "the environment", any(os.environ.get(name) != value for name, value in self._environment.items())
         yield "the import path", not set(self._path) <= set(sys.path)
         yield "the import system", any(finder not in sys.meta_path for finder in self._finders)
-        yield "loaded modules", any(sys.modules.get(name) is not module for name, module in self._modules.items())
-        yield "built-in names", any(vars(builtins).get(name) is not value for name, value in self._builtins.items())
+        yield "loaded modules", not _holds(sys.modules, self._modules)
+        yield "built-in names", not _holds(vars(builtins), self._builtins)
         yield "a timer", any(signal.getitimer(timer) != _STILL for timer in _TIMERS)
         yield "a thread", threading.active_count() > self._n_threads
         yield "open files", len(os.listdir("/proc/self/fd")) > _CROWDED * resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         yield "a child process", has_children()
+
+
+def _holds(now: Mapping[str, object], before: Mapping[str, object]) -> bool:
+    """Whether all that was there still is, the very same objects. There are some thousand: no line of ours for each."""
+    return all(map(operator.is_, map(now.get, before), before.values()))
 
 
 def _umask() -> int:
@@ -77,7 +84,7 @@ def _umask() -> int:
 
 
 def _handlers() -> tuple[object, ...]:
-    return tuple(signal.getsignal(number) for number in signal.valid_signals())
+    return tuple(map(signal.getsignal, _SIGNALS))
 
 
 def _identity(number: int) -> tuple[int, int]:
