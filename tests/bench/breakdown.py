@@ -34,13 +34,15 @@ Event = Mapping[str, Any]
 
 def stages_of(events: Iterable[Event], started_us: float, ended_us: float) -> dict[str, float]:
     """Milliseconds of each stage between a save and its `ready`; their sum is the time between."""
-    within = [e for e in events if e["ph"] == "X" and e["tid"] == 0 and started_us <= e["ts"] <= ended_us]
+    own = [e for e in events if e["ph"] == "X" and e["tid"] == 0]
+    # By their ends: the daemon may have heard of a save before its maker knew that it was done.
+    within = [e for e in own if started_us <= e["ts"] + e["dur"] <= ended_us]
     found: defaultdict[str, float] = defaultdict(float)
     for event in within:
         if event["name"] in STAGES:
             found[event["name"]] += event["dur"] / 1000
     first = min((event["ts"] for event in within), default=ended_us)
-    heard = (first - started_us) / 1000
+    heard = max(0.0, first - started_us) / 1000
     stages = {"hint": heard} | {name: found[name] for name in STAGES if name in found}
     return stages | {"otherwise": (ended_us - started_us) / 1000 - sum(stages.values())}
 
@@ -63,9 +65,9 @@ def _edits(daemon: Daemon, subject: Subject, step: str, rounds: int) -> list[tup
     for number in range(rounds + 2):
         edit = subject.edit(step)
         time.sleep(_WARM_S if number in (0, 1) else GAP_S)
-        wall = daemon.published(edit.apply)
-        ended = time.monotonic() * 1e6
-        spans.append((ended - wall * 1000, ended))
+        saved: list[float] = []
+        wall = daemon.published(lambda apply=edit.apply, saved=saved: (apply(), saved.append(time.monotonic())))
+        spans.append((saved[0] * 1e6, saved[0] * 1e6 + wall * 1000))
     return spans[2:]
 
 

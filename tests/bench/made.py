@@ -16,5 +16,5 @@ def entry(workload: str, n: int, *rows: Row, machine: Machine = MACHINE) -> Entr
     return Entry(workload, n, "tasks", machine, rows)
 
 
-PEER = Peer("dbt", "warm", "sql", 1_000, "leaf", 2_200.0, 2_100.0, 310.0)
+PEER = Peer("dbt", "1.11.16", "warm", 1_000, "leaf", 2_200.0, 2_100.0, 310.0)
 STAGE = Stage("sql", 1_000, "leaf", "compile", 1.25)

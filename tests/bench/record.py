@@ -37,16 +37,19 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Another tool on the same project; `manner` is `command line` or `warm`."""
+    """Another tool on the layered project in SQL: medians of wall time and CPU, and the most memory of all processes.
+
+    `manner` is `command line` or `warm`.
+    """
 
     tool: str
+    version: str
     manner: str
-    workload: str
     n_tasks: int
     step: str
     wall_ms: float
     cpu_ms: float
-    peak_mb: float | None
+    peak_mb: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,14 +48,13 @@ class OfPeer:
     """The CPU that another tool takes for a step when it is kept warm."""
 
     tool: str
-    workload: str
     n: int
     step: str
 
     def value(self, book: Book) -> float | None:
         """The figure, where it is known."""
-        wanted = (self.tool, "warm", self.workload, self.n, self.step)
-        return next((p.cpu_ms for p in book.peers if (p.tool, p.manner, p.workload, p.n_tasks, p.step) == wanted), None)
+        wanted = (self.tool, "warm", self.n, self.step)
+        return next((p.cpu_ms for p in book.peers if (p.tool, p.manner, p.n_tasks, p.step) == wanted), None)
 
 
 Quantity = Measured | Most | OfPeer
@@ -122,7 +121,7 @@ def _at_each_size() -> Iterator[Target]:
 def _peers() -> Iterator[Target]:
     leaf = _cpu("sql", 1_000, "leaf")
     for tool, share in (("dbt", 100), ("hamilton", 30)):
-        warm = OfPeer(tool, "sql", 1_000, "leaf")
+        warm = OfPeer(tool, 1_000, "leaf")
         yield _times("leaf at 1,000 tasks, CPU", leaf, 1 / share, f"that of warm {tool}", warm)
 
 

@@ -44,5 +44,5 @@ def test_other_tools_and_stages_are_shown_where_there_are_any() -> None:
     assert "## Other tools" not in page(EMPTY)
     assert "## Where the time goes" not in page(EMPTY)
     text = page(replace(EMPTY, peers=(PEER,), breakdown=(STAGE,)))
-    assert "| dbt | warm | sql | 1,000 | leaf | 2,200 | 2,100 | 310 |" in text
+    assert "| dbt 1.11.16 | warm | 1,000 | leaf | 2,200 | 2,100 | 310 |" in text
     assert "| sql | 1,000 | leaf | compile | 1.25 |" in text

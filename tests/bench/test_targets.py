@@ -26,13 +26,13 @@ def test_a_target_may_be_a_multiple_of_another_figure() -> None:
 
 def test_a_target_may_be_a_share_of_what_another_tool_takes() -> None:
     cpu = Measured("sql", 1_000, "leaf", "cpu_ms")
-    target = Target("leaf", cpu, 0.02, "times", OfPeer("dbt", "sql", 1_000, "leaf"), "that of dbt")
+    target = Target("leaf", cpu, 0.02, "times", OfPeer("dbt", 1_000, "leaf"), "that of dbt")
     assert (target.found(BOOK), held(target, BOOK)) == (0.02, True)
 
 
 def test_what_another_tool_takes_from_the_command_line_is_not_compared() -> None:
     cold = replace(PEER, manner="command line", cpu_ms=5_100.0)
-    assert OfPeer("dbt", "sql", 1_000, "leaf").value(replace(BOOK, peers=(cold, PEER))) == 2_100.0
+    assert OfPeer("dbt", 1_000, "leaf").value(replace(BOOK, peers=(cold, PEER))) == 2_100.0
 
 
 def test_memory_is_the_most_of_all_steps() -> None:
@@ -49,7 +49,7 @@ def test_every_target_is_about_steps_that_its_workload_has(target: Target) -> No
     for quantity in (target.value, target.against):
         if quantity is None:
             continue
-        workload = workloads.BY_NAME[quantity.workload]
+        workload = workloads.BY_NAME["sql" if isinstance(quantity, OfPeer) else quantity.workload]
         assert quantity.n in workload.sizes
         if not isinstance(quantity, Most):
             assert quantity.step in workload.steps

@@ -4,7 +4,7 @@
 
 Each is measured from the command line, a process for each edit, and kept warm in one process, which is the fair
 comparison for a daemon. Environments with pinned versions are made when they are first asked for. The data file is
-never edited: none of the peers looks at it. Figures: median wall time and CPU, and the most memory of all processes
+never edited: none of the peers looks at it. Peer: median wall time and CPU, and the most memory of all processes
 together. Compare ratios: milliseconds are those of one machine.
 """
 
@@ -16,12 +16,12 @@ from itertools import product
 from pathlib import Path
 
 from tests.bench.peers.environments import FOLDER, environment, pins
-from tests.bench.peers.measuring import MANNERS, Figures, Subject, measure
+from tests.bench.peers.measuring import MANNERS, Peer, Subject, measure
 from tests.bench.peers.results import HEAD, line, record
 from tests.bench.peers.tools import TOOLS
 
 
-def figures(name: str, n_tasks: int, options: argparse.Namespace) -> Iterator[Figures]:
+def figures(name: str, n_tasks: int, options: argparse.Namespace) -> Iterator[Peer]:
     """Measure one tool over one size of project, in both manners."""
     at, version = environment(name, options.environments), pins(name)[TOOLS[name].distribution]
     for manner in MANNERS:

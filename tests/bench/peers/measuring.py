@@ -16,24 +16,11 @@ from tests.bench.peers.manners import CommandLine, Manner, Warm
 from tests.bench.peers.project import Project
 from tests.bench.peers.tools import Tool
 from tests.bench.peers.usage import Usage
+from tests.bench.record import Peer
 
 #: Idle time before each edit. Python tells versions of a module apart by whole seconds, and so would take an old one.
 GAP_S = 1.1
 MANNERS: dict[str, Callable[[Tool, Path, Path], Manner]] = {"command line": CommandLine, "warm": Warm}
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """One row of the results: medians of wall time and CPU, and the most memory of all processes together."""
-
-    tool: str
-    version: str
-    manner: str
-    n_tasks: int
-    step: str
-    wall_ms: float
-    cpu_ms: float
-    peak_mb: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +33,13 @@ class Subject:
     manner: str
     n_tasks: int
 
-    def figures(self, step: str, usages: list[Usage]) -> Figures:
+    def figures(self, step: str, usages: list[Usage]) -> Peer:
         """Make a row of what a step cost each time."""
         wall = statistics.median(usage.wall_ms for usage in usages)
         cpu = statistics.median(usage.cpu_ms for usage in usages)
         peak = max(usage.peak_mb for usage in usages)
         what = (self.tool.name, self.version, self.manner, self.n_tasks, step)
-        return Figures(*what, round(wall, 1), round(cpu, 1), round(peak, 1))
+        return Peer(*what, round(wall, 1), round(cpu, 1), round(peak, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +66,7 @@ def _leave() -> None:
     """Edit nothing."""
 
 
-def measure(subject: Subject, rounds: int, root: Path) -> Iterator[Figures]:
+def measure(subject: Subject, rounds: int, root: Path) -> Iterator[Peer]:
     """Give the figures of each step as soon as they are there; the cold build is measured once."""
     with (
         closing(Project(subject.tool, subject.n_tasks, root)) as project,

@@ -75,7 +75,7 @@ class Rendering:
         """Write the SQL of one task; `table` gives what stands for a task that it reads."""
         spelled = Node(node.name, tuple(table(name) for name in node.upstream))
         text = query(spelled, self.edited.constants.get(node.name, 0))
-        return text.replace(" from base ", f" from read_parquet('{self.source}') ")
+        return text.replace("\nfrom base\n", f"\nfrom read_parquet('{self.source}')\n")
 
     def comment(self, node: Node, sign: str) -> str:
         """Write the comment line of one task, if an edit gave it one."""

@@ -1,4 +1,4 @@
-"""Figures are only given for right answers: a peer that shows stale tables ends the measurement."""
+"""Peer are only given for right answers: a peer that shows stale tables ends the measurement."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from tests.bench.peers import measuring
 from tests.bench.peers.checking import Rows, differing
-from tests.bench.peers.measuring import Figures, Subject, measure
+from tests.bench.peers.measuring import Peer, Subject, measure
 from tests.bench.peers.rendering import sqlmesh
 from tests.bench.peers.tools import Commands, Tool
 from tests.bench.peers.usage import Usage
@@ -48,7 +48,7 @@ class Fake:
         return {name: self._connection.execute(f"select * from {name}").fetchall() for name in names}
 
 
-def figures(monkeypatch: pytest.MonkeyPatch, root: Path, *, skips: int = 0, spoils: int = 0) -> list[Figures]:
+def figures(monkeypatch: pytest.MonkeyPatch, root: Path, *, skips: int = 0, spoils: int = 0) -> list[Peer]:
     monkeypatch.setattr(measuring, "GAP_S", 0)
     monkeypatch.setitem(measuring.MANNERS, "in process", lambda tool, environment, root: Fake(root, skips, spoils))
     return list(measure(Subject(TOOL, "1.0", root, "in process", N_TASKS), 3, root))
@@ -57,11 +57,11 @@ def figures(monkeypatch: pytest.MonkeyPatch, root: Path, *, skips: int = 0, spoi
 def test_each_step_has_its_medians_and_its_peak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen to fail with means, with the last peak, and with a step left out."""
     assert figures(monkeypatch, tmp_path / "project") == [
-        Figures("fake", "1.0", "in process", N_TASKS, "cold build", 1, 1, 99),
-        Figures("fake", "1.0", "in process", N_TASKS, "nothing to do", 9, 27, 98),
-        Figures("fake", "1.0", "in process", N_TASKS, "comment", 36, 216, 95),
-        Figures("fake", "1.0", "in process", N_TASKS, "leaf", 81, 729, 92),
-        Figures("fake", "1.0", "in process", N_TASKS, "cone 10", 144, 1728, 89),
+        Peer("fake", "1.0", "in process", N_TASKS, "cold build", 1, 1, 99),
+        Peer("fake", "1.0", "in process", N_TASKS, "nothing to do", 9, 27, 98),
+        Peer("fake", "1.0", "in process", N_TASKS, "comment", 36, 216, 95),
+        Peer("fake", "1.0", "in process", N_TASKS, "leaf", 81, 729, 92),
+        Peer("fake", "1.0", "in process", N_TASKS, "cone 10", 144, 1728, 89),
     ]
 
 

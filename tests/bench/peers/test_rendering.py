@@ -11,7 +11,7 @@ from tests.bench.project import Node, query
 ROOT, JOIN = Node("m_00000", ()), Node("m_00001", ("m_00000",))
 SOURCE = Path("/data/base.parquet")
 PROJECT = Rendering((ROOT, JOIN), SOURCE, Edited({}, {}))
-READS_SOURCE = query(ROOT, 0).replace(" from base ", " from read_parquet('/data/base.parquet') ")
+READS_SOURCE = query(ROOT, 0).replace("\nfrom base\n", "\nfrom read_parquet('/data/base.parquet')\n")
 
 
 def test_every_peer_gets_the_sql_of_the_benchmark() -> None:
