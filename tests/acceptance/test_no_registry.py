@@ -50,11 +50,15 @@ def test_the_list_of_declarations_is_all_that_a_module_keeps_and_changes() -> No
 
 
 def test_nothing_is_remembered_of_tasks_by_a_cached_function() -> None:
-    """Those that are cached know patterns, types, code files and versions, each by its own arguments."""
+    """Those that are cached know patterns, columns, types, code files and versions, each by its own arguments."""
     functions = [(n, node) for n in texts() for node in tree(n).body if isinstance(node, ast.FunctionDef)]
     cached = {(n, f.name) for n, f in functions if any(re.search(r"cache\b", ast.unparse(d)) for d in f.decorator_list)}
     assert cached == {
+        ("relspec/core/digest.py", "columns_digest"),
         ("relspec/core/globs.py", "_compiled"),
+        ("relspec/core/types.py", "canonical_type"),
+        ("relspec/core/types.py", "parse"),
+        ("relspec/core/types.py", "stored_type"),
         ("relspec/edges/loader/instructions.py", "_instructions"),
         ("relspec/edges/loader/instructions.py", "file_digest"),
         ("relspec/edges/loader/types.py", "ibis_type"),

@@ -73,6 +73,9 @@ class Recorder:
     async def publish(self, request: PublishViews) -> Published:
         return await self.engines.publish(request)
 
+    def prepare(self, request: PublishViews) -> None:
+        self.engines.prepare(request)
+
 
 def names(columns: tuple[Column, ...]) -> tuple[str, ...]:
     return tuple(c.name for c in columns)
