@@ -20,6 +20,7 @@ from relspec.app.ports import Clock, CodeFiles, Engines, LoaderSession, Memory, 
 from relspec.app.publish import Stage, prepare, publish, rests
 from relspec.app.run import Run, Workshop, status_of
 from relspec.app.take_in import take_in
+from relspec.app.texts import Texts
 from relspec.app.trouble import problems_of
 from relspec.app.warnings import warnings_of
 from relspec.app.world import World
@@ -53,6 +54,7 @@ class Tools:
     objects: ObjectStore
     readers: ViewReaders
     code: CodeFiles
+    texts: Texts
     executions: Executions
     look: Callable[[], Awaitable[ChangeSet]]
     check: Callable[[], None]
@@ -81,12 +83,12 @@ async def compile_changes(
     tools.objects.discard(drop_lost(world))
     span = tools.trace.span
     with span("load"):
-        loaded = await load(world, changes, session, tools.code)
+        loaded = await load(world, changes, session, tools.texts)
     while any(map(_widens, {*loaded, *changes.paths})) and await tools.code.extend(*needs_of(world)):
         # What was loaded or set needs files that were not watched before: extractors' files, helpers in other folders.
         found = await tools.look()
         changes = changes.merged(found)
-        loaded |= await load(world, found, session, tools.code)
+        loaded |= await load(world, found, session, tools.texts)
     with span("take in"):
         await take_in(world, tools.engines, frozenset(changes.paths))
     with span("extract"):

@@ -5,10 +5,8 @@ a module name that it tried to import. A file that does not load keeps the tasks
 was loaded from other bytes than the last look saw, or could not be read just then, is in `world.look_again`.
 """
 
-from collections.abc import Iterable
-from pathlib import PurePosixPath
-
 from relspec.app.ports import CodeReader, LoaderSession
+from relspec.app.texts import Texts
 from relspec.app.trouble import code_of, next_step
 from relspec.app.turns import in_turns
 from relspec.app.world import World
@@ -17,23 +15,26 @@ from relspec.core.plan import FileUse
 from relspec.core.problem import Code, Problem
 from relspec.core.settle import ChangeSet
 from relspec.core.sqlfile import sql_task
-from relspec.core.tree import CONFIG_NAME, is_code
+from relspec.core.tree import CONFIG_NAME, is_code, module_names
 from relspec.core.work import Loaded, LoadFailed
 
 #: A file that never holds still, or that the loader cannot read, is loaded so often at most before a look moves it.
 UNSTEADY_MAX = 5
 
 
-async def load(world: World, changes: ChangeSet, session: LoaderSession, code: CodeReader) -> frozenset[str]:
+async def load(world: World, changes: ChangeSet, session: LoaderSession, texts: Texts) -> frozenset[str]:
     """Bring the declarations up to date; the paths of the task files that were loaded anew or went away."""
     stale, gone = stale_modules(world, changes)
     async for path in in_turns(sorted(stale)):
         world.look_again.discard(path)
+        known = texts.unmoved(world, path, changes)
         try:
-            module = await _load_one(path, session, code)
+            module = known or await _load_one(path, session, texts.code)
         except InputMovedError:
             world.look_again.add(path)
             continue
+        if known is None:
+            texts.take(world, path, module)
         world.put_module(path, module)
         if all(world.content(use.path) in {None, use.content} for use in module.files):
             world.unsteady.pop(path, None)
@@ -43,6 +44,7 @@ async def load(world: World, changes: ChangeSet, session: LoaderSession, code: C
             world.look_again.add(path)
     for path in gone:
         world.put_module(path, None)
+        texts.forget(path)
     return stale | gone
 
 
@@ -51,7 +53,7 @@ def stale_modules(world: World, changes: ChangeSet) -> tuple[frozenset[str], fro
     touched = {*changes.added, *changes.changed, *changes.removed, *filter(is_code, world.look_again)}
     stale = {path for path in touched if path in world.tree and world.registry.holds(path)}
     users = {module for path in touched for module in world.modules_of(path)}
-    names = {name for path in changes.added for name in _module_names(path)}
+    names = {name for path in changes.added for name in module_names(path)}
     if names:
         users |= {path for path, module in world.modules.items() if not names.isdisjoint(module.imports)}
     if any(path.endswith(".py") for path in touched):
@@ -88,17 +90,6 @@ def needs_of(world: World) -> tuple[frozenset[str], frozenset[str], frozenset[st
         use.path for record in world.records.values() for use in record.files if not world.registry.holds(use.path)
     }
     return frozenset(globs), frozenset(files), frozenset(name for module in modules for name in module.imports)
-
-
-def _module_names(path: str) -> Iterable[str]:
-    """All dotted names under which a new Python file can be imported, from any folder on its way in the project."""
-    if path.startswith("/") or not path.endswith(".py"):
-        return
-    parts = PurePosixPath(path).with_suffix("").parts
-    parts = parts[:-1] if parts[-1] == "__init__" else parts
-    for start in range(len(parts)):
-        for end in range(start + 1, len(parts) + 1):
-            yield ".".join(parts[start:end])
 
 
 async def _load_one(path: str, session: LoaderSession, code: CodeReader) -> Loaded | LoadFailed:

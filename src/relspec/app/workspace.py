@@ -21,6 +21,7 @@ from relspec.app.ports import Engines, Loader, Lock, Machine, ObjectStore, Scann
 from relspec.app.publish import is_shown, is_shown_whole, rests
 from relspec.app.registry import registry_of
 from relspec.app.run import Run
+from relspec.app.texts import Texts
 from relspec.app.traced import TracedEngines, TracedLoader
 from relspec.app.world import World
 from relspec.core.errors import ConfigError
@@ -269,8 +270,9 @@ async def open_workspace(
         workspace = Workspace(world, machine, loader, files, store, lock)
         await workspace.extend(*needs_of(world))
         look, check, clock = workspace.look_within, workspace.check, machine.clock
+        texts, executions = Texts(workspace), Executions()
         workspace.tools = Tools(
-            engines, store, objects, readers, workspace, Executions(), look, check, tell, clock, machine.trace
+            engines, store, objects, readers, workspace, texts, executions, look, check, tell, clock, machine.trace
         )
         yield workspace
 

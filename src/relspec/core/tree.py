@@ -4,8 +4,9 @@ A path is relative to the project where the file lies in it, else absolute; alwa
 later one by `settle.changes_between`. It knows nothing of what the files mean.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from relspec.core.dataset import Stamp
 from relspec.core.problem import Problem
@@ -43,6 +44,17 @@ class Scan:
 def is_code(path: str) -> bool:
     """Whether the file is known by its content rather than by its stamp."""
     return path == CONFIG_NAME or suffix_of(path) in CODE_SUFFIXES
+
+
+def module_names(path: str) -> Iterable[str]:
+    """All dotted names under which a new Python file can be imported, from any folder on its way in the project."""
+    if path.startswith("/") or not path.endswith(".py"):
+        return
+    parts = PurePosixPath(path).with_suffix("").parts
+    parts = parts[:-1] if parts[-1] == "__init__" else parts
+    for start in range(len(parts)):
+        for end in range(start + 1, len(parts) + 1):
+            yield ".".join(parts[start:end])
 
 
 def suffix_of(path: str) -> str:
