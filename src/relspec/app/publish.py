@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from relspec.app.lost import contents_of, note_damaged
 from relspec.app.ports import Engines, Memory, ObjectStore, ViewReaders
+from relspec.app.shown import ShownFiles
 from relspec.app.turns import in_turns
 from relspec.app.world import World
 from relspec.core.errors import StateError, WorkerError
@@ -42,7 +43,9 @@ async def publish(world: World, stage: Stage, names: Iterable[str] | None) -> Pu
     whole = names is None
     wanted = {name.lower(): name for name in (all_names(world) if names is None else names)}
     await _tables(world, objects, wanted, whole=whole)
-    changed, dropped = _definitions(world, wanted)
+    files = _files_of_sources(world, wanted)
+    same = () if whole else [name for name, found in files.items() if world.shown.files.get(name) == found]
+    changed, dropped = _definitions(world, wanted.keys() - same)
     request = PublishViews(
         path=str(world.layout.views),
         temporary=str(world.layout.temporary),
@@ -65,6 +68,7 @@ async def publish(world: World, stage: Stage, names: Iterable[str] | None) -> Pu
         note_damaged(world, damaged)
         return None
     world.shown.leave_out(published.left_out)
+    world.shown.files = {n: f for n, f in world.shown.files.items() if not whole and n not in wanted} | files
     return Publication(world.revision, str(world.layout.root), published.stamp, published.content)
 
 
@@ -119,6 +123,12 @@ async def _tables(world: World, objects: ObjectStore, wanted: Mapping[str, str],
     if whole:
         for name in objects.shown() - shown:
             objects.hide(name)
+
+
+def _files_of_sources(world: World, wanted: Iterable[str]) -> dict[str, ShownFiles]:
+    """Of the sources among `wanted` what their views say: a thousand paths take 10 ms to be said."""
+    found = ((name, world.dataset(name)) for name in wanted if world.source(name) is not None)
+    return {name: (tuple(p.path for p in d.parts), d.schema.columns) for name, d in found if d is not None}
 
 
 def _definitions(world: World, wanted: Iterable[str]) -> tuple[tuple[ViewDefinition, ...], tuple[str, ...]]:
