@@ -17,6 +17,7 @@ import pytest
 from tests.scenarios.harness import write
 
 from relspec.app import daemon as daemon_module
+from relspec.app import machine
 from relspec.app.build import BuildReport, Wish
 from relspec.app.daemon import Daemon
 from relspec.app.trouble import problems_of
@@ -157,6 +158,7 @@ async def test_a_lone_file_that_is_whole_does_not_wait_for_quiet(tmp_path: Path)
 
 async def test_a_build_sees_data_that_was_saved_just_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, TASK)
+    monkeypatch.setattr(machine, "exact_device", lambda _folder: None)
     async with running(tmp_path) as (daemon, _, hints):
         # However slow the machine is, the file is still young when it is looked at first.
         monkeypatch.setattr(scan, "TICK_NS", 300_000_000)
@@ -186,6 +188,7 @@ async def test_what_new_settings_bring_in_is_held_like_all_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, TASK)
+    monkeypatch.setattr(machine, "exact_device", lambda _folder: None)
     async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
         await workspace.look_all()
         monkeypatch.setattr(scan, "TICK_NS", 60_000_000_000)

@@ -52,6 +52,7 @@ class Recorder:
     taken_in: list[str] = field(default_factory=list)
     measured: list[tuple[str, ColumnSets]] = field(default_factory=list)
     executed: dict[str, ColumnSets] = field(default_factory=dict)
+    published: list[str] = field(default_factory=list)
 
     async def intake(self, request: Intake) -> Intaken | Problem:
         self.taken_in.append(Path(request.shown).name)
@@ -71,6 +72,7 @@ class Recorder:
         return await self.engines.execute(request)
 
     async def publish(self, request: PublishViews) -> Published:
+        self.published += [view.name for view in request.changed]
         return await self.engines.publish(request)
 
     def prepare(self, request: PublishViews) -> None:
@@ -334,3 +336,34 @@ async def test_columns_whose_bytes_stayed_are_not_measured_again(project: Projec
         save(3, swapped=True)
         seen, report = await watched.build()
         assert (seen.measured, actions(report)) == ([], STAYED)
+
+
+async def test_a_source_that_changes_where_it_lies_is_shown_without_a_new_view(parted: Project, opened: Opener) -> None:
+    """Caught: views that are kept where there are more files, or other columns, or where all views were removed."""
+
+    def total() -> int:
+        with duckdb.connect(str(Layout(parted.root).views), read_only=True) as connection:
+            (row,) = connection.execute("select sum(id), (select revision from relspec_revision) from lines").fetchall()
+        assert row[1] == watched.workspace.world.revision
+        return int(row[0])
+
+    async with opened() as watched:
+        seen, _ = await watched.build()
+        assert "lines" in seen.published
+        part(parted, 2, 50)
+        seen, _ = await watched.build()
+        assert (seen.published, total()) == (["lines_sum"], 33 + 153)
+        part(parted, 3, 70)
+        seen, _ = await watched.build()
+        assert (sorted(seen.published), total()) == (["lines", "lines_sum"], 33 + 153 + 213)
+        for number in (1, 2, 3):
+            query = f"select {number}::tinyint as id, 1 as amount, 2 as more"
+            parted.data(f"data/lines/part-{number}.parquet", query)
+        seen, _ = await watched.build()
+        assert (sorted(seen.published), total()) == (["lines", "lines_sum"], 6)
+        Layout(parted.root).views.unlink()
+        part(parted, 1, 10)
+        part(parted, 2, 50)
+        part(parted, 3, 70)
+        seen, _ = await watched.build()
+        assert ("lines" in seen.published, total()) == (True, 33 + 153 + 213)

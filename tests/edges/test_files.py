@@ -522,6 +522,14 @@ def test_data_younger_than_a_tick_is_held(root: Path, monkeypatch: pytest.Monkey
     assert paths(files.scan(hint(file), {})) == ["data/a.csv"]
 
 
+def test_data_is_not_held_for_a_tick_where_every_write_shows(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Caught: held all the same, on no device, and on every one."""
+    monkeypatch.setattr(scan, "TICK_NS", 60_000_000_000)
+    device = put(root, "data/a.csv").stat().st_dev
+    assert paths(Files(Layout(root), Settings(), device).scan(None, {})) == ["data/a.csv"]
+    assert Files(Layout(root), Settings(), device + 1).scan(None, {}).held == {"data/a.csv"}
+
+
 def test_data_with_whole_seconds_is_held_for_two_also_where_nobody_tells_of_writers(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -537,7 +545,8 @@ def test_data_with_whole_seconds_is_held_for_two_also_where_nobody_tells_of_writ
         return SimpleNamespace(**{n: getattr(found, n) for n in names} | whole) if "a.csv" in str(path) else found
 
     monkeypatch.setattr(scan.os, "stat", coarse)
-    files = Files(Layout(root), Settings())
+    # Whatever is said of the device: these have been cut off.
+    files = Files(Layout(root), Settings(), file.stat().st_dev)
     monkeypatch.setattr(scan.time, "time_ns", lambda: now_ns + 1_500_000_000)
     assert files.scan(None, {}).held == {"data/a.csv"}
     monkeypatch.setattr(scan.time, "time_ns", lambda: now_ns + 2_000_000_000)

@@ -16,6 +16,7 @@ from relspec.core.trace import NoTrace, Trace
 from relspec.edges.config import read_settings
 from relspec.edges.engine.pool import EnginePool, Start
 from relspec.edges.files import Files
+from relspec.edges.files.grain import exact_device
 from relspec.edges.loader.client import ForkingLoader
 from relspec.edges.loader.entry_points import entry_point_files
 from relspec.edges.lock import StateLock, prepare_state
@@ -100,7 +101,7 @@ class RealMachine:
 
     def files(self, settings: Settings) -> Files:
         """The files on disk."""
-        return Files(self.layout, settings)
+        return Files(self.layout, settings, exact_device(self.layout.temporary))
 
     def watcher(self, settings: WatchSettings, directories: Callable[[], Iterable[str]]) -> FileWatcher:
         """The system's events."""

@@ -3,20 +3,25 @@
 from collections.abc import Callable, Iterable
 
 from relspec.app.notes import Notes
+from relspec.core.schema import Column
 from relspec.core.spec import Kind
 
 #: What of a task decides how its output is published: the output's name, its kind, and the query of a view.
 Form = tuple[str, Kind, str]
+#: What the view of a source says: the paths of its files, and the columns that they had.
+ShownFiles = tuple[tuple[str, ...], tuple[Column, ...]]
 
 
 class Shown:
     """The forms as last committed, and the names that readers do not see in that form yet.
 
-    `revision` is the one that readers see, `None` when what they see is not known.
+    `revision` is the one that readers see, `None` when what they see is not known. `files` are those that the views of
+    sources name, as far as they were published since the start: a file that changes where it lies changes no view.
     """
 
     def __init__(self, form: Callable[[str], Form | None]) -> None:
         self.revision: int | None = None
+        self.files: dict[str, ShownFiles] = {}
         self._form = form
         self._forms: dict[str, Form] = {}
         self._waiting: set[str] = set()

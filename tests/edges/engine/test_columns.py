@@ -71,7 +71,7 @@ def changed(array: pa.Array) -> pa.Array:
 def test_a_column_that_changes_changes_its_own_hash_and_no_other(read, writer: str) -> None:
     """Two rows swap their values in one column: no bag of that column alone would tell.
 
-    Caught: hashes without the second row group, without the second leaf of what is nested, and with places in them.
+    Caught: hashes with places in them.
     """
     arrays = columns()
     content, before = read(file_of(arrays, **WRITERS[writer]))
@@ -80,6 +80,17 @@ def test_a_column_that_changes_changes_its_own_hash_and_no_other(read, writer: s
         other, after = read(file_of({**arrays, name: changed(array)}, **WRITERS[writer]))
         assert {column for column in before if after[column] != before[column]} == {name.lower()}
         assert other != content
+
+
+@pytest.mark.parametrize("leaf", ["x", "y"])
+def test_every_row_group_and_every_leaf_counts(read, leaf: str) -> None:
+    """The footer tells nothing of this change. Caught: hashes of the first chunk, row group, or leaf alone."""
+    how = {"row_group_size": 6000, "compression": "none", "use_dictionary": False, "write_statistics": False}
+    rows = [{"x": i, "y": -i} for i in range(N_ROWS)]
+    content, before = read(file_of({"pair": pa.array(rows)}, **how))
+    rows[-1], rows[-2] = ({**one, leaf: other[leaf]} for one, other in ((rows[-1], rows[-2]), (rows[-2], rows[-1])))
+    other, after = read(file_of({"pair": pa.array(rows)}, **how))
+    assert (before["pair"] != after["pair"], content != other) == (True, True)
 
 
 def test_a_column_of_another_size_moves_the_others_and_changes_none(read) -> None:

@@ -1,26 +1,26 @@
 """Hashing a Parquet file column by column, in one pass: what a reader of some columns need not read again.
 
-A file that is written again with one column changed has the same bytes in all others, which takes a quarter of the time
-to see that measuring them takes. The bytes of a column are those of its pages, found by going from header to header as
-DuckDB does: where the footer's sizes say otherwise, the file is hashed as a whole.
+A file that is written again with one column changed has the same bytes in all others, and to see that takes a sixth of
+the time that measuring them takes. The bytes of a column are those of its pages, found by going from header to header
+as DuckDB does: where the footer's sizes say otherwise, the file is hashed as a whole.
 """
 
-import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from io import BufferedReader
 
-from relspec.core.digest import digest_of
+from relspec.core.digest import bulk_digest, digest_of
 from relspec.edges.engine.footer import MAGIC, Chunk, StoredColumn, columns_in
 from relspec.edges.engine.objects import content_of_file
 from relspec.edges.engine.thrift import I32, STRUCT, read_struct
 
-#: A footer is read at 0.2 microseconds a byte, bytes are hashed at 0.002: a larger one is not worth it.
+#: A footer is read at 0.3 microseconds a byte, bytes are hashed at 0.0007: a larger one is not worth it.
 _BYTES_PER_FOOTER_BYTE = 256
 _TAIL = 4 + len(MAGIC)
 #: More than the header of a page takes, unless it repeats long values.
 _HEADER_BYTES = 4096
-_READ_BYTES = 1 << 20
+#: Larger pieces do not stay in the processor's cache until they are hashed.
+_READ_BYTES = 1 << 18
 
 _COMPRESSED_SIZE = (3, I32)
 _PAGES = ((5, STRUCT), (8, STRUCT))
@@ -81,14 +81,16 @@ def _digest(column: StoredColumn, hashes: Mapping[Chunk, bytes]) -> str:
 
 
 def _hash_of(descriptor: int, spans: Iterable[tuple[int, int]]) -> bytes:
-    state = hashlib.blake2b(digest_size=16)
-    for start, end in spans:
-        at = start
-        while at < end:
-            data = os.pread(descriptor, min(_READ_BYTES, end - at), at)
-            if not data:
-                # It was cut while it was read, which its stamp will tell.
-                break
-            state.update(data)
-            at += len(data)
-    return state.digest()
+    return bulk_digest(piece for start, end in spans for piece in _pieces(descriptor, start, end))
+
+
+def _pieces(descriptor: int, start: int, end: int) -> Iterator[memoryview]:
+    """Read a span; each piece is good until the next. New memory for each would cost half as much as hashing does."""
+    room = memoryview(bytearray(min(_READ_BYTES, end - start)))
+    while start < end:
+        n_read = os.preadv(descriptor, [room[: end - start]], start)
+        if not n_read:
+            # It was cut while it was read, which its stamp will tell.
+            return
+        yield room[:n_read]
+        start += n_read

@@ -3,8 +3,8 @@
 A scan starts from the tree before it and trusts nothing but `stat`: an entry is kept only while its whole stamp is
 the same. Code is hashed, and hashed again at the next look while its timestamps lie within `RACY_NS` of the hash, since
 a same-size edit within one tick of the clock leaves no trace. Data is not read here. It is *held*, that is shown as
-before and reported for another look soon, while a writer has it open (a read lease says so) and until its timestamps
-are older than a tick, so that every later write shows.
+before and reported for another look soon, while a writer has it open (a read lease says so) and, where writes within
+one tick leave the same timestamps, until these are older than that: so every later write shows.
 
 A hint costs what it names: a file one `stat`, a folder its walk. Names that are not UTF-8 are problems, never entries.
 Writes nothing.
@@ -59,10 +59,13 @@ class Files:
 
     Of earlier scans it knows which folders they went through, what could not be read, and which hashes are too fresh;
     a new instance knows nothing and hashes everything once.
+
+    On the device `exact` every write after a look has timestamps of its own: see `grain`.
     """
 
-    def __init__(self, layout: Layout, settings: Settings) -> None:
+    def __init__(self, layout: Layout, settings: Settings, exact: int | None = None) -> None:
         self._layout = layout
+        self._exact = exact
         self._paths = Paths(layout)
         self._scope = Scope(settings)
         self._excluded = GitIgnored(self._paths)
@@ -283,7 +286,7 @@ class Files:
     def _take_data(self, look: _Look, path: str, found: os.stat_result) -> None:
         age_ns = time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns)
         whole_seconds = found.st_mtime_ns % 1_000_000_000 == 0 and found.st_ctime_ns % 1_000_000_000 == 0
-        still_ns = RACY_NS if whole_seconds else TICK_NS
+        still_ns = RACY_NS if whole_seconds else 0 if found.st_dev == self._exact else TICK_NS
         try:
             written = being_written(self._paths.absolute(path))
         except OSError as error:
