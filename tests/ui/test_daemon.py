@@ -21,7 +21,7 @@ STAND_IN = """
 import os, sys, types
 
 
-def run(layout, listener, let_go):
+def run(layout, listener, let_go, trace):
     import asyncio
     from relspec.core.errors import ConfigError, StateBusyError
     from relspec.core.progress import AllReady, ChangeDetected
