@@ -19,6 +19,7 @@ What a save costs, and what the same work costs in plain DuckDB. The figures are
 
 which writes them into `docs/performance.json`, and this page from there. Milliseconds are those of one machine, which
 does nothing else; ratios are within one run, and can be compared with those of another machine.
+[Ways to speed](speed.md) tells what was done for it, what that gained, and what gained nothing.
 
 - **p50**, **p99**: of the wall time over all rounds. With fewer than a hundred rounds p99 is the slowest, often the
   first one after a start. What a step is measured from and to stands [below](#steps).
