@@ -71,6 +71,9 @@ def test_definitions_are_found_in_other_rows() -> None:
         "X = (1",
         "X = \uff56ars()",
         "X = $",
+        "# Here.\rX = 1",
+        "# A \0.",
+        "if 1:\n\tX = 1",
     ],
 )
 def test_there_is_none_of_what_may_see_its_text(line: str) -> None:

@@ -9,6 +9,7 @@ from tests.mutants import (
     of_rebuilding,
     of_repeatability,
     of_simulation,
+    of_texts,
     of_the_form,
     of_waiting,
 )
@@ -16,6 +17,7 @@ from tests.mutants.planted import Break
 
 BREAKS: tuple[Break, ...] = (
     *of_rebuilding.BREAKS,
+    *of_texts.BREAKS,
     *of_the_form.BREAKS,
     *of_digests.BREAKS,
     *of_repeatability.BREAKS,

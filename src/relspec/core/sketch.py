@@ -9,7 +9,6 @@ both reach. Where no body is mentioned, and nothing that the file holds can be c
 that a builder is. In doubt there is no `rest`, or no sketch: then everything is loaded and built, which is never wrong.
 """
 
-import io
 import re
 import tokenize
 from collections.abc import Iterator, Mapping
@@ -41,6 +40,7 @@ _HARMLESS = _words("__future__ __all__ __name__ __main__")
 #: A text that may name attributes when it is formatted.
 _FORMATTING = re.compile(r"\{.*?(__|\\[xuUN0-7])", re.DOTALL)
 _SKIPPED = frozenset({tokenize.COMMENT, tokenize.NL, tokenize.ENCODING, tokenize.ENDMARKER, tokenize.NEWLINE})
+_CONTROL = re.compile(rb"[\x00-\x09\x0b\x0c\x0e-\x1f]|\r(?!\n)")
 _WORD = re.compile(r"\w+")
 #: What an assignment at the top may be made of: nothing that can be changed afterwards.
 _FIXED = re.compile(r"[-+*/(),.\d]+|[\d._]+\w*|True|False|None|[rRbBuU]?['\"].*", re.DOTALL)
@@ -93,11 +93,15 @@ def sketch_of(data: bytes) -> Sketch | None:
 
 def _lines(data: bytes) -> list[Line] | None:
     """Read a file as logical lines; `None` where it cannot be read, or says what leads to its text."""
+    # Some are ends of lines to Python alone, or keep it from compiling, wherever they stand.
+    if _CONTROL.search(data):
+        return None
+    readline = iter(data.splitlines(keepends=True)).__next__
     lines: list[Line] = []
     tokens: list[str] = []
     depth, row, before = 0, 0, ""
     try:
-        for token in tokenize.tokenize(io.BytesIO(data).readline):
+        for token in tokenize.tokenize(readline):
             if token.type == tokenize.ENCODING and token.string != "utf-8":
                 return None
             if token.type in (tokenize.INDENT, tokenize.DEDENT):

@@ -1,0 +1,72 @@
+"""Breaks in what a text proves about files that are not loaded and builders that are not called."""
+
+from tests.mutants.planted import Break
+
+_SKETCH = "tests/core/test_sketch.py"
+_TEXTS = "tests/app/test_texts.py"
+
+BREAKS = (
+    Break(
+        "how deep a line stands is no part of what a text says",
+        "core/sketch.py",
+        '(f"{line.depth}\\0" + "\\0".join(line.tokens) for line in lines)',
+        '("\\0".join(line.tokens) for line in lines)',
+        (f"{_SKETCH}::test_how_deep_a_line_stands_counts",),
+    ),
+    Break(
+        "code that sees its own text is taken for blind",
+        "core/sketch.py",
+        "            return True\n        return text in _LEADING or",
+        "            return False\n        return text in _LEADING or",
+        (f"{_SKETCH}::test_there_is_none_of_what_may_see_its_text",),
+    ),
+    Break(
+        "a list at the top of a file is taken for a constant",
+        "core/sketch.py",
+        '_FIXED = re.compile(r"[-+*/(),.\\d]+|',
+        '_FIXED = re.compile(r"[-+*/(),.\\d\\[\\]]+|',
+        (f"{_SKETCH}::test_there_is_no_rest_where_one_body_may_matter_to_another",),
+    ),
+    Break(
+        "a body that others call counts for its own task alone",
+        "core/sketch.py",
+        "    return not any(tasks & _mentions(line.tokens) for line in lines)\n",
+        "    return True\n",
+        (f"{_SKETCH}::test_there_is_no_rest_where_one_body_may_matter_to_another",),
+    ),
+    Break(
+        "a helper is taken to be as it was",
+        "app/texts.py",
+        "and was.whole == now.whole else None",
+        "else None",
+        (f"{_TEXTS}::test_a_comment_calls_nothing_and_moves_the_rows",),
+    ),
+    Break(
+        "what is installed is taken to be blind",
+        "app/texts.py",
+        " or not _are_known([was for was, _ in sure], before.files):",
+        ":",
+        (f"{_TEXTS}::test_what_may_see_its_text_is_loaded",),
+    ),
+    Break(
+        "a name leads to the same file whatever came",
+        "app/texts.py",
+        "    return not (added or world.retooled",
+        "    return not (world.retooled",
+        (f"{_TEXTS}::test_a_new_file_may_bear_the_name_of_an_import",),
+    ),
+    Break(
+        "what a helper holds is shared by no two bodies",
+        "app/texts.py",
+        "    return all(other.rest is not None for other in others) and named",
+        "    return named",
+        (f"{_TEXTS}::test_a_body_calls_its_own_builder",),
+    ),
+    Break(
+        "a task whose query failed is left with the row of that",
+        "app/texts.py",
+        " or record.problem is not None or task in world.unsettled or not rests(world, task):",
+        ":",
+        (f"{_TEXTS}::test_a_task_whose_query_failed_is_built_and_tried",),
+    ),
+)
