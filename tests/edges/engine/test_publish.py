@@ -118,7 +118,7 @@ def test_the_file_and_its_directory_do_not_grow_with_publishing(tmp_path: Path, 
     paths = [part(tmp_path, value) for value in (1, 2)]
     publisher.publish(asked(tmp_path, 0, stored("a", paths[0]), whole=True))
     sizes = set()
-    for revision in range(1, 400 if way == "log" else 80):
+    for revision in range(1, 160 if way == "log" else 80):
         publisher.publish(asked(tmp_path, revision, stored("a", paths[revision % 2])))
         sizes.add(sum(map(len, seen(tmp_path))))
     assert max(sizes) <= 2 * min(sizes)
