@@ -188,6 +188,19 @@ def test_a_size_that_lies_is_not_believed(read, off: int) -> None:
     assert read(lying) == (content_of(lying), {})
 
 
+def test_fewer_values_than_rows_are_not_understood(read) -> None:
+    """DuckDB reads on behind the pages for the others."""
+    data = file_of({"a": NUMBERS, "b": NUMBERS}, write_statistics=False, use_dictionary=False)
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    # The last number of this kind is the rows of the row group.
+    at = data.rindex(zigzag(N_ROWS))
+    assert at > footer
+    lying = data[:at] + zigzag(N_ROWS + 1) + data[at + len(zigzag(N_ROWS)) :]
+    assert pq.read_metadata(pa.BufferReader(lying)).row_group(0).num_rows == N_ROWS + 1
+    assert read(data)[1]
+    assert read(lying) == (content_of(lying), {})
+
+
 def test_every_byte_belongs_to_the_content(read) -> None:
     """Caught: content without what lies between the chunks, and without the footer."""
     data = file_of(columns(), **WRITERS["small pages, with an index"])
