@@ -63,6 +63,7 @@ PROMISES = (
         (
             "tests/edges/test_files.py::test_a_same_size_edit_within_one_tick_is_found",
             "tests/edges/test_files.py::test_data_younger_than_a_tick_is_held",
+            "tests/edges/test_grain.py",
         ),
         ("watching",),
     ),

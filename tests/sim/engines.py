@@ -106,7 +106,13 @@ class Engines:
         schema = Schema(tuple(Column(*column) for column in header))
         stored = self._settle((header, rows))
         part = Part(stored, f"{request.objects}/{stored}.parquet", len(rows), None)
-        return Intaken(content, part, schema, Reader(Format.CSV, schema.columns, ",", '"', '"', header=True))
+        reader = Reader(Format.CSV, schema.columns, ",", '"', '"', header=True)
+        # As if the bytes told columns apart, which they do in Parquet alone.
+        hashes = (
+            (column.name.lower(), digest_of(repr([row[at] for row in rows])))
+            for at, column in enumerate(schema.columns)
+        )
+        return Intaken(content, part, schema, reader, tuple(hashes))
 
     async def analyse(self, request: Analyse) -> Analysed | Needs | Problem:
         """Compile one query."""

@@ -17,7 +17,7 @@ MAGIC = b"PAR1"
 # Fields of the footer, of a row group, of a chunk, of what is said of its bytes, and of an element of the schema.
 _SCHEMA, _ROW_GROUPS, _ORDERS = (2, LIST), (4, LIST), (7, LIST)
 _FOOTER = {(1, I32), _SCHEMA, (3, I64), _ROW_GROUPS, (5, LIST), (6, BINARY), _ORDERS}
-_CHUNKS = (1, LIST)
+_CHUNKS, _N_ROWS = (1, LIST), (3, I64)
 _ROW_GROUP_PLACES = {(2, I64), (5, I64), (6, I64)}
 _META = (3, STRUCT)
 _CHUNK = {(2, I64), _META, (4, I64), (5, I32), (6, I64), (7, I32)}
@@ -95,15 +95,20 @@ class _RowGroup:
 
     def __init__(self, said: Fields) -> None:
         self._chunks = said[_CHUNKS]
+        self._n_rows = said[_N_ROWS]
         self.n_chunks = len(self._chunks)
         self.sense = _without(said, {_CHUNKS, *_ROW_GROUP_PLACES})
 
-    def chunks(self, leaves: slice) -> Iterator[tuple[Any, Chunk]]:
+    def chunks(self, leaves: slice) -> list[tuple[Any, Chunk]]:
         """The chunks of some leaves, each with what it says of its bytes."""
         chunks = self._chunks[leaves]
         if len(chunks) != leaves.stop - leaves.start:
             raise ValueError("a row group has not all columns")
-        return map(_chunk, chunks)
+        found = [_chunk(chunk) for chunk in chunks]
+        if any(chunk.n_values < self._n_rows for _, chunk in found):
+            # DuckDB would look for the others behind the pages of the chunk.
+            raise ValueError("a chunk has fewer values than there are rows")
+        return found
 
 
 def _chunk(said: Fields) -> tuple[Any, Chunk]:
