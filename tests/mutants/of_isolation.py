@@ -6,6 +6,34 @@ _LOADER = "tests/edges/loader/test_rogues.py"
 
 BREAKS = (
     Break(
+        "a child that waited for what the project was serves what it is",
+        "edges/loader/client.py",
+        "        return not spare.exited.done() and spare.project is self.project\n",
+        "        return not spare.exited.done()\n",
+        ("tests/edges/loader/test_sessions.py::test_a_child_that_waits_for_other_folders_is_not_used",),
+    ),
+    Break(
+        "a child that died while it waited is used",
+        "edges/loader/client.py",
+        "        return not spare.exited.done() and spare.project is self.project\n",
+        "        return spare.project is self.project\n",
+        ("tests/edges/loader/test_sessions.py::test_a_child_that_died_while_it_waited_is_replaced",),
+    ),
+    Break(
+        "a child that waited serves more than one session",
+        "edges/loader/client.py",
+        "            self._spare = None\n            spare.parent.take",
+        "            spare.parent.take",
+        ("tests/edges/loader/test_sessions.py::test_a_session_finds_a_child_that_waits_and_has_nothing_of_the_users",),
+    ),
+    Break(
+        "a child that waited is not looked at when it works",
+        "edges/loader/client.py",
+        "            spare.parent.take(spare.ticket)\n",
+        "",
+        ("tests/edges/loader/test_sessions.py::test_a_child_is_looked_at_once_it_works",),
+    ),
+    Break(
         "what left its group outlives its session",
         "edges/loader/parent.py",
         "        self._strays = self._end_strays()\n        self._report(",

@@ -122,10 +122,13 @@ class Yard:
         return found
 
     def at_rest(self) -> bool:
-        """Whether nothing runs but the daemon, its engines and its loader, and nothing but these is open or written."""
+        """Whether nothing runs but the daemon, its engines and its loader, and nothing but these is open or written.
+
+        Of the loader there is the parent, and a child at most, which waits for the next save.
+        """
         kinds = sorted(_kind(process) for process in self.children())
         strays = set(self.marked()) - {self.daemon.pid} - {process.pid for process in self.children()}
-        return not strays and kinds.count("loader") == 1 and "other" not in kinds and not self.temporaries()
+        return not strays and kinds.count("loader") in (1, 2) and "other" not in kinds and not self.temporaries()
 
     def temporaries(self) -> list[str]:
         """Files of work that is over: what engines write for the time of a request, and what they spill."""

@@ -53,6 +53,9 @@ class SimLoader:
         """Never asked."""
         raise AssertionError
 
+    def prepare(self) -> None:
+        """A process begins with what it reads."""
+
     def reconfigure(self, settings: Settings) -> None:
         """A file is found wherever it is."""
 

@@ -166,6 +166,7 @@ class Workspace:
         """Have ready what the next save will need."""
         if self.world.extractions.answers:
             self.loader.expect_extractors()
+        self.loader.prepare()
 
     def mark_stale(self, cone: frozenset[str]) -> None:
         """Show the tasks of a cone that nothing has brought to rest yet as stale."""

@@ -1,13 +1,22 @@
-"""Sessions leave no process behind, wherever a build that has one is cancelled."""
+"""Sessions leave no process behind, wherever a build is cancelled, but one that waits for the next of them."""
 
 import asyncio
 import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import psutil
 import pytest
 from tests.edges.loader.conftest import Project
 
+from relspec.core.errors import WorkerError
+from relspec.core.layout import Layout
+from relspec.core.settings import Limits, Settings
+from relspec.core.work import Loaded
 from relspec.edges.loader import client
+from relspec.edges.loader.client import ForkingLoader
 from relspec.edges.loader.messages import Forked
 from relspec.edges.loader.parent import Parent
 
@@ -15,8 +24,32 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 def children(project: Project) -> list[psutil.Process]:
-    assert project.loader.pid is not None
-    return psutil.Process(project.loader.pid).children()
+    return children_of(project.loader)
+
+
+def children_of(loader: ForkingLoader) -> list[psutil.Process]:
+    assert loader.pid is not None
+    return psutil.Process(loader.pid).children()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.001)
+
+
+@asynccontextmanager
+async def prepared(root: Path, settings: Settings | None = None) -> AsyncIterator[ForkingLoader]:
+    """A loader that has had a session, and has a child that waits for the next one."""
+    (root / "tasks").mkdir()
+    (root / "tasks/a.py").write_text("X = 1\n")
+    async with ForkingLoader(Layout(root), settings or Settings()) as loader:
+        async with loader.session() as session:
+            await session.load("tasks/a.py")
+        loader.prepare()
+        await until(lambda: loader._spare is not None)
+        yield loader
 
 
 async def test_a_child_that_was_forked_for_a_cancelled_call_is_ended(
@@ -48,4 +81,92 @@ async def test_a_child_that_ends_in_the_same_moment_as_the_daemon_is_told_of_to_
     parent._obey()
     parent._report(Forked(1, 4711))
     assert mine.fileno() == -1
+    parent._selector.close()
+
+
+async def test_a_session_finds_a_child_that_waits_and_has_nothing_of_the_users(tmp_path: Path) -> None:
+    async with prepared(tmp_path) as loader:
+        (waiting,) = children_of(loader)
+        (tmp_path / "tasks/a.py").write_text("import os\nfrom relspec import task\nos.environ['SEEN'] = 'yes'\n")
+        async with loader.session() as session:
+            loaded = await session.load("tasks/a.py")
+            assert isinstance(loaded, Loaded)
+            assert children_of(loader) == [waiting]
+            other = session.beside()
+            await other.load("tasks/a.py")
+            assert len(children_of(loader)) == 2
+            await other.end()
+        loader.prepare()
+        await until(lambda: len(children_of(loader)) == 1)
+        (another,) = children_of(loader)
+        assert another != waiting
+        assert "SEEN" not in another.environ()
+        loader.prepare()
+        assert children_of(loader) == [another], "one waits, and no more"
+    assert not another.is_running()
+
+
+async def test_nothing_waits_where_there_was_no_session(tmp_path: Path) -> None:
+    async with ForkingLoader(Layout(tmp_path), Settings()) as loader:
+        loader.prepare()
+        assert loader._preparing is None
+
+
+async def test_a_child_that_waits_for_other_folders_is_not_used(tmp_path: Path) -> None:
+    async with prepared(tmp_path) as loader:
+        (waiting,) = children_of(loader)
+        (tmp_path / "more").mkdir()
+        (tmp_path / "more/b.py").write_text("import c\n")
+        (tmp_path / "more/c.py").write_text("")
+        loader.reconfigure(Settings(tasks=("more",)))
+        async with loader.session() as session:
+            loaded = await session.load("more/b.py")
+        assert isinstance(loaded, Loaded), loaded
+        loader.prepare()
+        await until(lambda: not waiting.is_running() and len(children_of(loader)) == 1)
+
+
+async def test_a_child_that_waits_is_as_the_parent_is_for_extractors(tmp_path: Path) -> None:
+    async with prepared(tmp_path) as loader:
+        (waiting,) = children_of(loader)
+        loader.expect_extractors()
+        loader.prepare()
+        await until(lambda: not waiting.is_running() and len(children_of(loader)) == 1)
+
+
+async def test_a_child_that_died_while_it_waited_is_replaced(tmp_path: Path) -> None:
+    async with prepared(tmp_path) as loader:
+        (waiting,) = children_of(loader)
+        assert loader._spare is not None
+        exited = loader._spare.exited
+        waiting.kill()
+        await exited
+        async with loader.session() as session:
+            assert isinstance(await session.load("tasks/a.py"), Loaded)
+        loader.prepare()
+        await until(lambda: len(children_of(loader)) == 1)
+
+
+async def test_a_child_is_looked_at_once_it_works(tmp_path: Path) -> None:
+    limits = Limits(load_s=20, processes=2)
+    async with prepared(tmp_path, Settings(limits=limits)) as loader:
+        text = "import subprocess\nheld = [subprocess.Popen(['sleep', '30']) for _ in range(4)]\nwhile True: pass\n"
+        (tmp_path / "tasks/a.py").write_text(text)
+        async with loader.session() as session:
+            with pytest.raises(WorkerError, match="processes at once"):
+                await session.load("tasks/a.py")
+
+
+async def test_the_parent_rests_while_its_only_child_waits(tmp_path: Path) -> None:
+    mine, daemons = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    parent = Parent(mine, lambda *_: None)  # type: ignore[arg-type,return-value]
+    parent._children[1] = None  # type: ignore[assignment]
+    parent._waiting.add(1)
+    assert parent._patience() is None
+    parent._put_to_work(1)
+    patience = parent._patience()
+    assert patience is not None
+    assert 0 < patience < 1
+    daemons.close()
+    mine.close()
     parent._selector.close()

@@ -53,15 +53,16 @@ def _serve(channel: Channel[Request, Reply], open_engine: OpenEngine, descriptor
     own = os.getpid()
     project = channel.receive()
     assert isinstance(project, Configure)
-    open_engine = _bounded(project, open_engine)
     # What is printed before a sudden end is worth reading.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True)
-    session = Session(project, open_engine, _note_on(channel))
+    session = Session(project, _bounded(project, open_engine), _note_on(channel))
     surroundings = Surroundings((0, 1, 2, descriptor))
+    request = channel.receive()
+    # Only now: it may have waited for long, and the others of the machine count.
+    _bound_processes(project)
     while True:
-        request = channel.receive()
         assert not isinstance(request, Configure)
         answer = _answer(session, request)
         # User code may have forked: a copy of us must not answer as well.
@@ -70,6 +71,7 @@ def _serve(channel: Channel[Request, Reply], open_engine: OpenEngine, descriptor
         _send(channel, Reply(answer, surroundings.spoilt()))
         if isinstance(answer, Fault):
             return
+        request = channel.receive()
 
 
 def _note_on(channel: Channel[Request, Reply]) -> Note:
@@ -90,15 +92,18 @@ def _bounded(project: Configure, open_engine: OpenEngine) -> OpenEngine:
     python = (project.python_mb + _OWN_MB) * _MEGABYTE
     whole = python + 2 * project.memory_mb * _MEGABYTE
     resource.setrlimit(resource.RLIMIT_DATA, (python, whole))
-    n_max = n_tasks() + _THREADS_EACH * project.processes
-    _, most = resource.getrlimit(resource.RLIMIT_NPROC)
-    resource.setrlimit(resource.RLIMIT_NPROC, (n_max if most == resource.RLIM_INFINITY else min(n_max, most), most))
 
     def opened(*arguments: Any) -> Runner:
         resource.setrlimit(resource.RLIMIT_DATA, (whole, whole))
         return open_engine(*arguments)
 
     return opened
+
+
+def _bound_processes(project: Configure) -> None:
+    n_max = n_tasks() + _THREADS_EACH * project.processes
+    _, most = resource.getrlimit(resource.RLIMIT_NPROC)
+    resource.setrlimit(resource.RLIMIT_NPROC, (n_max if most == resource.RLIM_INFINITY else min(n_max, most), most))
 
 
 def _send(channel: Channel[Request, Reply], reply: Reply) -> None:

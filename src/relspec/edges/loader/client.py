@@ -6,10 +6,8 @@ the session gets a fresh child, which loads again what it needs. Nothing here re
 
 import asyncio
 import logging
-import os
-import signal
 import socket
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -34,8 +32,8 @@ from relspec.core.work import (
     LoadFailed,
     Needs,
 )
+from relspec.edges.loader.death import death_of
 from relspec.edges.loader.messages import (
-    CONNECTION_LOST,
     Answer,
     Bounds,
     Configure,
@@ -58,8 +56,7 @@ from relspec.edges.loader.messages import (
     Reply,
     Request,
 )
-from relspec.edges.loader.warm import PARENT_GONE, WarmParent
-from relspec.edges.signals import signal_name
+from relspec.edges.loader.warm import WarmParent
 from relspec.edges.wire import AsyncChannel, GarbledError, WireError
 
 _LOG = logging.getLogger("relspec.worker")
@@ -104,6 +101,9 @@ class ForkingLoader:
         self._parent: WarmParent | None = None
         self._extractors = False
         self._children: set[_Child] = set()
+        self._spare: _Child | None = None
+        self._was_needed = False
+        self._preparing: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -128,6 +128,9 @@ class ForkingLoader:
 
     async def close(self) -> None:
         """End the parent and all children; sessions that are still open are dead afterwards."""
+        if self._preparing is not None:
+            self._preparing.cancel()
+            await asyncio.wait((self._preparing,))
         for child in list(self._children):
             child.channel.close()
         self._children.clear()
@@ -142,6 +145,33 @@ class ForkingLoader:
             self._extractors = True
             if self._parent is not None:
                 self._parent.warm(*_FOR_EXTRACTORS)
+            self._drop_spare()
+
+    def prepare(self) -> None:
+        """Have a child ready for the next session, where there was one before: a save would wait 10 ms for it."""
+        if self._spare is not None and not self._is_fit(self._spare):
+            self._drop_spare()
+        at_it = self._preparing is not None and not self._preparing.done()
+        if self._was_needed and self._spare is None and not at_it:
+            self._preparing = asyncio.get_running_loop().create_task(self._prepare())
+
+    async def _prepare(self) -> None:
+        # Where there is no room for it now, the next session finds out whether there is then.
+        with suppress(WorkerError, OSError):
+            self._spare = await self._fork(waits=True)
+
+    def _is_fit(self, spare: "_Child") -> bool:
+        return not spare.exited.done() and spare.project is self.project
+
+    def _drop_spare(self) -> None:
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            self._let_end(spare.end())
+
+    def _let_end(self, ending: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(ending)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator["Session"]:
@@ -153,7 +183,16 @@ class ForkingLoader:
             await session.end()
 
     async def fork(self) -> "_Child":
-        """Fork a child and tell it about the project; raises WorkerError."""
+        """Give a child that knows the project: the one that waits for this, or a new one. Raises WorkerError."""
+        self._was_needed = True
+        spare = self._spare
+        if spare is not None and self._is_fit(spare):
+            self._spare = None
+            spare.parent.take(spare.ticket)
+            return spare
+        return await self._fork(waits=False)
+
+    async def _fork(self, *, waits: bool) -> "_Child":
         if self._parent is None or not self._parent.alive:
             if self._parent is not None:
                 await self._parent.end()
@@ -161,18 +200,18 @@ class ForkingLoader:
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                ticket, exited = await self._parent.fork(theirs, self._bounds)
+                ticket, exited = await self._parent.fork(theirs, self._bounds, waits=waits)
             channel: AsyncChannel[Reply, Request] = await AsyncChannel.over(ours, Reply)
         except BaseException:
             ours.close()
             raise
-        child = _Child(self._parent, ticket, exited, channel)
+        child = _Child(self._parent, self.project, ticket, exited, channel)
         self._children.add(child)
         exited.add_done_callback(lambda _: self._children.discard(child))
         try:
             # Should it be dead already, the first request finds out.
             with suppress(WireError):
-                await channel.send(self.project)
+                await channel.send(child.project)
         except BaseException:
             # Nobody else knows of it yet.
             await child.end()
@@ -189,9 +228,7 @@ class ForkingLoader:
         """Start another parent at once in place of one that is gone: who asks next finds it warm."""
         if self._parent is None or self._parent.alive:
             return
-        ending = asyncio.get_running_loop().create_task(self._parent.end())
-        self._ending.add(ending)
-        ending.add_done_callback(self._ending.discard)
+        self._let_end(self._parent.end())
         # Where the system has no room for it now, the next call tries again.
         with suppress(OSError):
             self._parent = self._started()
@@ -213,6 +250,7 @@ def _folders(root: str, settings: Settings) -> tuple[str, ...]:
 @dataclass(frozen=True, eq=False)
 class _Child:
     parent: WarmParent
+    project: Configure
     ticket: int
     exited: "asyncio.Future[Exited]"
     channel: AsyncChannel[Reply, Request]
@@ -348,26 +386,3 @@ def _told(error: WorkerError, noted: Iterable[Noted]) -> WorkerError:
 
 def _named(request: Request) -> str:
     return type(request).__name__.removeprefix("Do").lower()
-
-
-def death_of(exited: Exited | None) -> WorkerError:
-    """Say how a child ended that was not meant to."""
-    if exited is None:
-        return WorkerError("crash", "task code closed its process's connection to relspec-watch")
-    if exited.cause is not None:
-        return WorkerError(exited.cause, exited.message)
-    return WorkerError(*_words_of(exited.status))
-
-
-def _words_of(status: int) -> tuple[str, str]:
-    if status == PARENT_GONE:
-        return "crash", "the process that all task code is forked from ended; the next call starts another"
-    code = os.waitstatus_to_exitcode(status)
-    if code == CONNECTION_LOST:
-        return "crash", "task code closed or replaced its process's connection to relspec-watch"
-    if code == -signal.SIGKILL:
-        return "memory", "its process was killed from outside, as a system does that runs out of memory"
-    return (
-        "crash",
-        f"its process ended by {signal_name(-code)}" if code < 0 else f"its process ended with exit status {code}",
-    )

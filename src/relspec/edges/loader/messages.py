@@ -38,10 +38,20 @@ class Bounds(msgspec.Struct, frozen=True):
 
 
 class Fork(msgspec.Struct, tag="fork", frozen=True):
-    """Fork a child that serves the connection that comes with this; `ticket` names it from now on."""
+    """Fork a child that serves the connection that comes with this; `ticket` names it from now on.
+
+    One that `waits` is for later: until it is taken it runs nothing of the user's, so nobody has to look at it.
+    """
 
     ticket: int
     bounds: Bounds
+    waits: bool
+
+
+class Take(msgspec.Struct, tag="take", frozen=True):
+    """A child that waited is put to work."""
+
+    ticket: int
 
 
 class Kill(msgspec.Struct, tag="kill", frozen=True):
@@ -72,7 +82,7 @@ class Exited(msgspec.Struct, tag="exited", frozen=True):
     message: str = ""
 
 
-Order = Fork | Kill | Warm
+Order = Fork | Take | Kill | Warm
 Report = Forked | Exited
 
 

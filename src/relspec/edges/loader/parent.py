@@ -21,7 +21,18 @@ import msgspec
 
 from relspec.edges.loader.child import run_child
 from relspec.edges.loader.family import adopt_orphans, children_by_parent, end, family_of, has_children, weight_mb
-from relspec.edges.loader.messages import CONTROL_BYTES_MAX, Bounds, Exited, Fork, Forked, Kill, Order, Report, Warm
+from relspec.edges.loader.messages import (
+    CONTROL_BYTES_MAX,
+    Bounds,
+    Exited,
+    Fork,
+    Forked,
+    Kill,
+    Order,
+    Report,
+    Take,
+    Warm,
+)
 from relspec.edges.loader.output import Output
 from relspec.edges.loader.session import OpenEngine
 
@@ -54,6 +65,7 @@ class Parent:
         self._open_engine = open_engine
         self._orders: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
         self._children: dict[int, _Child] = {}
+        self._waiting: set[int] = set()
         self._selector = selectors.DefaultSelector()
         self._next_look = 0.0
         self._strays = False
@@ -85,12 +97,15 @@ class Parent:
     def _patience(self) -> float | None:
         if self._strays:
             return _STRAY_S
-        return max(0.0, self._next_look - time.monotonic()) if self._children else None
+        return max(0.0, self._next_look - time.monotonic()) if self._n_working() else None
+
+    def _n_working(self) -> int:
+        return len(self._children) - len(self._waiting)
 
     def _look_after(self) -> None:
         if self._strays:
             self._strays = self._end_strays()
-        if self._children and time.monotonic() >= self._next_look:
+        if self._n_working() and time.monotonic() >= self._next_look:
             spent = time.thread_time()
             below = children_by_parent()
             for child in self._children.values():
@@ -116,9 +131,14 @@ class Parent:
             self._selector.unregister(self._control)
             self._control.close()
             return
-        match self._orders.decode(data):
-            case Fork(ticket=ticket, bounds=bounds):
-                self._fork(ticket, bounds, socket.socket(fileno=descriptors[0]))
+        match order := self._orders.decode(data):
+            case Fork(ticket=ticket):
+                self._fork(order, socket.socket(fileno=descriptors[0]))
+                if not order.waits:
+                    self._put_to_work(ticket)
+            case Take(ticket=ticket):
+                if ticket in self._waiting:
+                    self._put_to_work(ticket)
             case Kill(ticket=ticket):
                 if ticket in self._children:
                     end(self._children[ticket].pid)
@@ -130,7 +150,12 @@ class Parent:
                 gc.collect()
                 gc.freeze()
 
-    def _fork(self, ticket: int, bounds: Bounds, connection: socket.socket) -> None:
+    def _put_to_work(self, ticket: int) -> None:
+        if not self._n_working():
+            self._next_look = time.monotonic() + _LOOK_S
+        self._waiting.discard(ticket)
+
+    def _fork(self, order: Fork, connection: socket.socket) -> None:
         reading, writing = os.pipe()
         parent = os.getpid()
         pid = os.fork()
@@ -140,13 +165,13 @@ class Parent:
             os.setpgid(pid, pid)
         connection.close()
         os.close(writing)
-        child = _Child(ticket, pid, os.pidfd_open(pid), Output(reading, _LOG, bounds.output_kb * 1024), bounds)
-        if not self._children:
-            self._next_look = time.monotonic() + _LOOK_S
-        self._children[ticket] = child
+        output = Output(reading, _LOG, order.bounds.output_kb * 1024)
+        child = _Child(order.ticket, pid, os.pidfd_open(pid), output, order.bounds)
+        self._children[child.ticket] = child
+        self._waiting.add(child.ticket)
         self._watch(child.ended, lambda: self._reap(child))
         self._watch(reading, lambda: self._pump(child))
-        self._report(Forked(ticket, pid))
+        self._report(Forked(child.ticket, pid))
 
     def _become_child(self, connection: socket.socket, reading: int, writing: int, parent: int) -> None:
         """Let go of everything of the parent's, and never return."""
@@ -180,6 +205,7 @@ class Parent:
             self._selector.unregister(child.output.descriptor)
         child.output.close()
         del self._children[child.ticket]
+        self._waiting.discard(child.ticket)
         self._strays = self._end_strays()
         self._report(Exited(child.ticket, status, *next(iter(child.blamed), ())))
 

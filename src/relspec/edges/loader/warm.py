@@ -19,7 +19,18 @@ import msgspec
 
 from relspec.core.errors import WorkerError
 from relspec.edges.loader.family import end_marked
-from relspec.edges.loader.messages import CONTROL_BYTES_MAX, Bounds, Exited, Fork, Forked, Kill, Order, Report, Warm
+from relspec.edges.loader.messages import (
+    CONTROL_BYTES_MAX,
+    Bounds,
+    Exited,
+    Fork,
+    Forked,
+    Kill,
+    Order,
+    Report,
+    Take,
+    Warm,
+)
 
 #: How long the parent may take to be warm and to fork, on a machine that is busy with other things.
 START_S = 60.0
@@ -91,14 +102,16 @@ class WarmParent:
         """Whether children can be had of it."""
         return self._control.fileno() >= 0
 
-    async def fork(self, connection: socket.socket, bounds: Bounds) -> tuple[int, asyncio.Future[Exited]]:
+    async def fork(
+        self, connection: socket.socket, bounds: Bounds, *, waits: bool
+    ) -> tuple[int, asyncio.Future[Exited]]:
         """Have a child serve `connection`: its ticket, and the future of its end. Raises WorkerError."""
         self._tickets += 1
         ticket = self._tickets
         self._exited[ticket] = self._loop.create_future()
         forked = self._forked[ticket] = self._loop.create_future()
         try:
-            self._order(Fork(ticket, bounds), connection)
+            self._order(Fork(ticket, bounds, waits), connection)
             async with asyncio.timeout(START_S):
                 await forked
         except TimeoutError as error:
@@ -110,6 +123,12 @@ class WarmParent:
         finally:
             self._forked.pop(ticket, None)
         return ticket, self._exited[ticket]
+
+    def take(self, ticket: int) -> None:
+        """Put a child to work that waited; nothing happens when it is gone."""
+        if self.alive and ticket in self._exited:
+            with contextlib.suppress(WorkerError):
+                self._order(Take(ticket))
 
     def kill(self, ticket: int) -> None:
         """End a child now; nothing happens when it is gone."""
