@@ -155,8 +155,13 @@ class _Sight:
     tables: Mapping[str, Table]
 
     def of(self, task: Task, *, doubtful: bool) -> Key:
-        """What one compilation looks at; with `doubtful` also all that may have gone into the SQL of views."""
-        return (task.kind, task.policy, self._texts(task), *self._inputs(task, doubtful=doubtful))
+        """What one compilation looks at; with `doubtful` also all that may have gone into the SQL of views.
+
+        Of Python it must look only at what the query means: where the text proves that it is as it was, it need not.
+        """
+        proved = task.is_python and not doubtful
+        text: object = Meanings(self.project).of(task.query).form if proved else self._texts(task)
+        return (task.kind, task.policy, text, *self._inputs(task, doubtful=doubtful))
 
     def _inputs(self, task: Task, *, doubtful: bool) -> Iterable[object]:
         for name in sorted(inputs(task.query)):
