@@ -7,6 +7,27 @@ _TEXTS = "tests/app/test_texts.py"
 
 BREAKS = (
     Break(
+        "a decorator that is half written ends the daemon",
+        "core/sketch.py",
+        "    if not more:\n",
+        '    if not more and first != "@":\n',
+        (f"{_SKETCH}::test_what_is_no_program_is_sketched_or_not_and_raises_nothing",),
+    ),
+    Break(
+        "a loop that is half written ends the daemon",
+        "core/sketch.py",
+        'tuple(itertools.takewhile(lambda part: part != "in", tokens[at:]))',
+        'tokens[at : tokens.index("in", at)]',
+        (f"{_SKETCH}::test_what_is_no_program_is_sketched_or_not_and_raises_nothing",),
+    ),
+    Break(
+        "an end of a line that is none for others is a space",
+        "core/sketch.py",
+        "    if _CONTROL.search(data):\n        return None\n",
+        "",
+        (f"{_SKETCH}::test_texts_of_the_same_tokens_are_the_same_program",),
+    ),
+    Break(
         "how deep a line stands is no part of what a text says",
         "core/sketch.py",
         '(f"{line.depth}\\0" + "\\0".join(line.tokens) for line in lines)',

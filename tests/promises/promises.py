@@ -71,7 +71,12 @@ PROMISES = (
         7,
         "Never stale code",
         "The bytes that are hashed are the bytes that are compiled, of helpers too.",
-        ("tests/edges/loader", "tests/scenarios/test_scenarios.py"),
+        (
+            "tests/edges/loader",
+            "tests/scenarios/test_scenarios.py",
+            "tests/core/test_sketch.py",
+            "tests/app/test_texts.py",
+        ),
         ("campaign", "watching"),
     ),
     Promise(

@@ -9,6 +9,7 @@ both reach. Where no body is mentioned, and nothing that the file holds can be c
 that a builder is. In doubt there is no `rest`, or no sketch: then everything is loaded and built, which is never wrong.
 """
 
+import itertools
 import re
 import tokenize
 from collections.abc import Iterator, Mapping
@@ -40,7 +41,7 @@ _HARMLESS = _words("__future__ __all__ __name__ __main__")
 #: A text that may name attributes when it is formatted.
 _FORMATTING = re.compile(r"\{.*?(__|\\[xuUN0-7])", re.DOTALL)
 _SKIPPED = frozenset({tokenize.COMMENT, tokenize.NL, tokenize.ENCODING, tokenize.ENDMARKER, tokenize.NEWLINE})
-_CONTROL = re.compile(rb"[\x00-\x09\x0b\x0c\x0e-\x1f]|\r(?!\n)")
+_CONTROL = re.compile(rb"[\x00-\x09\x0b\x0c\x0e-\x1f]|\r(?!\n)|\\\r?\n")
 _WORD = re.compile(r"\w+")
 #: What an assignment at the top may be made of: nothing that can be changed afterwards.
 _FIXED = re.compile(r"[-+*/(),.\d]+|[\d._]+\w*|True|False|None|[rRbBuU]?['\"].*", re.DOTALL)
@@ -93,7 +94,7 @@ def sketch_of(data: bytes) -> Sketch | None:
 
 def _lines(data: bytes) -> list[Line] | None:
     """Read a file as logical lines; `None` where it cannot be read, or says what leads to its text."""
-    # Some are ends of lines to Python alone, or keep it from compiling, wherever they stand.
+    # Some are ends of lines to Python alone, others keep it from compiling wherever they stand, or lines from ending.
     if _CONTROL.search(data):
         return None
     readline = iter(data.splitlines(keepends=True)).__next__
@@ -184,6 +185,8 @@ def _is_apart(rest: list[Line], lines: list[Line], tasks: frozenset[str]) -> boo
 def _is_fixed(line: Line) -> bool:
     """Whether a line at the top of a file leaves nothing behind that can be changed later."""
     first, *more = line.tokens
+    if not more:
+        return first[-1] in "'\""
     if first in ("import", "from"):
         return "*" not in more and ";" not in more
     if first == "@":
@@ -193,7 +196,7 @@ def _is_fixed(line: Line) -> bool:
         return simple and more[-1] == ":" and more[0] != "task"
     if "=" in more and first.isidentifier() and (more[0] == "=" or more[0] == ":"):
         return all(_FIXED.fullmatch(token) for token in more[more.index("=") + 1 :])
-    return not more and first[-1] in "'\""
+    return False
 
 
 def _changes(tokens: tuple[str, ...]) -> bool:
@@ -205,7 +208,9 @@ def _changes(tokens: tuple[str, ...]) -> bool:
         nested += (word in "([{") - (word in ")]}")
         if nested == 0 and _ASSIGNING.fullmatch(word):
             targets = at
-        if word in ("for", "as") and _is_place(tokens[at : tokens.index("in", at) if word == "for" else at + 3]):
+        if word == "for" and _is_place(tuple(itertools.takewhile(lambda part: part != "in", tokens[at:]))):
+            return True
+        if word == "as" and _is_place(tokens[at : at + 3]):
             return True
     return _is_place(tokens[:targets])
 
