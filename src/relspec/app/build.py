@@ -212,9 +212,10 @@ async def build(
     first = world.shown.revision is None
     problems = problems_of(world)
     stage = Stage(tools.engines, tools.objects, tools.readers, tools.memory)
-    if not first:
+    upcoming = world.shown.upcoming(world.notes)
+    if upcoming and not first:
         # The views are bound while what they show is made durable: 2 ms of a leaf edit, and a tenth of a cone of 100.
-        prepare(world, stage, world.shown.upcoming(world.notes))
+        prepare(world, stage, upcoming)
     warnings = await _commit(world, tools, record, problems)
     world.untold = record
     shown = world.shown.waiting()

@@ -63,9 +63,12 @@ async def publish(world: World, stage: Stage, names: Iterable[str] | None) -> Pu
 
 
 def prepare(world: World, stage: Stage, names: Iterable[str]) -> None:
-    """Have begun what `publish` will do about the file of views once these changes are committed."""
+    """Have begun what `publish` will do about the file of views once these changes are committed.
+
+    Without names, whoever publishes gets ready for the first change.
+    """
     before = _as_shown(stage)
-    if names and before is not None:
+    if before is not None:
         stage.engines.prepare(_request(world, stage, _by_key(names), before))
 
 

@@ -18,7 +18,7 @@ from relspec.app.load import needs_of
 from relspec.app.lost import contents_of, note_damaged, note_unshown
 from relspec.app.machine import RealMachine
 from relspec.app.ports import Engines, Loader, Lock, Machine, ObjectStore, Scanner, Store
-from relspec.app.publish import is_shown, is_shown_whole, rests
+from relspec.app.publish import Stage, is_shown, is_shown_whole, prepare, rests
 from relspec.app.registry import registry_of
 from relspec.app.run import Run
 from relspec.app.texts import Texts
@@ -70,6 +70,7 @@ class Workspace:
     swept_in_part: bool = False
     _scan_was_lost: bool = False
     _audited: str = ""
+    _views_prepared: bool = False
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def check(self) -> None:
@@ -167,6 +168,11 @@ class Workspace:
         if self.world.extractions.answers:
             self.loader.expect_extractors()
         self.loader.prepare()
+        if not self._views_prepared:
+            # The first save would wait half a second for who publishes, and longer for its copy of the views.
+            self._views_prepared = True
+            tools = self.tools
+            prepare(self.world, Stage(tools.engines, tools.objects, tools.readers, tools.memory), ())
 
     def mark_stale(self, cone: frozenset[str]) -> None:
         """Show the tasks of a cone that nothing has brought to rest yet as stale."""

@@ -154,6 +154,24 @@ def test_while_changes_follow_each_other_the_log_begins_with_all_since_the_first
         assert rows(base, "SELECT a.r, b.r, revision FROM a, b, relspec_revision") == [(4, 3, 4)]
 
 
+def test_a_process_that_alone_publishes_knows_how_long_the_file_was_left_alone(
+    tmp_path: Path, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caught: the first saves after each start of a daemon wrote the file anew."""
+    publisher.publish(asked(tmp_path, 1, stored("a", part(tmp_path, 1)), whole=True))
+    monkeypatch.setattr(views_file, "LINGER_S", 3600.0)
+    for prepares in (False, True):
+        other = Publisher()
+        other._started_at -= 7200.0
+        request = asked(tmp_path, 2, stored("a", part(tmp_path, 2)))
+        if prepares:
+            other.prepare(asked(tmp_path, 1))
+        other.publish(request)
+        other.close()
+        assert (tmp_path / "relspec.duckdb.wal").exists() == prepares
+    assert rows(tmp_path / "relspec.duckdb", "SELECT a.r, revision FROM a, relspec_revision") == [(2, 2)]
+
+
 def test_while_somebody_may_write_there_is_no_log(tmp_path: Path, publisher: Publisher) -> None:
     one = stored("a", part(tmp_path, 1))
     publisher.publish(asked(tmp_path, 1, one, whole=True))

@@ -10,6 +10,7 @@ has to be told. A request says what changed since the file that is there. A proc
 its base, if it is the one that the request means; a request that fails leaves both as they were.
 """
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,11 +65,17 @@ class Publisher:
         self._build: Path | None = None
         self._views = ViewsFile("")
         self._names: set[str] = set()
+        self._started_at = time.monotonic()
+        self._is_alone = False
         self._applied: _Applied | None = None
         self._stamp: str | None = None
 
     def prepare(self, request: PublishViews) -> None:
-        """Do what can be done of a change before it may be shown; whatever goes wrong is found again by `publish`."""
+        """Do what can be done of a change before it may be shown; whatever goes wrong is found again by `publish`.
+
+        Only a process that alone publishes is asked for this.
+        """
+        self._is_alone = True
         try:
             self._apply(self._opened(request), request)
         except (duckdb.Error, OSError):
@@ -100,7 +107,7 @@ class Publisher:
         self._connection = self._build = self._stamp = self._applied = None
 
     def _opened(self, request: PublishViews) -> duckdb.DuckDBPyConnection:
-        there = ViewsFile(request.path)
+        there = ViewsFile(request.path, self._started_at if self._is_alone else None)
         is_meant = request.stamp is not None and there.stamp() == request.stamp
         if self._connection is not None and is_meant and self._stamp == request.stamp:
             return self._connection

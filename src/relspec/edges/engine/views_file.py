@@ -37,7 +37,8 @@ _HEAD = b"d\x00be\x00\x02\xff\xff"
 class ViewsFile:
     """One file of views and its log, at `path`, for the one who publishes them."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, since: float | None = None) -> None:
+        """`since` is a moment of the monotonic clock after which nobody else has put anything there."""
         self._path = Path(path)
         self._log = Path(f"{path}.wal")
         self._content = ""
@@ -46,6 +47,7 @@ class ViewsFile:
         self._kept = self._text = b""
         self._is_plain = True
         # When the file was put there, and since when any log goes with any file that somebody may have opened.
+        self._since = since
         self._placed_at = self._begun_at = time.monotonic()
 
     def stamp(self) -> str | None:
@@ -61,8 +63,10 @@ class ViewsFile:
             log_of(build).write_bytes(log)
         with build.open("rb") as file:
             self._content = content_of_file(file)
-        # Who put them there, and when, is not known, nor what the log does.
+        # What the log does is not known.
         self._begin(is_plain=False)
+        if self._since is not None:
+            self._placed_at = self._begun_at = self._since
 
     def tells(self, build: Path, *, plain: bool) -> bool:
         """Take in what the log of `build` says; `plain` where it only replaces views. Whether it can be told on."""
