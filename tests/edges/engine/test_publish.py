@@ -206,3 +206,9 @@ def test_a_file_that_somebody_else_changed_is_gone_on_from_by_nobody(tmp_path: P
         connection.execute("CREATE VIEW mine AS SELECT 1")
     with pytest.raises(PublishError, match="is not the file that was published last"):
         publisher.publish(replace(request, revision=3, stamp=publisher._stamp))
+
+
+def test_who_only_publishes_loads_no_sqlglot() -> None:
+    """It is a third of the memory of such a process."""
+    code = "import sys, relspec.edges.engine.publishing, relspec.edges.engine.loop; print('sqlglot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

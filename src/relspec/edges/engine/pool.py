@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Coroutine
+from dataclasses import replace
 from enum import Enum, auto
 from pathlib import Path
 from types import TracebackType
@@ -78,7 +79,7 @@ class EnginePool:
     def __init__(self, limits: Limits, timezone: str, temporary: Path, start: Start = Start.AHEAD) -> None:
         self._limits = limits
         self._ahead = start is Start.AHEAD
-        self._launch = Launch(limits.memory_mb, limits.spill_mb, timezone, temporary)
+        self._launch = Launch(limits.memory_mb, limits.spill_mb, timezone, temporary, publishes=False)
         # The one that was busy last goes first: its caches are warm, a leaf edit takes a tenth less CPU.
         self._free: asyncio.LifoQueue[Worker | WorkerError] = asyncio.LifoQueue()
         self._slots = asyncio.Semaphore(limits.workers)
@@ -179,7 +180,7 @@ class EnginePool:
             if self._closed:
                 raise WorkerError("cancelled", "the engines were closed")
             if worker is None or not worker.alive():
-                worker = self._publisher = await self._new_worker()
+                worker = self._publisher = await self._new_worker(replace(self._launch, publishes=True))
             try:
                 return await _ask(worker, question, self._limits.query_s)
             except BaseException:
@@ -235,7 +236,7 @@ class EnginePool:
 
     async def _start_one(self) -> None:
         try:
-            self._free.put_nowait(await self._new_worker())
+            self._free.put_nowait(await self._new_worker(self._launch))
         except WorkerError as error:
             self._free.put_nowait(error)
         finally:
@@ -246,8 +247,8 @@ class EnginePool:
         await asyncio.gather(*(task for task in self._background if task is not asyncio.current_task()))
         self._start_soon()
 
-    async def _new_worker(self) -> Worker:
-        worker = await Worker.start(self._launch)
+    async def _new_worker(self, launch: Launch) -> Worker:
+        worker = await Worker.start(launch)
         self._workers.add(worker)
         return worker
 

@@ -1,12 +1,7 @@
-"""What an engine process does: answer one question after the other, and be sure that it is well before the next.
-
-A question is answered by a value, a problem, or by naming an input that moved. Any other error is a fault: the process
-says what it was and ends, because nobody knows what state the database is in. It never decides what to run.
+"""What an engine process does: each question by its verb. It is answered by a value, a problem, or by naming an input
+that moved; any other error is for the loop. It never decides what to run.
 """
 
-import gc
-import traceback
-from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -39,10 +34,8 @@ from relspec.edges.engine.protocol import (
     InputMoved,
     Prepared,
     Question,
-    Ready,
 )
 from relspec.edges.engine.publish import Publisher, PublishError
-from relspec.edges.wire import Channel, WireError
 
 
 class Engine:
@@ -75,40 +68,11 @@ class Engine:
                 return GaveMeasured(measure(self._files, request))
             case AskExecute(request=request):
                 return _given(execute(self._files, request, {}))
-            case AskPrepare(request=request):
-                self._publisher.prepare(request)
+            case AskPrepare():
+                # Only of a process that alone publishes; whoever is asked to publish does it all.
                 return Prepared()
             case AskPublish(request=request):
                 return GavePublished(self._publisher.publish(request))
-
-
-def serve(channel: Channel[Question, Answer], make_engine: Callable[[], Engine]) -> None:
-    """Say ready, then answer until the daemon is gone."""
-    try:
-        engine = make_engine()
-    except duckdb.Error as error:
-        channel.send(Fault(f"DuckDB does not start: {error}", memory=False))
-        return
-    # What is there now stays; without this every few answers pay 30 ms for a look at all of sqlglot.
-    gc.collect()
-    gc.freeze()
-    channel.send(Ready())
-    while True:
-        try:
-            question = channel.receive()
-        except (WireError, ConnectionError):
-            return
-        answer = _answer_or_fault(engine, question)
-        channel.send(answer)
-        if isinstance(answer, Fault):
-            return
-
-
-def _answer_or_fault(engine: Engine, question: Question) -> Answer:
-    try:
-        return engine.answer(question)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the daemon has to hear of it before we end.
-        return Fault(f"{error!r}\n{''.join(traceback.format_exception(error)[-4:])}", memory=False)
 
 
 def _given(value: Intaken | Analysed | Needs | Executed | Problem) -> Answer:

@@ -31,12 +31,16 @@ _LAST_WORDS_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How engine processes are started: bounds of memory and spill, time zone, the directory for what they write."""
+    """How engine processes are started: bounds of memory and spill, time zone, the directory for what they write.
+
+    One that `publishes` does nothing else.
+    """
 
     memory_mb: int
     spill_mb: int
     timezone: str
     temporary: Path
+    publishes: bool
 
 
 class Worker:
@@ -147,7 +151,10 @@ def _spawn(launch: Launch, connection: socket.socket, complaints: IO[bytes]) -> 
     # -P: a file `duckdb.py` in the user's directory is not the module that we mean.
     command = [sys.executable, "-P", "-m", "relspec.edges.engine", str(descriptor)]
     return subprocess.Popen(
-        [*command, str(launch.memory_mb), str(launch.spill_mb), launch.timezone, str(launch.temporary)],
+        [
+            *(*command, str(launch.memory_mb), str(launch.spill_mb), launch.timezone, str(launch.temporary)),
+            "publish" if launch.publishes else "work",
+        ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=complaints,
