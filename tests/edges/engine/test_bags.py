@@ -9,7 +9,7 @@ from collections import Counter
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.edges.engine.reference_bags import Row, bag_of_table
 from tests.edges.engine.values import KINDS, SCALARS, or_null
@@ -178,6 +178,16 @@ def test_bags_of_parts_add_up_to_the_bag_of_the_whole(
     assert combine(parts) == bag(connection, kinds, rows)
 
 
+def _takes_for_one(connection: duckdb.DuckDBPyConnection, result: str, columns: tuple[Column, ...]) -> bool:
+    """Whether Parquet's dictionary would take a day for 24 hours, since they compare equal: executing refuses that."""
+    counts = [f"count(DISTINCT {n}) <> count(DISTINCT {n}::VARCHAR)" for n in _intervals(columns)]
+    return any(connection.execute(f"SELECT {', '.join(counts)} FROM ({result})").fetchall()[0]) if counts else False
+
+
+def _intervals(columns: tuple[Column, ...]) -> list[str]:
+    return [identifier(c.name) for c in columns if "INTERVAL" in c.type]
+
+
 @settings(max_examples=100, deadline=None)
 @given(tables())
 def test_a_table_has_the_same_bags_in_memory_and_in_parquet(
@@ -188,6 +198,7 @@ def test_a_table_has_the_same_bags_in_memory_and_in_parquet(
     path = str(tmp_path_factory.getbasetemp() / "written.parquet")
     columns = tuple(Column(c.name, stored_type(c.type) or c.type) for c in columns_of(kinds))
     result = selection(columns, source_of(kinds, rows))
+    assume(not _takes_for_one(connection, result, columns))
     write_parquet(connection, result, path)
     sets = [columns, columns[:1], ()]
     stored = bags_of(connection, f"({selection(columns, read_parquet([path]))})", sets)
