@@ -230,7 +230,7 @@ async def build(
     tools.tell(WarningsFound(warnings))
     record = replace(record, ms=(tools.clock.monotonic() - started) * 1000)
     tools.tell(_ready(record, len(problems)))
-    world.untold = None
+    world.untold, world.has_told = None, True
     return BuildReport(record, problems)
 
 

@@ -106,7 +106,7 @@ class Daemon:
         self._retry = False
         self._again_wanted: frozenset[str] = frozenset()
         self._records: list[RunRecord] = []
-        self._first_done = False
+        self._first_done = self._told_before = False
         self._failed: BaseException | None = None
 
     async def run(self) -> None:
@@ -269,6 +269,8 @@ class Daemon:
         if self._first_done and not (owed or changes or retry or again or world.look_again):
             return
         self._building = Wish(retry=retry, again=again)
+        # A build that was superseded after its `ready` was told is the first one all the same.
+        self._told_before = world.has_told
         world.unsettled |= retry & world.catalog.by_name.keys()
         self._build = asyncio.create_task(self._workspace.build(changes, self._building))
         self._build.add_done_callback(lambda _: self._events.put_nowait(BuildEnded()))
@@ -321,7 +323,7 @@ class Daemon:
             self._gather(Hint(None))
         self._watch_scope()
         # What the first build did is in the daemon's own report, unless somebody waits for it already.
-        if self._first_done or self._waiting:
+        if self._told_before or self._waiting:
             self._records = [*self._records, build.result().record][-_UNREPORTED_MAX:]
         self._first_done = True
         self._workspace.prepare()

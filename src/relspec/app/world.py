@@ -66,7 +66,7 @@ class World:
         self.edge_failures: dict[str, Problem] = {}
         self.sums = Sums(toolchain.engine, self.sources)
         self.extractions = Extractions(str(layout.objects))
-        self.has_built = False
+        self.has_built = self.has_told = False
         self.running: dict[str, float] = {}
         self.pending: set[str] = set()
         self.recompilations: dict[str, Recompilation] = {}
