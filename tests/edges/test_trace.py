@@ -69,6 +69,7 @@ def test_a_full_disk_ends_the_trace_and_nothing_else() -> None:
         for _ in range(3):
             with trace.span("build"):
                 pass
+        assert trace._file.closed
 
 
 def test_a_daemon_writes_where_the_time_of_a_build_goes(tmp_path: Path) -> None:

@@ -55,11 +55,13 @@ class Shown:
 
         Views that were left out are tried again with whatever else there is: what they read may be well by now.
         """
-        return frozenset(self._waiting | self._left_out if self._waiting else ())
+        return self._with_left_out(self._waiting)
 
     def upcoming(self, notes: Notes) -> frozenset[str]:
         """What will be waiting once `notes` are committed."""
-        waiting = self._waiting | self.touched(notes)
+        return self._with_left_out(self._waiting | self.touched(notes))
+
+    def _with_left_out(self, waiting: set[str]) -> frozenset[str]:
         return frozenset(waiting | self._left_out if waiting else ())
 
     def publish(self, revision: int) -> None:

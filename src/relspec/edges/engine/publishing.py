@@ -1,4 +1,7 @@
-"""The process that publishes and does nothing else: it loads no SQLGlot, which is a third of what an engine holds."""
+"""Publishing, as any engine does it when it is asked, and as all that the process does which alone publishes.
+
+That one loads no SQLGlot, which is a third of what an engine holds.
+"""
 
 import duckdb
 

@@ -30,12 +30,10 @@ from relspec.edges.engine.protocol import (
     GaveMeasured,
     GaveNeeds,
     GaveProblem,
-    GavePublished,
     InputMoved,
-    Prepared,
     Question,
 )
-from relspec.edges.engine.publish import Publisher, PublishError
+from relspec.edges.engine.publishing import Publishing
 
 
 class Engine:
@@ -45,7 +43,7 @@ class Engine:
         spill = str(Path(temporary_path(temporary, ".spill")))
         self._files = open_connection(memory_mb, timezone, spill, spill_mb=spill_mb)
         self._binder = open_connection(memory_mb, timezone, spill, files=False)
-        self._publisher = Publisher()
+        self._publishing = Publishing()
 
     def answer(self, question: Question) -> Answer:
         """Do what is asked; raises nothing that belongs to the work."""
@@ -53,8 +51,6 @@ class Engine:
             return self._dispatch(question)
         except InputMovedError as error:
             return InputMoved(error.path)
-        except PublishError as error:
-            return Fault(str(error), memory=False)
         except (duckdb.OutOfMemoryException, MemoryError) as error:
             return Fault(str(error), memory=True)
 
@@ -68,11 +64,8 @@ class Engine:
                 return GaveMeasured(measure(self._files, request))
             case AskExecute(request=request):
                 return _given(execute(self._files, request, {}))
-            case AskPrepare():
-                # Only of a process that alone publishes; whoever is asked to publish does it all.
-                return Prepared()
-            case AskPublish(request=request):
-                return GavePublished(self._publisher.publish(request))
+            case AskPrepare() | AskPublish():
+                return self._publishing.answer(question)
 
 
 def _given(value: Intaken | Analysed | Needs | Executed | Problem) -> Answer:
