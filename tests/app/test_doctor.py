@@ -289,7 +289,9 @@ def test_an_idle_daemon_finds_what_has_rotted(project: Project) -> None:
     table = next(layout.tables.iterdir())
     place = layout.views.stat().st_ino
     table.unlink()
-    project.wait(lambda: table.exists() and layout.views.stat().st_ino != place, "the table to be shown again, and all else")
+    project.wait(
+        lambda: table.exists() and layout.views.stat().st_ino != place, "the table to be shown again, and all else"
+    )
     rot(layout.views)
     # The log goes before the file that takes the rotten one's place: only that one can be opened.
     rotten = layout.views.read_bytes()
