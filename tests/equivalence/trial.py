@@ -15,7 +15,7 @@ from relspec.core.plan import Requirement, fingerprint_of
 from relspec.core.problem import Problem
 from relspec.core.schema import Schema
 from relspec.core.work import Analyse, Analysed, Needs
-from relspec.edges.engine.analyse import analyse
+from relspec.edges.engine.analyses import Analyses
 from relspec.edges.engine.connection import open_connection
 
 _SECONDS_MAX = 2.0
@@ -59,7 +59,7 @@ class Trial:
     def _answer(self, text: str) -> Compiled | str:
         schemas = tuple(sorted(self.schemas.items()))
         request = Analyse("task", "task.sql", 1, text, False, schemas, (), None, (), False)
-        match analyse(self._compiler, request):
+        match Analyses(self._compiler).answer(request):
             case Analysed() as found:
                 fingerprint = fingerprint_of("task", found.canonical, found.schema, found.inputs, ())
                 return Compiled(found.sql, fingerprint, found.inputs, found.coarse)

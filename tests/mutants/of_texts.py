@@ -4,8 +4,45 @@ from tests.mutants.planted import Break
 
 _SKETCH = "tests/core/test_sketch.py"
 _TEXTS = "tests/app/test_texts.py"
+_WORDING = "tests/core/test_wording.py"
+_ANALYSES = "tests/edges/engine/test_analyses.py"
 
 BREAKS = (
+    Break(
+        "two texts in a row are two, whatever lies between them",
+        "core/wording.py",
+        """text[end - 1 : end] == text[start : start + 1] == "'" or""",
+        "False or",
+        (f"{_WORDING}::test_where_a_parser_may_see_more_there_is_no_wording",),
+    ),
+    Break(
+        "an arrow before a comment is the arrow of a lambda",
+        "core/wording.py",
+        """(text[end] in "-/" and text[end - 1] in _OPERATORS)""",
+        "False",
+        (f"{_WORDING}::test_where_a_parser_may_see_more_there_is_no_wording",),
+    ),
+    Break(
+        "tokens that touch say the same as tokens apart",
+        "core/wording.py",
+        """[" " if start > before else "", plain_word""",
+        """[" ", plain_word""",
+        (f"{_WORDING}::test_another_token_is_another_text",),
+    ),
+    Break(
+        "a query that was compiled for other columns stands",
+        "edges/engine/analyses.py",
+        'replace(request, text="")',
+        'replace(request, text="", schemas=())',
+        (f"{_ANALYSES}::test_another_question_is_compiled",),
+    ),
+    Break(
+        "a warning stays at the line where it was",
+        "edges/engine/analyses.py",
+        "marks is not None and not found.answer.repeatability.findings",
+        "marks is not None",
+        (f"{_ANALYSES}::test_what_has_a_place_in_the_text_is_compiled_each_time",),
+    ),
     Break(
         "a decorator that is half written ends the daemon",
         "core/sketch.py",

@@ -48,6 +48,7 @@ from relspec.core.schema import Schema
 from relspec.core.scopes import Base, Combination, Recursion, Relation, Rows, Scopes, Selection
 from relspec.core.terms import BaseKeys, Term, as_set, column, connected, folded
 from relspec.core.uses import CoarseError
+from relspec.core.wording import plain_word
 
 #: What a tree of sqlglot means is settled by its version: digests of two versions are never compared.
 _FORMAT = f"{CANONICAL_FORMAT}, sqlglot {_version.__version__}"
@@ -119,7 +120,7 @@ def plain_digest(sql: str, schemas: Mapping[str, Schema]) -> str:
     """
     parts = [_FORMAT, "plain"]
     for token in DUCKDB.tokenize(sql):
-        parts += [token.token_type.name, sql[token.start : token.end + 1]]
+        parts += [token.token_type.name, plain_word(sql[token.start : token.end + 1])]
     for name in sorted(schemas):
         parts += ["input", name, *(x for c in schemas[name].columns for x in (c.name, c.type))]
     return digest_of(*parts)

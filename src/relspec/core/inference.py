@@ -21,7 +21,7 @@ from relspec.core.canonical import Canonical, canonical_form, plain_digest
 from relspec.core.commuting import order_shows
 from relspec.core.doubt import doubt_after, doubt_before, doubt_of_mentions, prepare
 from relspec.core.floats import Floats
-from relspec.core.inline import executable, inline
+from relspec.core.inline import Splice, inline, spliced, splices
 from relspec.core.lineage import Needs
 from relspec.core.losses import lost_literals, lost_names
 from relspec.core.places import Places
@@ -50,10 +50,11 @@ Use = tuple[str, tuple[str, ...]]
 class Inference:
     """What is known of one query.
 
-    `sql` is what executes. `canonical` is the digest of the canonical form, `aspects` are its parts. `inputs` are
-    stored datasets with the columns required of each (none: only the number of rows counts); `views` the inlined views
-    with the columns used. `lineage` has a row for each output. `coarse` says why the analysis fell back to whole
-    tables, or is `None`. `repeatability` says how far the rows that are read determine the result.
+    `sql` is what executes, made by `splices` of the first `length` characters of the text. `canonical` is the digest of
+    the canonical form, `aspects` are its parts. `inputs` are stored datasets with the columns required of each (none:
+    only the number of rows counts); `views` the inlined views with the columns used. `lineage` has a row for each
+    output. `coarse` says why the analysis fell back to whole tables, or is `None`. `repeatability` says how far the
+    rows that are read determine the result.
     """
 
     sql: str
@@ -64,6 +65,8 @@ class Inference:
     lineage: tuple[LineageRow, ...]
     coarse: str | None
     repeatability: Repeatability
+    splices: tuple[Splice, ...] = ()
+    length: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +107,13 @@ def infer(
     unknown = _unknown(subject)
     if unknown is not None:
         return unknown
-    sql = executable(query, subject.views, subject.stored)
+    edits = splices(query, subject.views, subject.stored)
+    sql = spliced(query.text, edits)
     try:
-        return _precise(subject, sql, outputs)
+        found = _precise(subject, sql, outputs)
     except (CoarseError, SqlglotError, RecursionError) as error:
-        return _coarse(subject, sql, outputs, _reason(error))
+        found = _coarse(subject, sql, outputs, _reason(error))
+    return replace(found, splices=edits, length=len(query.text))
 
 
 def _unknown(subject: _Subject) -> QueryTrouble | None:
@@ -209,7 +214,8 @@ def _qualified(subject: _Subject, tree: exp.Expr) -> exp.Expr:
 
 def _may_have_json(subject: _Subject, sql: str) -> bool:
     types = (c.type for name in subject.schemas for c in subject.schemas[name].columns)
-    return any(word in text.upper() for text in (sql, *types) for word in ("JSON", "VARIANT"))
+    words = (token.text for token in DUCKDB.tokenize(sql))
+    return any(word in text.upper() for text in (*types, *words) for word in ("JSON", "VARIANT"))
 
 
 def _lower_names(schema: Schema) -> tuple[str, ...]:

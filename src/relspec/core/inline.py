@@ -6,7 +6,8 @@ means the same inside a consumer that has a CTE of the same name.
 Never done here: deciding what is a dataset (`query.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from sqlglot import exp
 
@@ -22,13 +23,25 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def executable(query: Query, views: Mapping[str, ViewQuery], datasets: Mapping[str, str]) -> str:
-    """Splice the text of `query`. `views` and `datasets` (the names as stored) are keyed by lower-case name."""
-    edits = [(m.start, m.end, _replacement(m, views, datasets)) for m in query.mentions]
-    edits += _prefixes(query, views)
-    text = query.text
-    for start, end, replacement in sorted(edits, reverse=True):
-        text = text[:start] + replacement + text[end:]
+@dataclass(frozen=True, slots=True, order=True)
+class Splice:
+    """What to put in place of a piece of a text; offsets, end exclusive, at ends of tokens."""
+
+    start: int
+    end: int
+    replacement: str
+
+
+def splices(query: Query, views: Mapping[str, ViewQuery], datasets: Mapping[str, str]) -> tuple[Splice, ...]:
+    """Find what makes `query` executable. `views` and `datasets` (the names as stored) go by lower-case name."""
+    mentions = (Splice(m.start, m.end, _replacement(m, views, datasets)) for m in query.mentions)
+    return (*mentions, *_prefixes(query, views))
+
+
+def spliced(text: str, splices: Iterable[Splice]) -> str:
+    """Put all splices into a text."""
+    for splice in sorted(splices, reverse=True):
+        text = text[: splice.start] + splice.replacement + text[splice.end :]
     return text
 
 
@@ -46,7 +59,7 @@ def _replacement(mention: Mention, views: Mapping[str, ViewQuery], datasets: Map
     )
 
 
-def _prefixes(query: Query, views: Mapping[str, ViewQuery]) -> list[tuple[int, int, str]]:
+def _prefixes(query: Query, views: Mapping[str, ViewQuery]) -> list[Splice]:
     """Drop `main.` before the columns of a view: a subquery has a name, but no schema."""
     if not views:
         return []
@@ -54,12 +67,12 @@ def _prefixes(query: Query, views: Mapping[str, ViewQuery]) -> list[tuple[int, i
     for column in query.tree.find_all(exp.Column):
         schema = column.args.get("catalog") or column.args.get("db")
         if schema is not None and column.db.lower() == "main" and column.table.lower() in views:
-            edits.append((schema.meta["start"], column.args["table"].meta["start"], ""))
+            edits.append(Splice(schema.meta["start"], column.args["table"].meta["start"], ""))
     return edits
 
 
 def inline(query: Query, views: Mapping[str, ViewQuery], bodies: Mapping[str, Query]) -> exp.Expr:
-    """Do to the tree of `query` what `executable` does to its text; the tree is changed in place and returned.
+    """Do to the tree of `query` what `splices` do to its text; the tree is changed in place and returned.
 
     `bodies` are the parsed queries of the views that it names.
     """

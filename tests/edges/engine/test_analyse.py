@@ -14,7 +14,7 @@ from relspec.core.warning import NOTHING_FOUND
 from relspec.core.work import Analyse, Analysed, Named, Needs, ViewQuery
 from relspec.edges.engine import analyse as module
 from relspec.edges.engine import empties
-from relspec.edges.engine.analyse import analyse
+from relspec.edges.engine.analyses import Analyses
 from relspec.edges.engine.connection import open_connection, scratch
 from relspec.edges.engine.reads import columns_read
 from relspec.edges.engine.sql import empty_table
@@ -53,13 +53,13 @@ def asked(text: str, **named: Any) -> Analyse:
 
 
 def compiled(connection: duckdb.DuckDBPyConnection, text: str, **named: Any) -> Analysed:
-    answer = analyse(connection, asked(text, **named))
+    answer = Analyses(connection).answer(asked(text, **named))
     assert isinstance(answer, Analysed), answer
     return answer
 
 
 def problem(connection: duckdb.DuckDBPyConnection, text: str, **named: Any) -> Problem:
-    answer = analyse(connection, asked(text, **named))
+    answer = Analyses(connection).answer(asked(text, **named))
     assert isinstance(answer, Problem), answer
     return answer
 
@@ -74,12 +74,12 @@ def test_a_query_gives_what_executes_what_it_requires_and_what_it_stores(connect
 
 
 def test_unknown_names_are_asked_for_with_their_places(connection) -> None:
-    answer = analyse(connection, asked("select *\nfrom orders, ordrs, cust"))
+    answer = Analyses(connection).answer(asked("select *\nfrom orders, ordrs, cust"))
     assert answer == Needs((Named("ordrs", 2, 14), Named("cust", 2, 21)))
 
 
 def test_in_a_generated_text_the_place_is_the_definition(connection) -> None:
-    answer = analyse(connection, asked("select *\nfrom cust", generated=True, line=7))
+    answer = Analyses(connection).answer(asked("select *\nfrom cust", generated=True, line=7))
     assert answer == Needs((Named("cust", 7, 1),))
     found = problem(connection, "select foo from orders", generated=True, line=7)
     assert (found.line, found.column) == (7, 1)
@@ -146,7 +146,7 @@ def test_what_nobody_watches_is_not_read_not_even_to_compile(connection, text: s
 
 
 def test_a_catalogue_table_is_an_unknown_dataset(connection) -> None:
-    assert isinstance(analyse(connection, asked("select * from duckdb_tables")), Needs)
+    assert isinstance(Analyses(connection).answer(asked("select * from duckdb_tables")), Needs)
 
 
 def test_what_parquet_cannot_hold_is_refused_for_a_table_and_fine_for_a_view(connection) -> None:
@@ -172,7 +172,7 @@ def test_a_view_is_inlined_and_requires_what_it_reads(connection) -> None:
 
 
 def test_what_a_view_reads_is_asked_for_too(connection) -> None:
-    answer = analyse(connection, asked("select total\nfrom big", views=(BIG_VIEW,), schemas=()))
+    answer = Analyses(connection).answer(asked("select total\nfrom big", views=(BIG_VIEW,), schemas=()))
     assert answer == Needs((Named("orders", 2, 6),))
 
 

@@ -15,6 +15,7 @@ import duckdb
 from sqlglot import exp
 
 from relspec.core.inference import Inference, infer
+from relspec.core.inline import Splice
 from relspec.core.plan import Requirement
 from relspec.core.problem import Code, Problem
 from relspec.core.query import Query, QueryTrouble, Readings, references
@@ -40,6 +41,15 @@ class _AnsweredError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Analysis:
+    """A compiled query, and how its `sql` came of the text: of its first `length` characters, by these splices."""
+
+    answer: Analysed
+    splices: tuple[Splice, ...]
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Known:
     """The stored datasets and the views that a text may name, by lower-case name."""
 
@@ -53,7 +63,7 @@ class _Known:
         return self.schemas[key][1] if key in self.schemas else None
 
 
-def analyse(connection: duckdb.DuckDBPyConnection, request: Analyse) -> Analysed | Needs | Problem:
+def analyse(connection: duckdb.DuckDBPyConnection, request: Analyse) -> Analysis | Needs | Problem:
     """Compile `request.text`; `connection` is to have no access to files, since binding may read."""
     known = _Known(
         {name.lower(): (name, schema) for name, schema in request.schemas},
@@ -67,7 +77,7 @@ def analyse(connection: duckdb.DuckDBPyConnection, request: Analyse) -> Analysed
         return stop.answer
 
 
-def _analyse(connection: duckdb.DuckDBPyConnection, binder: Empties, request: Analyse, known: _Known) -> Analysed:
+def _analyse(connection: duckdb.DuckDBPyConnection, binder: Empties, request: Analyse, known: _Known) -> Analysis:
     readings = Readings()
     named = _named(connection, request, readings)
     statement = _single(connection, request)
@@ -79,7 +89,7 @@ def _analyse(connection: duckdb.DuckDBPyConnection, binder: Empties, request: An
     sql, schema = _promised(binder, request, known, inference, native)
     if request.stored:
         schema = _stored(request, schema)
-    return Analysed(
+    answer = Analysed(
         sql=sql,
         canonical=inference.canonical,
         aspects=inference.aspects,
@@ -90,6 +100,7 @@ def _analyse(connection: duckdb.DuckDBPyConnection, binder: Empties, request: An
         coarse=inference.coarse,
         repeatability=_placed(request, inference.repeatability),
     )
+    return Analysis(answer, inference.splices, inference.length)
 
 
 def _placed(request: Analyse, found: Repeatability) -> Repeatability:

@@ -9,7 +9,7 @@ import duckdb
 from relspec.core.errors import InputMovedError
 from relspec.core.problem import Problem
 from relspec.core.work import Analysed, Executed, Intaken, Needs
-from relspec.edges.engine.analyse import analyse
+from relspec.edges.engine.analyses import Analyses
 from relspec.edges.engine.connection import SPILL_MB, open_connection
 from relspec.edges.engine.execute import execute
 from relspec.edges.engine.intake import intake
@@ -42,7 +42,7 @@ class Engine:
     def __init__(self, memory_mb: int, timezone: str, temporary: str, *, spill_mb: int = SPILL_MB) -> None:
         spill = str(Path(temporary_path(temporary, ".spill")))
         self._files = open_connection(memory_mb, timezone, spill, spill_mb=spill_mb)
-        self._binder = open_connection(memory_mb, timezone, spill, files=False)
+        self._analyses = Analyses(open_connection(memory_mb, timezone, spill, files=False))
         self._publishing = Publishing()
 
     def answer(self, question: Question) -> Answer:
@@ -59,7 +59,7 @@ class Engine:
             case AskIntake(request=request):
                 return _given(intake(self._files, request))
             case AskAnalyse(request=request):
-                return _given(analyse(self._binder, request))
+                return _given(self._analyses.answer(request))
             case AskMeasure(request=request):
                 return GaveMeasured(measure(self._files, request))
             case AskExecute(request=request):
