@@ -174,8 +174,8 @@ BREAKS = (
     Break(
         "what was prepared for nothing counts as there",
         "edges/engine/publish.py",
-        "            self._names ^= self._applied.names\n",
-        "",
+        "not self._applied.serves(request):\n",
+        "not self._applied.serves(request):\n            self._applied = None\n        if False:\n",
         ("tests/edges/engine/test_publish.py::test_what_was_prepared_for_a_build_that_was_superseded_leaves_nothing",),
     ),
     Break(

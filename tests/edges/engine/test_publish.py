@@ -188,6 +188,22 @@ def test_what_was_prepared_for_a_build_that_was_superseded_leaves_nothing(tmp_pa
     assert rows(tmp_path / "relspec.duckdb", "SELECT new.r, a.r, revision FROM new, a, relspec_revision") == [(5, 4, 4)]
 
 
+def test_who_gets_ready_without_a_change_needs_not_begin_anew_for_the_first(
+    tmp_path: Path, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher.publish(asked(tmp_path, 1, stored("a", part(tmp_path, 1)), whole=True))
+    other = Publisher()
+    other.prepare(asked(tmp_path, 1))
+    monkeypatch.setattr(ViewsFile, "copy_to", None)
+    request = asked(tmp_path, 2, stored("a", part(tmp_path, 2)))
+    other.prepare(request)
+    assert [path.name for path in (tmp_path / "tmp").glob("*.laid")] != []
+    other.publish(request)
+    other.close()
+    assert rows(tmp_path / "relspec.duckdb", "SELECT r, revision FROM a, relspec_revision") == [(2, 2)]
+    assert [path.name for path in (tmp_path / "tmp").glob("*.laid")] == []
+
+
 def test_what_cannot_be_prepared_is_told_by_the_publication(tmp_path: Path, publisher: Publisher) -> None:
     publisher.publish(asked(tmp_path, 1, stored("a", part(tmp_path, 1)), whole=True))
     request = asked(tmp_path, 2, stored("b", str(tmp_path / "gone.parquet")))

@@ -5,9 +5,9 @@ views. Changes go into that copy; then readers get them by what the copy's write
 the whole (`views_file`). Who has the published file open keeps the revision that they opened. Views name each other as
 `main.<name>` without a catalogue, so the file works under any name. The relation `relspec_revision` holds the number.
 
-What a change binds can be done ahead (`prepare`), while the daemon still makes durable what it will show: then it only
-has to be told. A request says what changed since the file that is there. A process that starts anew takes that file as
-its base, if it is the one that the request means; a request that fails leaves both as they were.
+What a change needs can be done ahead (`prepare`), while the daemon still makes durable what it will show: then a file
+has to be renamed. A request says what changed since the file that is there. A process that starts anew takes that file
+as its base, if it is the one that the request means; a request that fails leaves that file as it was.
 """
 
 import time
@@ -43,11 +43,11 @@ class PublishError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Applied:
-    """A request in the private copy's transaction: views that were left out, and names that came or went with it."""
+    """A request in the private copy: views that were left out, and whether the log can tell it."""
 
     request: PublishViews
     left_out: tuple[str, ...]
-    names: frozenset[str]
+    can_be_told: bool
 
     def serves(self, request: PublishViews) -> bool:
         """Whether a request asks for what was applied; where it is told is another question."""
@@ -73,11 +73,14 @@ class Publisher:
     def prepare(self, request: PublishViews) -> None:
         """Do what can be done of a change before it may be shown; whatever goes wrong is found again by `publish`.
 
-        Only a process that alone publishes is asked for this.
+        Only a process that alone publishes is asked for this. Without a change it gets ready for the first.
         """
         self._is_alone = True
         try:
-            self._apply(self._opened(request), request)
+            connection, is_change = self._opened(request), bool(request.changed or request.dropped)
+            can_be_told = is_change and self._apply(connection, request).can_be_told
+            if can_be_told and request.logged and self._build is not None:
+                self._views.lay(self._build)
         except (duckdb.Error, OSError):
             self.close()
 
@@ -86,9 +89,8 @@ class Publisher:
         try:
             connection = self._opened(request)
             applied = self._apply(connection, request)
-            connection.execute("COMMIT")
+            content = self._show(connection, told=applied.can_be_told and request.logged)
             self._applied = None
-            content = self._show(connection, request, plain=not applied.names)
             self._stamp = self._views.stamp()
         except (duckdb.Error, OSError) as error:
             self.close()
@@ -104,11 +106,15 @@ class Publisher:
         if self._build is not None:
             self._build.unlink(missing_ok=True)
             log_of(self._build).unlink(missing_ok=True)
+            self._views.clear()
         self._connection = self._build = self._stamp = self._applied = None
 
     def _opened(self, request: PublishViews) -> duckdb.DuckDBPyConnection:
         there = ViewsFile(request.path, self._started_at if self._is_alone else None)
         is_meant = request.stamp is not None and there.stamp() == request.stamp
+        if self._applied is not None and not self._applied.serves(request):
+            # It was prepared for a build that another one took the place of.
+            self.close()
         if self._connection is not None and is_meant and self._stamp == request.stamp:
             return self._connection
         self.close()
@@ -118,20 +124,18 @@ class Publisher:
         self._build = Path(temporary_path(request.temporary, ".duckdb"))
         if is_meant:
             there.copy_to(self._build)
+            # What was changed while it was copied is not what is meant.
+            self._stamp = request.stamp if there.stamp() == request.stamp else None
         self._connection = duckdb.connect(str(self._build), config=_CONFIG)
         found = self._connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
         self._names = {name.lower() for (name,) in found}
         return self._connection
 
     def _apply(self, connection: duckdb.DuckDBPyConnection, request: PublishViews) -> _Applied:
-        """Bring the private copy to the revision, in a transaction that stays open, unless it was done ahead."""
+        """Bring the private copy to the revision, unless it was done ahead."""
         if self._applied is not None:
-            if self._applied.serves(request):
-                return self._applied
-            # It was prepared for a build that another one took the place of.
-            connection.execute("ROLLBACK")
-            self._names ^= self._applied.names
-            self._applied = None
+            return self._applied
+        assert self._build is not None
         mentioned = {REVISION_VIEW, *map(str.lower, request.dropped), *(view.name.lower() for view in request.changed)}
         before = mentioned & self._names
         connection.execute("BEGIN")
@@ -139,13 +143,16 @@ class Publisher:
         left_out = tuple(view.name for view in request.changed if not self._create(connection, view))
         revision = ViewDefinition(REVISION_VIEW, f"SELECT {request.revision} AS revision", (), (), shaky=False)
         self._create(connection, revision)
-        self._applied = _Applied(request, left_out, frozenset(before ^ (mentioned & self._names)))
+        connection.execute("COMMIT")
+        is_plain = before == mentioned & self._names
+        can_be_told = request.stamp is not None and self._views.tells(self._build, plain=is_plain)
+        self._applied = _Applied(request, left_out, can_be_told)
         return self._applied
 
-    def _show(self, connection: duckdb.DuckDBPyConnection, request: PublishViews, *, plain: bool) -> str:
+    def _show(self, connection: duckdb.DuckDBPyConnection, *, told: bool) -> str:
         assert self._build is not None
-        if request.stamp is not None and request.logged and self._views.tells(self._build, plain=plain):
-            content = self._views.write_log()
+        if told:
+            content = self._views.write_log(self._build)
             if content is None:
                 connection.execute("CHECKPOINT")
                 content = self._views.fold(self._build)

@@ -46,6 +46,8 @@ class ViewsFile:
         # was taken in last. Whether the latter only replaces views, too.
         self._kept = self._text = b""
         self._is_plain = True
+        # Where what the log will say lies ready.
+        self._laid: Path | None = None
         # When the file was put there, and since when any log goes with any file that somebody may have opened.
         self._since = since
         self._placed_at = self._begun_at = time.monotonic()
@@ -77,11 +79,23 @@ class ViewsFile:
         self._text = self._kept + text[len(_HEAD) :] if self._kept else text
         return text.startswith(_HEAD)
 
-    def write_log(self) -> str | None:
-        """Tell what was taken in; the hash of all, or `None` where the file is to be folded, in place of it or then."""
+    def lay(self, build: Path) -> Path:
+        """Make durable beside `build` what `write_log` will say, before it may be said; where it is."""
+        if self._laid is None:
+            laid = build.with_name(f"{build.name}.laid")
+            with laid.open("wb") as file:
+                self._laid = laid
+                file.write(self._text)
+                file.flush()
+                os.fsync(file.fileno())
+        return self._laid
+
+    def write_log(self, build: Path) -> str | None:
+        """Tell what `build` says; the hash of all, or `None` where the file is to be folded, in place of it or then."""
         if not self._log.exists() and time.monotonic() - self._begun_at <= LINGER_S:
             return None
-        _put(self._text, self._log)
+        self.lay(build).rename(self._log)
+        self._laid = None
         is_long = len(self._text) > max(_LOG_BYTES, self._path.stat().st_size // _LOG_SHARE)
         return None if is_long else content_of_views(self._content, self._text)
 
@@ -103,12 +117,19 @@ class ViewsFile:
         self._begin(is_plain=True)
         return self._content
 
+    def clear(self) -> None:
+        """Take away what was laid ready and not told."""
+        if self._laid is not None:
+            self._laid.unlink(missing_ok=True)
+        self._laid = None
+
     def _begin(self, *, is_plain: bool) -> None:
         self._kept, self._is_plain = b"", is_plain
         self._placed_at = self._begun_at = time.monotonic()
 
     def _copy(self, build: Path) -> None:
-        aside = _aside(self._path)
+        self.clear()
+        aside = build.with_name(f"{build.name}.copy")
         try:
             shutil.copyfile(build, aside)
             with aside.open("rb") as file:
@@ -124,23 +145,6 @@ class ViewsFile:
 def log_of(path: Path) -> Path:
     """Where DuckDB has the log of a file."""
     return path.with_name(f"{path.name}.wal")
-
-
-def _put(data: bytes, target: Path) -> None:
-    """Let `target` hold `data`, durable and at once."""
-    aside = _aside(target)
-    try:
-        with aside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.rename(target)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def _aside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}")
 
 
 def _read(path: Path) -> bytes:
