@@ -20,7 +20,7 @@ from relspec.app.build import BuildReport
 from relspec.app.ports import Engines
 from relspec.app.workspace import Workspace, open_workspace
 from relspec.core.layout import Layout
-from relspec.core.problem import Problem
+from relspec.core.problem import Code, Problem
 from relspec.core.progress import Action
 from relspec.core.schema import Column
 from relspec.core.work import (
@@ -50,6 +50,7 @@ class Recorder:
 
     engines: Engines
     taken_in: list[str] = field(default_factory=list)
+    analysed: list[str] = field(default_factory=list)
     measured: list[tuple[str, ColumnSets]] = field(default_factory=list)
     executed: dict[str, ColumnSets] = field(default_factory=dict)
     published: list[str] = field(default_factory=list)
@@ -59,6 +60,7 @@ class Recorder:
         return await self.engines.intake(request)
 
     async def analyse(self, request: Analyse) -> Analysed | Needs | Problem:
+        self.analysed.append(request.task)
         return await self.engines.analyse(request)
 
     async def measure(self, request: Measure) -> Measured:
@@ -133,6 +135,39 @@ def parted(project: Project, opened: Opener) -> Project:
 
 def actions(report: BuildReport) -> dict[str, Action]:
     return {t.task: t.action for t in report.record.tasks}
+
+
+async def test_of_new_tasks_the_engine_is_asked_once_in_an_order_that_suits(project: Project, opened: Opener) -> None:
+    project.save("tasks/a.sql", "select max(n) as b from b join total on true\n")
+    project.save("tasks/b.sql", "select count(*) as n from Z\n")
+    project.save("tasks/z.sql", "select day from daily\n")
+    async with opened() as watched:
+        seen, _ = await watched.build()
+    assert seen.analysed == ["daily", "total", "z", "b", "a"]
+
+
+async def test_a_word_that_is_the_name_of_another_dataset_is_no_reason_to_wait(
+    project: Project, opened: Opener
+) -> None:
+    """Caught: a circle of tasks that only call a column as another one is called."""
+    project.save("tasks/circle.sql", "select total as later from total\n")
+    project.save("tasks/later.sql", "select later + 1 as id from circle\n")
+    async with opened() as watched:
+        seen, report = await watched.build()
+        assert set(actions(report).values()) == {Action.EXECUTED}
+        assert seen.analysed.count("circle") == 1
+        assert [name for name, _ in watched.workspace.world.records["circle"].asked] == ["total"]
+        assert [name for name, _ in watched.workspace.world.records["later"].asked] == ["circle"]
+
+
+async def test_a_broken_task_looks_at_nothing_that_it_only_has_the_name_of(project: Project, opened: Opener) -> None:
+    project.save("tasks/circle.sql", "select orders as later, wrong as daily from total\n")
+    project.save("tasks/later.sql", "select later from circle\n")
+    async with opened() as watched:
+        workspace = watched.workspace
+        report = await workspace.build(await workspace.look_all())
+        assert [(p.task, p.code) for p in report.problems] == [("circle", Code.UNKNOWN_COLUMN)]
+        assert [name for name, _ in workspace.world.records["circle"].asked] == ["total"]
 
 
 async def test_one_scan_of_a_source_serves_all_its_readers(project: Project, opened: Opener) -> None:

@@ -4,6 +4,27 @@ from tests.mutants.planted import Break, scenarios
 
 BREAKS = (
     Break(
+        "a word of a broken query counts as what it reads",
+        "app/compile_task.py",
+        "            if guessed and not isinstance(answer, (Needs, tuple)):\n",
+        "            if False:\n",
+        ("tests/app/test_scans.py::test_a_broken_task_looks_at_nothing_that_it_only_has_the_name_of",),
+    ),
+    Break(
+        "tasks that have words in common wait for each other",
+        "app/compile.py",
+        "                self._waits_on_guesses = False\n                line.add(tuple(line.waiting))\n",
+        "                self._waits_on_guesses = False\n                line.leave(self._leave(line.waiting))\n",
+        ("tests/app/test_scans.py::test_a_word_that_is_the_name_of_another_dataset_is_no_reason_to_wait",),
+    ),
+    Break(
+        "what was guessed plays a part in the analysis",
+        "edges/engine/analyse.py",
+        "in known.schemas.items() if name in read}",
+        "in known.schemas.items()}",
+        ("tests/edges/engine/test_analyse.py::test_datasets_that_the_text_does_not_name_play_no_part",),
+    ),
+    Break(
         "a view is well where the views that it is made of are not",
         "app/trouble.py",
         "inner = [] if plan is None else [world.view_plan(need.dataset) for need in plan.deps.views]",

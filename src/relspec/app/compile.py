@@ -46,6 +46,8 @@ class Compilation:
     causes: dict[str, tuple[Reason, ...]] = field(default_factory=dict)
     before: dict[str, PlanArtifact | None] = field(default_factory=dict)
     _wanted: dict[str, frozenset[str]] = field(default_factory=dict)
+    _guessed: dict[str, frozenset[str]] = field(default_factory=dict)
+    _waits_on_guesses: bool = True
 
     async def run(self, candidates: frozenset[str]) -> None:
         """Compile those of `candidates` that are stale, and all that becomes stale by it."""
@@ -77,6 +79,11 @@ class Compilation:
                     running[asyncio.create_task(self._compile(task, line))] = task
                     if len(running) >= 2 * self.world.settings.limits.workers:
                         break
+            if not running and self._waits_on_guesses:
+                # Those that wait may do so in vain: now they are asked.
+                self._waits_on_guesses = False
+                line.add(tuple(line.waiting))
+                continue
             if not running:
                 line.leave(self._leave(line.waiting))
                 continue
@@ -132,7 +139,16 @@ class Compilation:
         return None
 
     def _needs(self, task: str) -> Iterator[str]:
-        return (producer for d in self._wants(task) if (producer := self._producer(d)) is not None)
+        guesses = self._guess(task) if self._waits_on_guesses else frozenset()
+        return (producer for d in self._wants(task) or guesses if (producer := self._producer(d)) is not None)
+
+    def _guess(self, task: str) -> frozenset[str]:
+        """What a task of which nothing is known may look at: it had better come after that."""
+        if task in self._wanted or task in self.world.records:
+            return frozenset()
+        if task not in self._guessed:
+            self._guessed[task] = self.compiler.guess(task)
+        return self._guessed[task]
 
     def _wants(self, task: str) -> frozenset[str]:
         """The datasets that `task` is known to look at: found in this pass, or before if its own files did not move."""
@@ -157,8 +173,9 @@ class Compilation:
             world.note_recompilation(task, causes or _TRIED_AGAIN)
         old = world.plans.get(task)
         self.before.setdefault(task, old)
+        guesses = self._guess(task)
         known = self._wanted.pop(task, frozenset())
-        outcome = await self.compiler.compile(task, known, pending)
+        outcome = await self.compiler.compile(task, known, pending, guesses)
         if isinstance(outcome, frozenset):
             self._wanted[task] = outcome
             return

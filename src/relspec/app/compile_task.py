@@ -4,6 +4,7 @@ The builder says what it wants to see; what is known is given, what is unknown i
 """
 
 import re
+from collections import Counter
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
@@ -55,31 +56,60 @@ class TaskCompiler:
     session: LoaderSession
     code: CodeReader
 
-    async def compile(self, task: str, wanted: frozenset[str], pending: Container[str]) -> Outcome:
+    def guess(self, task: str) -> frozenset[str]:
+        """The datasets whose names are words of a task's SQL: most often those that it reads. Cost: reads its file."""
+        spec = self.world.catalog.by_name[task]
+        if spec.builder.language is Language.PYTHON:
+            return frozenset()
+        try:
+            read = self.code.read_code(spec.builder.path)
+        except InputMovedError:
+            return frozenset()
+        words = set() if isinstance(read, Problem) else set(_WORD.findall(_text(read[1])))
+        # A name goes on as it is written, so it has to be clear which word is the name.
+        spelled = Counter(map(str.lower, words))
+        return frozenset(w for w in words if spelled[w.lower()] == 1 and self._is_other(w, task))
+
+    def _is_other(self, name: str, task: str) -> bool:
+        return self.world.source(name) is not None or self._producer(name) not in (None, task)
+
+    async def compile(
+        self, task: str, wanted: frozenset[str], pending: Container[str], guesses: frozenset[str] = frozenset()
+    ) -> Outcome:
         """Give the record and, where all is well, the plan; or the datasets that `pending` tasks have to give first.
 
-        The task itself may be pending too; it has not to wait for itself.
+        The task itself may be pending too; it has not to wait for itself. With good `guesses` one question is enough.
         """
         spec = self.world.catalog.by_name[task]
         record = self.world.records.get(task)
         hint = wanted or (frozenset() if record is None else frozenset(d for d, _ in record.asked))
         # What a pending task produces is left out: if the query really mentions it, the answer says so.
         names = {n for n in hint if (p := self._producer(n)) != task and p not in pending}
+        guessed = {n for n in guesses - names if self.world.schema(n) is not None and self._producer(n) not in pending}
         for _ in range(_ROUNDS_MAX):
             # What was seen is noted before it is used: it may move while the task is compiled.
-            seen = {n: self.world.asked_digest(n) for n in names}
-            behind = {n: self.world.asked_digest(n) for n in self._behind(names)}
-            answer = await self._attempt(spec, names)
-            seen = {n: d for n, d in seen.items() if n in names}
+            given = names | guessed
+            seen = {n: self.world.asked_digest(n) for n in given}
+            behind = {n: self.world.asked_digest(n) for n in self._behind(given)}
+            answer = await self._attempt(spec, given)
+            if guessed and not isinstance(answer, (Needs, tuple)):
+                # What stands in the way is told of a text and of what it names, whatever was guessed.
+                guessed = set()
+                continue
+            seen = {n: d for n, d in seen.items() if n in given}
+            names &= given
             if isinstance(answer, Problem) and answer.code in _OF_A_LOST_COLUMN:
                 # Where a query does not hold, what its views are made of counts too: it may be that which moved.
                 seen = behind | seen
             if not isinstance(answer, Needs):
                 return self._finish(spec, seen, answer)
             late = {n.name for n in answer.datasets if (p := self._producer(n.name)) != task and p in pending}
-            unknown = (self._unknown(spec, n, names) for n in answer.datasets if n.name not in late)
+            unknown = (self._unknown(spec, n, given) for n in answer.datasets if n.name not in late)
             trouble = [problem for problem in unknown if problem is not None]
-            fresh = {n.name for n in answer.datasets} - names - late
+            if guessed and trouble:
+                guessed = set()
+                continue
+            fresh = {n.name for n in answer.datasets} - given - late
             names |= fresh
             seen |= {n: self.world.asked_digest(n) for n in fresh}
             if late:
@@ -113,7 +143,7 @@ class TaskCompiler:
                     return read
                 if not self._is_loaded(spec, read[0]):
                     return self._moved(spec, names)
-                query = _Query(read[1].decode("utf-8-sig", "replace"), None)
+                query = _Query(_text(read[1]), None)
                 # What an earlier text read is nothing to wait for, nor to be compiled again for.
                 names &= _written(query.text, names)
             analysed = await self.engines.analyse(self._analyse(spec, names, query))
@@ -276,6 +306,10 @@ def upstream_problem(spec: TaskSpec, upstream: str) -> Problem:
     """Say that `spec` waits for a task that has never been compiled."""
     message = f"{spec.name} needs the output of {upstream}, which has a problem"
     return Problem(Code.UPSTREAM, spec.name, spec.builder.path, spec.line, 1, message, None)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8-sig", "replace")
 
 
 def _written(text: str, names: set[str]) -> set[str]:

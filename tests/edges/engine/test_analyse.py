@@ -64,6 +64,14 @@ def problem(connection: duckdb.DuckDBPyConnection, text: str, **named: Any) -> P
     return answer
 
 
+def test_datasets_that_the_text_does_not_name_play_no_part(connection) -> None:
+    """Whoever asks may have guessed. Caught: a type of such a dataset made the analysis coarse."""
+    text, own = "select p.at.X as x from places as p", ("places", schema_of({"at": "STRUCT(x INTEGER, y INTEGER)"}))
+    others = (("days", schema_of({"id": "JSON"})), ("orders", ORDERS), own)
+    assert compiled(connection, text, schemas=others, views=(BIG_VIEW,)) == compiled(connection, text, schemas=(own,))
+    assert compiled(connection, text, schemas=(own,)).coarse is None
+
+
 def test_a_query_gives_what_executes_what_it_requires_and_what_it_stores(connection) -> None:
     answer = compiled(connection, "select day, sum(id) as n from orders o group by day -- by day")
     assert answer.schema == schema_of({"day": "DATE", "n": "DECIMAL(38,0)"})

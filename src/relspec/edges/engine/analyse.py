@@ -81,7 +81,7 @@ def _analyse(connection: duckdb.DuckDBPyConnection, binder: Empties, request: An
     readings = Readings()
     named = _named(connection, request, readings)
     statement = _single(connection, request)
-    _check_known(request, known, named, readings)
+    known = _read(request, known, named, readings)
     native = _bound(binder, request, known, named, None if _is_summary(request, readings) else statement)
     _check_names(request, native)
     inference = _inferred(request, known, native, readings)
@@ -146,19 +146,26 @@ def _single(connection: duckdb.DuckDBPyConnection, request: Analyse) -> duckdb.S
     return next((s for s in statements if s.type == duckdb.StatementType.SELECT), None)
 
 
-def _check_known(request: Analyse, known: _Known, named: Iterable[Named], readings: Readings) -> None:
+def _read(request: Analyse, known: _Known, named: Iterable[Named], readings: Readings) -> _Known:
+    """Give what the text and its views read, out of what is known; nothing else is to play a part."""
     behind = {name.lower() for name in request.behind}
     missing = {n.name.lower(): n for n in named if known.schema(n.name) is None or n.name.lower() in behind}
+    read = {mention.name.lower() for mention in named}
     for mention in named:
         view = known.views.get(mention.name.lower())
         below = references(view.sql, readings.look) if view is not None else ()
         assert not isinstance(below, QueryTrouble), f"the view {mention.name} was compiled and cannot be read: {below}"
+        read |= {inner.name.lower() for inner in below}
         for inner in below:
             if inner.name.lower() not in known.schemas:
                 missing.setdefault(inner.name.lower(), replace(mention, name=inner.name))
     if missing:
         places = {m.name: replace(m, line=request.line, column=1) if request.generated else m for m in missing.values()}
         raise _AnsweredError(Needs(tuple(places.values())))
+    return _Known(
+        {name: found for name, found in known.schemas.items() if name in read},
+        {name: found for name, found in known.views.items() if name in read},
+    )
 
 
 def _bound(
