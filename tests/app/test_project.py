@@ -12,6 +12,7 @@ def test_a_project_is_built_and_read_without_a_daemon(project: Project) -> None:
     opened = Opened.open(project.root)
     assert opened.build()["executed"] == ["daily", "total"]
     assert [t["state"] for t in opened.status()["tasks"]] == ["fresh", "fresh"]
+    assert opened.status(sync=True) == opened.status()
     assert opened.arrow("total").to_pylist() == [{"total": 60}]
     daily = opened.table("daily")
     assert daily.filter(daily.day == 1).revenue.to_pyarrow().to_pylist() == [40]

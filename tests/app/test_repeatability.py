@@ -12,7 +12,7 @@ import pytest
 from tests.app.conftest import Project
 from tests.scenarios.harness import build, write
 
-from relspec.app.documents import status_document
+from relspec.app.status import StatusLines, status_document
 from relspec.app.warnings import warnings_of
 from relspec.app.workspace import Workspace, open_workspace
 from relspec.core.layout import Layout
@@ -70,7 +70,9 @@ async def test_a_task_above_makes_a_warning_void_without_a_compilation(tmp_path:
         document = await build(workspace)
         assert (codes(document), document["recompiled"]) == (["partial-order"], ["daily"])
     async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
-        assert codes(status_document(workspace.world, None, ())) == ["partial-order"], "what the plans know is kept"
+        assert codes(status_document(workspace.world, None, (), StatusLines())) == ["partial-order"], (
+            "what the plans know is kept"
+        )
         write(tmp_path, {"tasks/daily.sql": grouped})
         document = await build(workspace)
         assert (codes(document), document["recompiled"]) == ([], ["daily"])

@@ -10,8 +10,10 @@ from typing import Protocol
 
 from tests.scenarios.harness import build
 
-from relspec.app.documents import Document, status_document
+from relspec.app.documents import Document
+from relspec.app.status import StatusLines, status_document
 from relspec.app.workspace import Workspace, open_workspace
+from relspec.core.document import opened
 from relspec.core.layout import Layout
 from relspec.edges.ask import ask
 
@@ -46,7 +48,7 @@ class InProcess:
 
     async def states(self) -> dict[str, str]:
         """Read the world."""
-        return _states(status_document(self.workspace.world, None, ()))
+        return _states(opened(status_document(self.workspace.world, None, (), StatusLines())))
 
 
 @dataclass(frozen=True, slots=True)

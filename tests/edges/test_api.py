@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from relspec.core.document import EncodedList, encoded
 from relspec.core.errors import DaemonLostError, StateError, UnknownNameError
 from relspec.core.layout import Layout
 from relspec.edges import api
@@ -67,6 +68,39 @@ async def test_a_large_answer_and_a_name_that_is_no_utf8_arrive_whole(layout: La
 
     async with api.serve(layout, answer):
         assert await asked(layout) == (0, document)
+
+
+async def test_a_list_that_is_json_already_arrives_as_its_values(layout: Layout) -> None:
+    lines = [{"name": "é", "n": n} for n in range(20_000)]
+
+    async def answer(command: str, arguments: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        return 0, {"before": 1, "tasks": EncodedList([encoded(line) for line in lines]), "after": float("inf")}
+
+    async with api.serve(layout, answer):
+        assert await asked(layout) == (0, {"before": 1, "tasks": lines, "after": None})
+
+
+async def test_an_answer_that_nobody_takes_is_held_back_and_dropped(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "CLIENT_S", 0.2)
+    n_made, ended = 0, asyncio.Event()
+
+    def pieces(_: object) -> Iterator[bytes]:
+        nonlocal n_made
+        try:
+            for n_made in range(1000):  # noqa: B007 - counted for the test.
+                yield b"x" * 100_000
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(api, "encoded_document", pieces)
+    async with api.serve(layout, echo):
+        with socket.socket(socket.AF_UNIX) as silent:
+            silent.connect(str(layout.socket))
+            silent.sendall(b'{"command": "status", "arguments": {}}\n')
+            await asyncio.wait_for(ended.wait(), 5)
+    assert 0 < n_made < 20
 
 
 async def test_an_error_of_ours_comes_back_with_code_sentence_and_hint(layout: Layout) -> None:

@@ -17,6 +17,15 @@ TASK |= {"fingerprint": "f", "executed_at": None}
 STATUS = {"daemon": {"running": True, "pid": 1}, "revision": 1, "tasks": [TASK], "problems": []}
 #: What the quick way may load; the command line begins with argparse.
 LOADED = "import sys; from relspec.ui import quick; code = quick.main(); print('argparse' in sys.modules, code, end='')"
+#: All that it loads of its own; `-S` because an environment may load anything at the start.
+ALONE = """
+import os, sys
+sys.path.insert(0, sys.argv.pop(1))
+before = {*sys.modules}
+from relspec.ui import quick
+code = quick.main()
+print(sorted({*sys.modules} - before), file=sys.stderr)
+"""
 
 
 def ran(module: str, *words: str, cwd: Path | None = None) -> tuple[int, bytes, bytes]:
@@ -55,6 +64,21 @@ def test_what_is_asked_otherwise_goes_to_the_command_line(serving: Any, layout: 
     with serving({"status": (0, STATUS)}):
         assert not takes_the_quick_way(*words, cwd=layout.root)
         assert ran("relspec.ui.quick", *words, cwd=layout.root) == ran("relspec.ui.cli", *words, cwd=layout.root)
+
+
+def test_next_to_nothing_is_loaded(serving: Any, layout: Layout) -> None:
+    source = str(Path(quick.__file__).parents[2])
+    with serving({"status": (0, STATUS)}):
+        command = [sys.executable, "-S", "-c", ALONE, source, "status", "--json", "--project", str(layout.root)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == "['_socket', 'relspec', 'relspec.ui', 'relspec.ui.quick']\n"
+
+
+def test_a_reply_that_is_not_whole_or_not_plain_is_for_the_command_line() -> None:
+    whole = b'{"exit": 1, "document": {"a": {}}}\n'
+    assert quick._opened(bytearray(whole)) == (1, b'{"a": {}}\n')
+    for line in (whole[:-1], whole[:20], b"", whole.replace(b"1", b""), b'{"exit": 2, "error": "no", "hint": {}}\n'):
+        assert quick._opened(bytearray(line)) is None, line
 
 
 def test_a_number_that_json_does_not_have_is_null(serving: Any, layout: Layout) -> None:

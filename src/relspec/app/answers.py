@@ -9,6 +9,7 @@ from relspec.app.doctor import examine
 from relspec.app.documents import Document
 from relspec.app.exported import export_document
 from relspec.app.gc import Collected
+from relspec.app.status import StatusLines, TaskLines, status_document
 from relspec.app.trouble import is_retried, problems_of
 from relspec.app.why import why_document
 from relspec.app.workspace import Workspace
@@ -17,7 +18,7 @@ from relspec.core.health import Verdict
 from relspec.core.problem import Problem
 from relspec.core.progress import Action
 from relspec.core.spec import Kind
-from relspec.core.state import RunRecord, TaskState
+from relspec.core.state import RunRecord
 
 
 class Owner(Protocol):
@@ -56,6 +57,7 @@ class Answers:
         self._collect = owner.collect
         self._keep = owner.keep
         self._stop = owner.stop
+        self._lines = StatusLines()
 
     async def answer(self, command: str, arguments: dict[str, Any]) -> tuple[int, Document]:
         """Answer one command: its exit code and its document; raises UnknownNameError for names that do not exist.
@@ -122,7 +124,7 @@ class Answers:
         if arguments.get("sync"):
             await self._sync(retry=False)
         tasks = self._named(arguments.get("tasks") or ())
-        return documents.status_document(self._workspace.world, self._pid, tasks)
+        return status_document(self._workspace.world, self._pid, tasks, self._lines)
 
     async def _plan(self, arguments: dict[str, Any]) -> Document:
         await self._sync(retry=False)
@@ -210,8 +212,7 @@ def _is_fit(name: str, value: Any) -> bool:
 def exit_code(document: Document) -> int:
     """1 when the document tells of problems, or of tasks that are blocked or failed; else 0."""
     tasks = document.get("tasks")
-    states = {t["state"] for t in tasks} if isinstance(tasks, list) else set()
-    broken = not states.isdisjoint({TaskState.BLOCKED, TaskState.FAILED})
+    broken = isinstance(tasks, TaskLines) and tasks.broken
     wrong = any(check["verdict"] == Verdict.WRONG for check in document.get("checks") or ())
     return int(broken or wrong or any(document.get(key) for key in ("problems", "failed", "blocked")))
 

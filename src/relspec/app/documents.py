@@ -19,8 +19,7 @@ from relspec.core.health import Verdict
 from relspec.core.problem import Problem
 from relspec.core.progress import Action
 from relspec.core.reason import Reason
-from relspec.core.spec import TaskSpec
-from relspec.core.state import RunRecord, TaskState, TaskStatus
+from relspec.core.state import RunRecord, TaskState
 from relspec.core.sweep import ClaimKind, Why
 from relspec.core.warning import TaskWarning
 
@@ -45,7 +44,8 @@ def warning_document(warning: TaskWarning) -> Document:
     return {field.name: getattr(warning, field.name) for field in fields(warning)} | {"code": str(warning.code)}
 
 
-def _warnings(world: World, scope: Collection[str] | None) -> list[Document]:
+def warning_documents(world: World, scope: Collection[str] | None) -> list[Document]:
+    """The warnings that hold, restricted to the tasks of `scope` (`None` is all)."""
     return [warning_document(w) for w in warnings_of(world) if scope is None or w.task in scope]
 
 
@@ -76,7 +76,7 @@ def build_document(
         "blocked": sorted({*by_action[Action.BLOCKED], *_still(world, TaskState.BLOCKED, scope)}),
         "failed": sorted({*by_action[Action.FAILED], *_still(world, TaskState.FAILED, scope)}),
         "problems": listed,
-        "warnings": _warnings(world, scope),
+        "warnings": warning_documents(world, scope),
     }
 
 
@@ -90,45 +90,6 @@ def _still(world: World, state: TaskState, scope: frozenset[str] | None) -> set[
         t
         for t in world.unsettled
         if (s := world.statuses.get(t)) and s.state is state and (scope is None or t in scope)
-    }
-
-
-def status_document(world: World, pid: int | None, tasks: Sequence[str]) -> Document:
-    """What is current, stale, running, blocked or failed."""
-    names = sorted(tasks) if tasks else sorted(world.catalog.by_name)
-    return {
-        "daemon": {"running": pid is not None, "pid": pid},
-        "revision": world.revision,
-        "tasks": [_status_line(world, world.catalog.by_name[name]) for name in names],
-        "problems": [problem_document(p) for p in problems_of(world) if not tasks or p.task in tasks],
-        "warnings": _warnings(world, tasks or None),
-    }
-
-
-def _status_line(world: World, spec: TaskSpec) -> Document:
-    status = world.statuses.get(spec.name)
-    state = TaskState.STALE if status is None else status.state
-    if state is TaskState.FRESH and (spec.name in world.pending or spec.output in world.notes.outputs):
-        # Not brought to rest yet, or executed and to be published with the rest of its run.
-        state = TaskState.STALE
-    if spec.name in world.running:
-        state = TaskState.RUNNING
-    return status_line(status, spec.name, spec.output, str(spec.kind), str(state))
-
-
-def status_line(status: TaskStatus | None, name: str, output: str, kind: str, state: str) -> Document:
-    """One task's line of `status`."""
-    executed_at = None if status is None or status.executed_at is None else status.executed_at
-    return {
-        "name": name,
-        "output": output,
-        "kind": kind,
-        "state": state,
-        "rows": None if status is None else status.rows,
-        "fingerprint": None if status is None else status.fingerprint,
-        "executed_at": None if executed_at is None else moment(executed_at),
-        "ms": None if status is None or status.ms is None else round(status.ms, 3),
-        "reason": "not built yet" if status is None else status.reason,
     }
 
 
@@ -175,7 +136,7 @@ def explain_document(world: World, task: str) -> Document:
     problems = [problem_document(p) for p in problems_of(world) if p.task == task]
     head: Document = {"task": task, "output": spec.output, "kind": str(spec.kind)}
     place: Document = {"path": spec.builder.path, "line": spec.line, "problems": problems}
-    place |= {"warnings": _warnings(world, {task})}
+    place |= {"warnings": warning_documents(world, {task})}
     if plan is None:
         empty: Document = {"sql": None, "inputs": {}, "views": {}, "schema": {}, "lineage": {}, "fingerprint": None}
         return head | empty | {"coarse": None, "metadata": {}} | place
@@ -277,5 +238,5 @@ def check_document(world: World, recompiled: Iterable[str], scope: frozenset[str
         "tasks": len(world.catalog.by_name),
         "recompiled": sorted(recompiled),
         "problems": [problem_document(p) for p in problems],
-        "warnings": _warnings(world, scope),
+        "warnings": warning_documents(world, scope),
     }

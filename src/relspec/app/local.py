@@ -12,6 +12,7 @@ from relspec.app.documents import Document
 from relspec.app.gc import Collected
 from relspec.app.trouble import try_files_again, worth_another_try
 from relspec.app.workspace import Workspace, open_workspace
+from relspec.core.document import opened
 from relspec.core.errors import NoDaemonError, RelspecError
 from relspec.core.layout import Layout
 from relspec.core.progress import Progress, SetAside
@@ -34,7 +35,8 @@ def answer(
     """
     if command == "stop":
         raise NoDaemonError(f"no daemon runs in {layout.root}; start one with: relspec-watch daemon")
-    return asyncio.run(_answer(layout, command, arguments, warn))
+    exit_code, document = asyncio.run(_answer(layout, command, arguments, warn))
+    return exit_code, opened(document)
 
 
 def asked(layout: Layout, command: str, arguments: dict[str, Any], warn: Callable[[SetAside], None]) -> Document:

@@ -19,16 +19,15 @@ import stat
 import struct
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from relspec import __version__
 from relspec.core.digest import digest_of
+from relspec.core.document import Document, encoded, encoded_document
 from relspec.core.errors import ConfigError, DaemonLostError, NoDaemonError, RelspecError, StateError
 from relspec.core.layout import SOCKET_PATH_BYTES_MAX, Layout
 
-Document = dict[str, Any]
 Answer = Callable[[str, Document], Awaitable[tuple[int, Document]]]
 
 REQUEST_BYTES_MAX = 1 << 20
@@ -39,6 +38,8 @@ CLIENT_S = 10.0
 KEEP_S = 1.0
 #: At the end, answers in flight have so long to reach their clients; `stop` itself is one of them.
 GRACE_S = 2.0
+
+_BATCH_BYTES = 1 << 15
 
 _CREDENTIALS = struct.Struct("3i")
 
@@ -133,14 +134,17 @@ class _Door:
             reply = await self._reply(reader, writer)
         except asyncio.CancelledError:
             # The conversation ends here as well, so there is nobody to hand the cancellation on to.
-            writer.write(_line(_failure(DaemonLostError("the daemon stopped before it had an answer"))))
+            writer.writelines(_failure(DaemonLostError("the daemon stopped before it had an answer")))
             writer.close()
             return
-        writer.write(_line(reply))
-        writer.close()
-        await asyncio.wait_for(writer.wait_closed(), CLIENT_S)
+        async with asyncio.timeout(CLIENT_S):
+            for batch in _batches(reply):
+                writer.write(batch)
+                await writer.drain()
+            writer.close()
+            await writer.wait_closed()
 
-    async def _reply(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Document:
+    async def _reply(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Iterable[bytes]:
         try:
             # Read before refusing: closing on unread bytes resets the connection, and the sentence may get lost.
             command, arguments, state = await _request(reader)
@@ -152,7 +156,7 @@ class _Door:
             exit_code, document = await self._answered(command, arguments)
         except RelspecError as error:
             return _failure(error)
-        return {"exit": exit_code, "document": document}
+        return _success(exit_code, document)
 
     async def _answered(self, command: str, arguments: Document) -> tuple[int, Document]:
         if command == "ping":
@@ -190,13 +194,28 @@ async def _request(reader: asyncio.StreamReader) -> tuple[str, Document, object]
     return command, arguments, request.get("state")
 
 
-def _failure(error: RelspecError) -> Document:
-    return {"exit": error.exit_code, "error": str(error), "code": error.code, "hint": error.hint}
+def _failure(error: RelspecError) -> Iterable[bytes]:
+    yield encoded({"exit": error.exit_code, "error": str(error), "code": error.code, "hint": error.hint})
+    yield b"\n"
 
 
-def _line(reply: Document) -> bytes:
-    # Standard JSON with escapes: a file name that is no UTF-8 travels as lone surrogates, which msgspec refuses.
-    return json.dumps(reply).encode() + b"\n"
+def _success(exit_code: int, document: Document) -> Iterable[bytes]:
+    yield b'{"exit": %d, "document": ' % exit_code
+    yield from encoded_document(document)
+    yield b"}\n"
+
+
+def _batches(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Put pieces together, up to where it costs more to copy a text than to send two."""
+    batch: list[bytes] = []
+    n_bytes = 0
+    for piece in pieces:
+        batch.append(piece)
+        n_bytes += len(piece)
+        if n_bytes >= _BATCH_BYTES:
+            yield b"".join(batch)
+            batch, n_bytes = [], 0
+    yield b"".join(batch)
 
 
 @contextlib.contextmanager

@@ -1,8 +1,6 @@
 """Puts an outcome on stdout: JSON for scripts, text for people. Errors go to stderr as text, to stdout as JSON."""
 
 import io
-import json
-import math
 import os
 import stat
 import sys
@@ -10,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from relspec.core.document import encoded
 from relspec.ui.cli.call import Outcome
 from relspec.ui.render.page import Page, SourceLine
 from relspec.ui.render.text import escape, escaped_lines
@@ -23,7 +22,7 @@ _WIDTH_WITHOUT_TERMINAL = 200
 def print_outcome(outcome: Outcome, as_json: bool) -> None:
     """Print the outcome whole. Raises BrokenPipeError when nobody reads it."""
     if as_json:
-        _write(sys.stdout, [_json(outcome.document)])
+        _write(sys.stdout, [encoded(outcome.document).decode()])
     elif "error" in outcome.document:
         _write(sys.stderr, _error_lines(outcome.document["error"], page_for(sys.stderr, outcome.root)))
     else:
@@ -82,22 +81,6 @@ def _error_lines(error: Mapping[str, Any], page: Page) -> list[str]:
     first, *more = escaped_lines(error["message"])
     lines = [f"relspec-watch: {page.paint('error', 'red')}: {first}", *(f"  {line}" for line in more)]
     return lines if error["hint"] is None else [*lines, f"  {page.paint('hint', 'cyan')}: {escape(error['hint'])}"]
-
-
-def _json(document: Mapping[str, Any]) -> str:
-    try:
-        return json.dumps(document, allow_nan=False)
-    except ValueError:
-        return json.dumps(_finite(document), allow_nan=False)
-
-
-def _finite(value: Any) -> Any:
-    """Say `null` for what JSON has no number for; documents are a few levels deep by their definition."""
-    if isinstance(value, Mapping):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _write(stream: TextIO, lines: list[str]) -> None:
