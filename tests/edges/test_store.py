@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from relspec.core.errors import StateError
+from relspec.core.state import Publication
 from relspec.edges.store.connection import Connection
 from relspec.edges.store.database import Store
 
@@ -78,3 +79,22 @@ def test_a_database_whose_permissions_cannot_be_set_is_a_state_error(
     monkeypatch.setattr("relspec.edges.store.database.os.chmod", refuse)
     with pytest.raises(StateError, match=r"cannot open .*relspec\.sqlite: Input/output error; check permissions"):
         Store.open(tmp_path / "relspec.sqlite", "session")
+
+
+def test_what_commits_is_synced_and_what_readers_see_is_not_waited_for(tmp_path: Path) -> None:
+    """Caught: after the first publication commits were no longer durable."""
+    store = Store.open(tmp_path / "relspec.sqlite", "one")
+    asked: list[str] = []
+    store._connection.set_trace_callback(asked.append)
+    shown = Publication(3, "/project", "stamp", "content")
+    store.set_published(shown)
+    store._connection.set_trace_callback(None)
+    assert [text for text in asked if text.startswith("pragma")] == [
+        "pragma synchronous = normal",
+        "pragma synchronous = full",
+    ]
+    assert store._connection.execute("pragma synchronous").fetchall() == [(2,)]
+    store.close()
+    again = Store.open(tmp_path / "relspec.sqlite", "two")
+    assert again.published() == shown
+    again.close()

@@ -17,7 +17,7 @@ from relspec.core.settings import WatchSettings
 from relspec.core.tree import FileEntry, Tree
 
 #: So long a lone file rests before it is looked at: who saves several at once has begun the next one by then.
-WHOLE_MS = 2.0
+WHOLE_MS = 1.0
 #: For so long after the first hint a look waits for git, and no longer.
 HOLD_MAX_MS = 10_000.0
 #: More hints than this are no longer looked at one by one.

@@ -95,9 +95,13 @@ class Store:
             write.delta(self._connection, delta, self._session)
 
     def set_published(self, shown: Publication) -> None:
-        """Remember what readers see, so that the next start need not show it again."""
+        """Remember what readers see, so that the next start need not show it again.
+
+        The next commit makes it durable. Lost before, it costs showing all anew, and is not worth a wait for the disk.
+        """
         value = f"{shown.revision} {shown.stamp} {shown.content} {shown.place}"
-        self._connection.execute("insert or replace into setting values ('published', ?)", (value,))
+        with _unsynced(self._connection):
+            self._connection.execute("insert or replace into setting values ('published', ?)", (value,))
 
     def published(self) -> Publication | None:
         """What readers saw last; `None` when nothing was ever shown. What was noted in another form is not trusted."""
@@ -192,6 +196,15 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("rollback")
         raise
+
+
+@contextlib.contextmanager
+def _unsynced(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("pragma synchronous = normal")
+    try:
+        yield
+    finally:
+        connection.execute("pragma synchronous = full")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
