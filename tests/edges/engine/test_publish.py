@@ -68,6 +68,14 @@ def test_only_what_changed_is_given(tmp_path: Path, publisher: Publisher) -> Non
     assert rows(tmp_path / "relspec.duckdb", "SELECT a.r, b.r FROM a, b") == [(1, 2)]
 
 
+def test_nothing_of_the_files_is_kept(tmp_path: Path, publisher: Publisher) -> None:
+    """Caught: DuckDB's cache of files, which grows with each object that was ever published."""
+    publisher.publish(asked(tmp_path, 1, stored("a", part(tmp_path, 1)), whole=True))
+    assert publisher._connection is not None
+    kept = "SELECT sum(memory_usage_bytes) FROM duckdb_memory() WHERE tag IN ('EXTERNAL_FILE_CACHE', 'OBJECT_CACHE')"
+    assert publisher._connection.execute(kept).fetchall() == [(0,)]
+
+
 def test_a_new_publisher_goes_on_from_the_file_that_is_there(tmp_path: Path, publisher: Publisher) -> None:
     publisher.publish(asked(tmp_path, 1, stored("a", part(tmp_path, 1)), whole=True))
     other = Publisher()

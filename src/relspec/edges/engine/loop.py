@@ -21,6 +21,9 @@ class Answering(Protocol):
     def answer(self, question: Question) -> Answer:
         """Do what is asked."""
 
+    def rest(self) -> None:
+        """Do what is better done when an answer has been given, so that nobody waits for it."""
+
 
 def serve(channel: Channel[Question, Answer], make_engine: Callable[[], Answering]) -> None:
     """Say ready, then answer until the daemon is gone."""
@@ -42,6 +45,7 @@ def serve(channel: Channel[Question, Answer], make_engine: Callable[[], Answerin
         channel.send(answer)
         if isinstance(answer, Fault):
             return
+        engine.rest()
 
 
 def _answer_or_fault(engine: Answering, question: Question) -> Answer:

@@ -26,12 +26,14 @@ from relspec.edges.engine.views_file import ViewsFile, log_of
 #: The name under which the revision is published; no output can have it.
 REVISION_VIEW = "relspec_revision"
 #: Nothing of Python's is a table, no extension comes, and no statement changes that. The log grows until we fold it.
+#: What was read of a file to bind a view is forgotten: kept, it was 8 KB for each object that was ever published.
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "threads": "1",
     "errors_as_json": "true",
     "python_enable_replacements": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
+    "enable_external_file_cache": "false",
     "checkpoint_threshold": "1TB",
     "lock_configuration": "true",
 }

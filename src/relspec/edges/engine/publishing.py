@@ -29,3 +29,6 @@ class Publishing:
         except (duckdb.OutOfMemoryException, MemoryError) as error:
             return Fault(str(error), memory=True)
         return Fault(f"who publishes is asked {type(question).__name__}", memory=False)
+
+    def rest(self) -> None:
+        """Do nothing: nothing is put off, and nothing piles up."""

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import IO
 
 from relspec.core.errors import WorkerError
+from relspec.edges.async_wire import AsyncChannel
 from relspec.edges.engine.objects import own_prefix
 from relspec.edges.engine.protocol import Answer, Fault, Question, Ready
 from relspec.edges.signals import signal_name
-from relspec.edges.wire import AsyncChannel, WireError
+from relspec.edges.wire import WireError
 
 #: How long a process may take from its start to being warm, on a machine that is busy with other things.
 START_S = 60.0

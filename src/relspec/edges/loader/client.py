@@ -32,6 +32,7 @@ from relspec.core.work import (
     LoadFailed,
     Needs,
 )
+from relspec.edges.async_wire import AsyncChannel
 from relspec.edges.loader.death import death_of
 from relspec.edges.loader.messages import (
     Answer,
@@ -57,7 +58,7 @@ from relspec.edges.loader.messages import (
     Request,
 )
 from relspec.edges.loader.warm import WarmParent
-from relspec.edges.wire import AsyncChannel, GarbledError, WireError
+from relspec.edges.wire import GarbledError, WireError
 
 _LOG = logging.getLogger("relspec.worker")
 #: Only a daemon writes these down; without it nothing is to be printed.
