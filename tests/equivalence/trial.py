@@ -14,9 +14,10 @@ from tests.equivalence.data import DATA_SETS, opened
 from relspec.core.plan import Requirement, fingerprint_of
 from relspec.core.problem import Problem
 from relspec.core.schema import Schema
-from relspec.core.work import Analyse, Analysed, Needs
-from relspec.edges.engine.analyses import Analyses
+from relspec.core.work import Analyse, Needs
+from relspec.edges.engine.analyse import Analysis, analyse
 from relspec.edges.engine.connection import open_connection
+from relspec.edges.engine.empties import Empties
 
 _SECONDS_MAX = 2.0
 
@@ -43,7 +44,7 @@ class Trial:
     """Compiles queries over the shop as the product does, and runs them on every data set."""
 
     def __init__(self) -> None:
-        self._compiler = open_connection(512, "UTC", "", files=False)
+        self._binder = Empties(open_connection(512, "UTC", "", files=False))
         self.databases = {name: opened(rows) for name, rows in DATA_SETS.items()}
         shop = self.databases["shop"]
         self.schemas: dict[str, Schema] = {name: described(shop, f"from main.{name}") for name in NAMES}
@@ -59,8 +60,8 @@ class Trial:
     def _answer(self, text: str) -> Compiled | str:
         schemas = tuple(sorted(self.schemas.items()))
         request = Analyse("task", "task.sql", 1, text, False, schemas, (), None, (), False)
-        match Analyses(self._compiler).answer(request):
-            case Analysed() as found:
+        match analyse(self._binder, request):
+            case Analysis(answer=found):
                 fingerprint = fingerprint_of("task", found.canonical, found.schema, found.inputs, ())
                 return Compiled(found.sql, fingerprint, found.inputs, found.coarse)
             case Problem() as problem:

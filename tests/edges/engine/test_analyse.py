@@ -14,8 +14,9 @@ from relspec.core.warning import NOTHING_FOUND
 from relspec.core.work import Analyse, Analysed, Named, Needs, ViewQuery
 from relspec.edges.engine import analyse as module
 from relspec.edges.engine import empties
-from relspec.edges.engine.analyses import Analyses
+from relspec.edges.engine.analyse import Analysis, analyse
 from relspec.edges.engine.connection import open_connection, scratch
+from relspec.edges.engine.empties import Empties
 from relspec.edges.engine.reads import columns_read
 from relspec.edges.engine.sql import empty_table
 
@@ -52,14 +53,21 @@ def asked(text: str, **named: Any) -> Analyse:
     return Analyse(**(fields | named))
 
 
+def answered(connection: duckdb.DuckDBPyConnection, request: Analyse) -> Analysed | Needs | Problem:
+    binder = Empties(connection)
+    found = analyse(binder, request)
+    binder.close()
+    return found.answer if isinstance(found, Analysis) else found
+
+
 def compiled(connection: duckdb.DuckDBPyConnection, text: str, **named: Any) -> Analysed:
-    answer = Analyses(connection).answer(asked(text, **named))
+    answer = answered(connection, asked(text, **named))
     assert isinstance(answer, Analysed), answer
     return answer
 
 
 def problem(connection: duckdb.DuckDBPyConnection, text: str, **named: Any) -> Problem:
-    answer = Analyses(connection).answer(asked(text, **named))
+    answer = answered(connection, asked(text, **named))
     assert isinstance(answer, Problem), answer
     return answer
 
@@ -82,12 +90,12 @@ def test_a_query_gives_what_executes_what_it_requires_and_what_it_stores(connect
 
 
 def test_unknown_names_are_asked_for_with_their_places(connection) -> None:
-    answer = Analyses(connection).answer(asked("select *\nfrom orders, ordrs, cust"))
+    answer = answered(connection, asked("select *\nfrom orders, ordrs, cust"))
     assert answer == Needs((Named("ordrs", 2, 14), Named("cust", 2, 21)))
 
 
 def test_in_a_generated_text_the_place_is_the_definition(connection) -> None:
-    answer = Analyses(connection).answer(asked("select *\nfrom cust", generated=True, line=7))
+    answer = answered(connection, asked("select *\nfrom cust", generated=True, line=7))
     assert answer == Needs((Named("cust", 7, 1),))
     found = problem(connection, "select foo from orders", generated=True, line=7)
     assert (found.line, found.column) == (7, 1)
@@ -154,7 +162,7 @@ def test_what_nobody_watches_is_not_read_not_even_to_compile(connection, text: s
 
 
 def test_a_catalogue_table_is_an_unknown_dataset(connection) -> None:
-    assert isinstance(Analyses(connection).answer(asked("select * from duckdb_tables")), Needs)
+    assert isinstance(answered(connection, asked("select * from duckdb_tables")), Needs)
 
 
 def test_what_parquet_cannot_hold_is_refused_for_a_table_and_fine_for_a_view(connection) -> None:
@@ -180,7 +188,7 @@ def test_a_view_is_inlined_and_requires_what_it_reads(connection) -> None:
 
 
 def test_what_a_view_reads_is_asked_for_too(connection) -> None:
-    answer = Analyses(connection).answer(asked("select total\nfrom big", views=(BIG_VIEW,), schemas=()))
+    answer = answered(connection, asked("select total\nfrom big", views=(BIG_VIEW,), schemas=()))
     assert answer == Needs((Named("orders", 2, 6),))
 
 

@@ -9,6 +9,7 @@ import pytest
 from relspec.core.schema import schema_of
 from relspec.core.work import Analyse, Analysed, Needs, ViewQuery
 from relspec.edges.engine import analyses as module
+from relspec.edges.engine import empties
 from relspec.edges.engine.analyses import Analyses
 from relspec.edges.engine.connection import open_connection
 
@@ -19,11 +20,17 @@ VIEWS = "with c as (select 1 as one) select main.big.id, c.one from big, c order
 JSON = "select {'a': id}.a as x, o.day from orders as o"
 
 
-@pytest.fixture(scope="module")
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+@pytest.fixture
+def warm() -> Iterator[Analyses]:
     connection = open_connection(512, "UTC", "", files=False)
-    yield connection
+    yield Analyses(connection)
     connection.close()
+
+
+def fresh(request: Analyse) -> object:
+    """The answer of one that was never asked anything."""
+    with open_connection(512, "UTC", "", files=False) as connection:
+        return Analyses(connection).answer(request)
 
 
 def asked(text: str, **named: Any) -> Analyse:
@@ -44,15 +51,14 @@ def laid_out(text: str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("text", [PLAIN, VIEWS, JSON, f"{PLAIN};", f"({PLAIN})"])
 def test_another_layout_gets_the_same_answer_without_compiling(
-    connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch, text: str
+    warm: Analyses, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    fresh = [Analyses(connection).answer(asked(t)) for t in laid_out(text)]
-    warm = Analyses(connection)
+    expected = [fresh(asked(t)) for t in laid_out(text)]
     first = warm.answer(asked(text))
     assert isinstance(first, Analysed), first
     monkeypatch.setattr(module, "analyse", None)
-    assert [warm.answer(asked(t)) for t in laid_out(text)] == fresh
-    assert len({each.sql for each in fresh if isinstance(each, Analysed)} | {first.sql}) == len(fresh) + 1
+    assert [warm.answer(asked(t)) for t in laid_out(text)] == expected
+    assert len({each.sql for each in expected if isinstance(each, Analysed)} | {first.sql}) == len(expected) + 1
 
 
 @pytest.mark.parametrize(
@@ -65,20 +71,16 @@ def test_another_layout_gets_the_same_answer_without_compiling(
         asked(PLAIN, generated=True),
     ],
 )
-def test_another_question_is_compiled(
-    connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch, other: Analyse
-) -> None:
-    warm = Analyses(connection)
+def test_another_question_is_compiled(warm: Analyses, monkeypatch: pytest.MonkeyPatch, other: Analyse) -> None:
     warm.answer(asked(PLAIN))
     compiled: list[Analyse] = []
     analyse = module.analyse
     monkeypatch.setattr(module, "analyse", lambda c, r: (compiled.append(r), analyse(c, r))[1])
-    assert warm.answer(other) == Analyses(connection).answer(other)
+    assert warm.answer(other) == fresh(other)
     assert compiled == [other, other]
 
 
-def test_what_has_a_place_in_the_text_is_compiled_each_time(connection: duckdb.DuckDBPyConnection) -> None:
-    warm = Analyses(connection)
+def test_what_has_a_place_in_the_text_is_compiled_each_time(warm: Analyses) -> None:
     for n, text in enumerate(("select now() as t from orders", "-- x\nselect now() as t from orders")):
         answer = warm.answer(asked(text))
         assert isinstance(answer, Analysed)
@@ -87,9 +89,21 @@ def test_what_has_a_place_in_the_text_is_compiled_each_time(connection: duckdb.D
         assert missing.line == n + 1
 
 
-def test_only_the_latest_are_kept(connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_ours_leaves_nothing_behind(warm: Analyses, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Caught: in the transaction that it had spoilt nothing more was answered."""
+
+    def spoil(connection: duckdb.DuckDBPyConnection, *_: object) -> None:
+        connection.execute("from orders limit 'x'::INTEGER")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(empties, "columns_read", spoil)
+        with pytest.raises(duckdb.Error):
+            warm.answer(asked("with c as (select id, day + 1 as d, amount from orders) select amount from c"))
+    assert warm.answer(asked(PLAIN)) == fresh(asked(PLAIN))
+
+
+def test_only_the_latest_are_kept(warm: Analyses, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_KEPT_MAX", 2)
-    warm = Analyses(connection)
     texts = [f"select id + {n} as x from orders" for n in range(3)]
     for text in (*texts[:2], texts[0], texts[2]):
         warm.answer(asked(text))

@@ -1,13 +1,15 @@
 """Empty relations to bind against: what is there is what was asked for, whatever came before."""
 
+import contextlib
 from collections.abc import Iterator
 
 import duckdb
 import pytest
 
+from relspec.core.plan import Udf
 from relspec.core.schema import Column
 from relspec.edges.engine.connection import open_connection
-from relspec.edges.engine.empties import Empties, empties
+from relspec.edges.engine.empties import Empties
 from relspec.edges.engine.sql import empty_table, empty_view
 
 ID, DAY = Column("id", "BIGINT"), Column("day", "DATE")
@@ -22,8 +24,9 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @pytest.fixture
 def binder(connection: duckdb.DuckDBPyConnection) -> Iterator[Empties]:
-    with empties(connection) as binder:
-        yield binder
+    binder = Empties(connection)
+    yield binder
+    binder.close()
 
 
 def test_a_relation_has_the_columns_that_it_was_last_asked_with(binder: Empties) -> None:
@@ -56,14 +59,13 @@ def test_an_error_leaves_nothing_behind(binder: Empties, wrong: str) -> None:
 
 
 @pytest.mark.parametrize("unknown", ["FOO", "FOO ) bar ("])
-def test_a_type_that_is_none_leaves_nothing_behind(connection: duckdb.DuckDBPyConnection, unknown: str) -> None:
+def test_a_type_that_is_none_leaves_nothing_behind(binder: Empties, unknown: str) -> None:
     """Caught: where the statement that has it is not even read, there is no transaction to be taken back."""
     wrong = {"t": (Column("x", unknown),)}
-    with empties(connection) as binder:
-        assert binder.bound("from t", wrong) is None
-        with pytest.raises(duckdb.Error):
-            binder.described("from t", wrong)
-        assert binder.described("from t", {"t": (ID,)}) == (ID,)
+    assert binder.bound("from t", wrong) is None
+    with pytest.raises(duckdb.Error):
+        binder.described("from t", wrong)
+    assert binder.described("from t", {"t": (ID,)}) == (ID,)
 
 
 @pytest.mark.parametrize(
@@ -80,9 +82,28 @@ def test_bound_and_described_are_the_same(binder: Empties, sql: str) -> None:
 
 
 def test_everything_is_taken_back(connection: duckdb.DuckDBPyConnection) -> None:
-    with empties(connection) as binder:
-        binder.bound("from t", {"t": (ID,)})
+    binder = Empties(connection)
+    binder.bound("from t", {"t": (ID,)})
+    binder.close()
     assert connection.execute("show tables").fetchall() == []
-    with empties(connection):
-        connection.execute("BEGIN")
-        connection.execute("ROLLBACK")
+    binder.close()
+    connection.execute("BEGIN")
+    connection.execute("ROLLBACK")
+
+
+def test_python_functions_are_known_for_a_block_and_outside_of_the_transaction(
+    connection: duckdb.DuckDBPyConnection, binder: Empties
+) -> None:
+    udf = Udf("twice", ("BIGINT",), "BIGINT", "digest", "tasks/a.py")
+    asked = "select twice(id) as n from t", {"t": (ID,)}
+    for _ in range(2):
+        assert binder.bound("from t", {"t": (ID,)}) == (ID,)
+        with binder.knowing([udf]):
+            assert binder.bound(*asked) == (Column("n", "BIGINT"),)
+        assert binder.bound(*asked) is None
+    with contextlib.suppress(RuntimeError), binder.knowing([udf]):
+        binder.bound(*asked)
+        raise RuntimeError
+    assert binder.bound(*asked) is None
+    binder.close()
+    assert connection.execute("from duckdb_functions() where function_name = 'twice'").fetchall() == []

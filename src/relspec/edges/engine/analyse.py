@@ -25,11 +25,9 @@ from relspec.core.warning import Repeatability
 from relspec.core.work import Analyse, Analysed, Named, Needs, ViewQuery
 from relspec.edges.engine.blame import problem_here, problem_of, problem_of_trouble
 from relspec.edges.engine.complaint import complaint_of, sentence
-from relspec.edges.engine.connection import registered
-from relspec.edges.engine.empties import DESCRIBE, Empties, Tables, empties
+from relspec.edges.engine.empties import DESCRIBE, Empties, Tables
 from relspec.edges.engine.reads import Reads
 from relspec.edges.engine.sql import empty_table, empty_view, identifier
-from relspec.edges.engine.stub import stubs_of
 
 
 class _AnsweredError(Exception):
@@ -63,24 +61,27 @@ class _Known:
         return self.schemas[key][1] if key in self.schemas else None
 
 
-def analyse(connection: duckdb.DuckDBPyConnection, request: Analyse) -> Analysis | Needs | Problem:
-    """Compile `request.text`; `connection` is to have no access to files, since binding may read."""
+def analyse(binder: Empties, request: Analyse) -> Analysis | Needs | Problem:
+    """Compile `request.text`."""
     known = _Known(
         {name.lower(): (name, schema) for name, schema in request.schemas},
         {view.dataset.lower(): view for view in request.views},
     )
     try:
-        # A registration stands outside of the transaction that `empties` opens.
-        with registered(connection, request.udfs, stubs_of(request.udfs)), empties(connection) as binder:
-            return _analyse(connection, binder, request, known)
+        with binder.knowing(request.udfs):
+            return _analyse(binder, request, known)
     except _AnsweredError as stop:
         return stop.answer
+    except BaseException:
+        # Whatever it was, it may have come halfway.
+        binder.close()
+        raise
 
 
-def _analyse(connection: duckdb.DuckDBPyConnection, binder: Empties, request: Analyse, known: _Known) -> Analysis:
+def _analyse(binder: Empties, request: Analyse, known: _Known) -> Analysis:
     readings = Readings()
-    named = _named(connection, request, readings)
-    statement = _single(connection, request)
+    named = _named(binder.connection, request, readings)
+    statement = _single(binder.connection, request)
     known = _read(request, known, named, readings)
     native = _bound(binder, request, known, named, None if _is_summary(request, readings) else statement)
     _check_names(request, native)

@@ -5,7 +5,7 @@ What compiling gives is determined by the request, and by its text only as far a
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import duckdb
 
@@ -14,30 +14,31 @@ from relspec.core.problem import Problem
 from relspec.core.wording import Marks, Wording, marks_of, spliced_by, wording_of
 from relspec.core.work import Analyse, Analysed, Needs
 from relspec.edges.engine.analyse import Analysis, analyse
+from relspec.edges.engine.empties import Empties
 
 #: Some kilobytes each. Whoever edits has a few queries at hand.
 _KEPT_MAX = 256
 
 
-@dataclass
 class Analyses:
     """Compiles on one connection, which is to have no access to files, since binding may read."""
 
-    connection: duckdb.DuckDBPyConnection
-    _kept: OrderedDict[tuple[str, Analyse], tuple[Analysed, Marks]] = field(default_factory=OrderedDict)
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._binder = Empties(connection)
+        self._kept: OrderedDict[tuple[str, Analyse], tuple[Analysed, Marks]] = OrderedDict()
 
     def answer(self, request: Analyse) -> Analysed | Needs | Problem:
         """Compile `request.text`."""
         wording = None if request.generated else wording_of(request.text)
         if wording is None:
-            found = analyse(self.connection, request)
+            found = analyse(self._binder, request)
             return found.answer if isinstance(found, Analysis) else found
         key = (wording.plain, replace(request, text=""))
         if key in self._kept:
             self._kept.move_to_end(key)
             known, marks = self._kept[key]
             return replace(known, sql=spliced(*spliced_by(wording, marks)))
-        found = analyse(self.connection, request)
+        found = analyse(self._binder, request)
         if not isinstance(found, Analysis):
             return found
         self._keep(key, found, wording)
