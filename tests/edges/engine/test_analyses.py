@@ -3,15 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-import duckdb
 import pytest
 
 from relspec.core.schema import schema_of
 from relspec.core.work import Analyse, Analysed, Needs, ViewQuery
 from relspec.edges.engine import analyses as module
-from relspec.edges.engine import empties
 from relspec.edges.engine.analyses import Analyses
 from relspec.edges.engine.connection import open_connection
+from relspec.edges.engine.empties import Empties
 
 ORDERS = schema_of({"id": "BIGINT", "amount": "DOUBLE", "day": "DATE"})
 BIG = ViewQuery("big", 'SELECT id, day FROM "main"."orders" WHERE amount > 9', schema_of({"id": "BIGINT"}))
@@ -90,15 +89,18 @@ def test_what_has_a_place_in_the_text_is_compiled_each_time(warm: Analyses) -> N
 
 
 def test_an_error_of_ours_leaves_nothing_behind(warm: Analyses, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Caught: in the transaction that it had spoilt nothing more was answered."""
+    """Caught: a table that nobody knew of stayed, to be bound by what nobody gave it."""
+    begin = Empties._begin
 
-    def spoil(connection: duckdb.DuckDBPyConnection, *_: object) -> None:
-        connection.execute("from orders limit 'x'::INTEGER")
+    def half(binder: Empties, statements: list[str]) -> None:
+        begin(binder, statements)
+        raise MemoryError
 
     with monkeypatch.context() as broken:
-        broken.setattr(empties, "columns_read", spoil)
-        with pytest.raises(duckdb.Error):
-            warm.answer(asked("with c as (select id, day + 1 as d, amount from orders) select amount from c"))
+        broken.setattr(Empties, "_begin", half)
+        with pytest.raises(MemoryError):
+            warm.answer(asked(PLAIN))
+    assert warm._binder.bound("from orders", {}) is None
     assert warm.answer(asked(PLAIN)) == fresh(asked(PLAIN))
 
 
