@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from tests.app.conftest import Project, in_one_loop
 
-from relspec.edges.store.migrations import SCHEMA_VERSION
+from relspec.edges.store.database import SCHEMA_VERSION
 
 pytestmark = pytest.mark.usefixtures("lent")
 

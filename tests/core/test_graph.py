@@ -47,6 +47,19 @@ def test_an_edge_that_would_close_a_cycle_is_refused_and_the_cycle_named_in_full
     assert diamond.cone([], ["source"]) == {"top", "left", "right", "bottom"}
 
 
+BOTTOM, RIGHT = ("bottom", "bottom", needs("left", "right")), ("right", "right", needs("top"))
+
+
+@pytest.mark.parametrize("around", [(), ("self",), ("left", "right")])
+def test_a_graph_that_is_filled_is_as_if_each_task_was_put(around: tuple[str, ...]) -> None:
+    others = [(task, task, needs("bottom", "self")) for task in around]
+    tasks = [BOTTOM, ("self", "self", needs("top")), RIGHT, *others]
+    filled, put = TaskGraph(), TaskGraph()
+    refused = {task for task, output, deps in tasks if put.put(task, output, deps)}
+    assert filled.fill(tasks) == refused == set(around)
+    assert filled.signature() == put.signature()
+
+
 def test_a_task_that_reads_its_own_output_is_a_cycle_of_one() -> None:
     assert TaskGraph().put("self", "self", needs("self")) == ("self",)
 

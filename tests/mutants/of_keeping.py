@@ -279,8 +279,8 @@ BREAKS = (
     Break(
         "rows that rotted are believed",
         "edges/store/database.py",
-        "elif broken := seals.broken(connection):",
-        "elif broken := seals.broken(connection)[:0]:",
+        "broken = seals.broken(connection) if",
+        "broken = seals.broken(connection)[:0] if",
         ("tests/app/test_doctor.py::test_a_row_that_rotted_is_found_said_once_and_made_again",),
     ),
     Break(

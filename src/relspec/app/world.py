@@ -192,8 +192,7 @@ class World:
         for task, record in saved.records.items():
             self.put_record(task, record)
         self._declare()
-        for plan in self.plans.values():
-            self.connect(plan)
+        self.unconnected |= self.graph.fill([(plan.task, plan.output, plan.deps) for plan in self.plans.values()])
         self.shown.remember(self.plans)
         if self.retooled:
             self.unsettled |= self.catalog.by_name.keys()

@@ -14,6 +14,7 @@ Callers wait in the order in which they came. Nothing here retries: whoever aske
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import Coroutine
 from dataclasses import replace
 from enum import Enum, auto
@@ -83,6 +84,8 @@ class EnginePool:
         # The one that was busy last goes first: its caches are warm, a leaf edit takes a tenth less CPU.
         self._free: asyncio.LifoQueue[Worker | WorkerError] = asyncio.LifoQueue()
         self._slots = asyncio.Semaphore(limits.workers)
+        # Each start fills a core for 0.4 s, and the daemon that reads a large project needs one.
+        self._starts = asyncio.Semaphore(max(1, (os.cpu_count() or 1) - 1))
         self._workers: set[Worker] = set()
         self._background: set[asyncio.Task[None]] = set()
         self._waiting = self._starting = 0
@@ -248,7 +251,8 @@ class EnginePool:
         self._start_soon()
 
     async def _new_worker(self, launch: Launch) -> Worker:
-        worker = await Worker.start(launch)
+        async with self._starts:
+            worker = await Worker.start(launch)
         self._workers.add(worker)
         return worker
 

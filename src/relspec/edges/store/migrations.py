@@ -7,9 +7,6 @@ from relspec.edges.store.tables import Database, Migrations
 
 migrations = Migrations("relspec")
 
-#: What this code writes; a database that says more was written by a newer version.
-SCHEMA_VERSION = 7
-
 _TABLES = """
 create table setting (name text primary key, value text not null) strict;
 create table file (
