@@ -1,5 +1,6 @@
 """What a command starts: no child before it is needed, except that Ibis is imported at once where there is Python."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from tests.app.conftest import opened
 from tests.scenarios.harness import build
 
+from relspec.edges.engine.pool import EnginePool
 from relspec.edges.loader.client import ForkingLoader
 
 PYTHON = "from relspec import task\n\n@task\ndef one(ctx):\n    return ctx.table('numbers')\n"
@@ -32,6 +34,24 @@ async def test_the_loader_starts_at_once_where_there_is_python_and_else_never(ro
         document = await build(workspace)
         assert document["executed"] == ["one"]
         assert (workspace.loader.pid is not None) == name.endswith(".py")
+
+
+async def test_engines_start_at_once_for_the_first_compilation_of_many_tasks(root: Path) -> None:
+    async with opened(root) as workspace:
+        assert workspace.tools.engines.pids() == frozenset()  # type: ignore[attr-defined]
+    for n in range(40):
+        (root / "tasks" / f"t{n}.sql").write_text("select * from numbers\n")
+    async with opened(root) as workspace:
+        # There is a state by now, of which nobody knows how much is to be done.
+        assert workspace.tools.engines.pids() == frozenset()  # type: ignore[attr-defined]
+    shutil.rmtree(root / "state")
+    async with opened(root) as workspace:
+        engines = workspace.tools.engines
+        assert isinstance(engines, EnginePool)
+        assert engines._starting == workspace.world.settings.limits.workers
+        document = await build(workspace)
+        assert len(document["executed"]) == 40
+        assert len(engines.pids()) == workspace.world.settings.limits.workers
 
 
 async def test_python_that_comes_after_the_start_finds_a_loader(root: Path) -> None:

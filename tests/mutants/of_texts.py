@@ -25,7 +25,7 @@ BREAKS = (
     Break(
         "tokens that touch say the same as tokens apart",
         "core/wording.py",
-        """[" " if start > before else "", plain_word""",
+        """[" " if between else "", plain_word""",
         """[" ", plain_word""",
         (f"{_WORDING}::test_another_token_is_another_text",),
     ),

@@ -40,6 +40,10 @@ class RealClock:
         return time.monotonic()
 
 
+#: From so many tasks on a second engine is of use to the first compilation before it has started by itself.
+_FIRST_TASKS_MIN = 32
+
+
 class RealMachine:
     """Opens one project on this machine; `start`: when its child processes start. `trace` is told where time goes."""
 
@@ -49,6 +53,7 @@ class RealMachine:
         self.layout = layout
         self.trace = NoTrace() if trace is None else trace
         self._start = start
+        self._is_new = False
 
     def settings(self) -> Settings:
         """Read `watch.toml`."""
@@ -63,6 +68,7 @@ class RealMachine:
 
     def store(self) -> Store:
         """Open the database, in a session of its own."""
+        self._is_new = not self.layout.database.exists()
         return Store.open(self.layout.database, uuid.uuid4().hex)
 
     def vitals(self) -> Vitals:
@@ -86,8 +92,10 @@ class RealMachine:
         return Readers(self.layout)
 
     def engines(self, settings: Settings) -> EnginePool:
-        """A pool of DuckDB processes."""
-        return EnginePool(settings.limits, settings.timezone, self.layout.temporary, self._start)
+        """A pool of DuckDB processes. Who compiles a project for the first time will have work for all of them."""
+        is_first = self._is_new and len(_task_files(self.layout, settings)) >= _FIRST_TASKS_MIN
+        start = Start.AT_ONCE if is_first and self._start is Start.ASKED else self._start
+        return EnginePool(settings.limits, settings.timezone, self.layout.temporary, start)
 
     def loader(self, settings: Settings) -> AbstractAsyncContextManager[ForkingLoader]:
         """The warm parent that forks for each build.
@@ -96,8 +104,9 @@ class RealMachine:
         save 75 MB.
         """
         loader = ForkingLoader(self.layout, settings)
-        has_python = _has_python(self.layout, settings) or (settings.entry_points and self.installed())
-        return loader if has_python else _started_by_its_first_session(loader)
+        has_python = any(name.endswith(".py") for name in _task_files(self.layout, settings))
+        wanted = has_python or (settings.entry_points and self.installed())
+        return loader if wanted else _started_by_its_first_session(loader)
 
     def files(self, settings: Settings) -> Files:
         """The files on disk."""
@@ -108,10 +117,10 @@ class RealMachine:
         return FileWatcher(self.layout, settings, directories)
 
 
-def _has_python(layout: Layout, settings: Settings) -> bool:
-    """Whether there may be task files that want the loader, half a second before the scan knows which."""
+def _task_files(layout: Layout, settings: Settings) -> list[str]:
+    """Name what may be task files, half a second before the scan knows which are."""
     walks = (os.walk(layout.root / folder) for folder in settings.tasks)
-    return any(name.endswith(".py") for walk in walks for _, _, names in walk for name in names)
+    return [name for walk in walks for _, _, names in walk for name in names if name.endswith((".py", ".sql"))]
 
 
 @asynccontextmanager

@@ -53,18 +53,19 @@ def wording_of(text: str) -> Wording | None:
         return None
     pieces, before = [], 0
     for start, end in (*spans, (len(text), len(text))):
-        if start < before or _BETWEEN.fullmatch(text, before, start) is None:
+        between = text[before:start]
+        if start < before or (between not in ("", " ") and _BETWEEN.fullmatch(between) is None):
             return None
-        if start > before and _may_run_on(text, before, start):
+        if between and _may_run_on(text, before, start):
             return None
-        pieces += [" " if start > before else "", plain_word(text[start:end])]
+        pieces += [" " if between else "", plain_word(text[start:end])]
         before = end
     return Wording(text, "".join(pieces).strip(" "), spans)
 
 
 def plain_word(word: str) -> str:
     """Give a token in the plainest layout."""
-    return " ".join(word.split()) if _WORDS.fullmatch(word) else word
+    return " ".join(word.split()) if not word.isalnum() and _WORDS.fullmatch(word) else word
 
 
 def _may_run_on(text: str, end: int, start: int) -> bool:

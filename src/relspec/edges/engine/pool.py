@@ -6,7 +6,7 @@ spare starts in the background. The file of views belongs to one further process
 
 A command is over before a spare is of use, and each process costs 0.4 s of a core to start. It has them started when
 they are asked: a call that finds neither a free process nor one that is starting for it starts one, and any of them
-publishes.
+publishes. One that will ask them all has them started at once.
 
 Callers wait in the order in which they came. Nothing here retries: whoever asked decides what a lost process means.
 """
@@ -65,9 +65,10 @@ _LOG.addHandler(logging.NullHandler())
 
 
 class Start(Enum):
-    """When processes start: before they are needed, with one to spare, or each when it is first needed."""
+    """When processes start: before they are needed, with one to spare or without, or each when it is first needed."""
 
     AHEAD = auto()
+    AT_ONCE = auto()
     ASKED = auto()
 
 
@@ -79,13 +80,15 @@ class EnginePool:
 
     def __init__(self, limits: Limits, timezone: str, temporary: Path, start: Start = Start.AHEAD) -> None:
         self._limits = limits
+        self._start = start
         self._ahead = start is Start.AHEAD
         self._launch = Launch(limits.memory_mb, limits.spill_mb, timezone, temporary, publishes=False)
         # The one that was busy last goes first: its caches are warm, a leaf edit takes a tenth less CPU.
         self._free: asyncio.LifoQueue[Worker | WorkerError] = asyncio.LifoQueue()
         self._slots = asyncio.Semaphore(limits.workers)
-        # Each start fills a core for 0.4 s, and the daemon that reads a large project needs one.
-        self._starts = asyncio.Semaphore(max(1, (os.cpu_count() or 1) - 1))
+        # Each start fills a core for 0.4 s. A daemon that reads a large project needs one, a command only waits.
+        n_cores = max(1, (os.cpu_count() or 1) - 1) if self._ahead else limits.workers
+        self._starts = asyncio.Semaphore(n_cores)
         self._workers: set[Worker] = set()
         self._background: set[asyncio.Task[None]] = set()
         self._waiting = self._starting = 0
@@ -95,9 +98,10 @@ class EnginePool:
 
     async def __aenter__(self) -> Self:
         """Begin to start the processes, if that is to be ahead; calls wait for the first that is warm."""
-        if self._ahead:
+        if self._start is not Start.ASKED:
             for _ in range(self._limits.workers):
                 self._start_soon()
+        if self._ahead:
             self._later(self._start_spare())
         return self
 
