@@ -25,7 +25,7 @@ from relspec.app.workspace import HELD_S, Workspace, open_workspace
 from relspec.core.errors import InputMovedError, StateError
 from relspec.core.layout import Layout
 from relspec.core.problem import Code, Problem
-from relspec.core.progress import Action, Progress, TaskEnded, TaskStarted
+from relspec.core.progress import Action, AllReady, Progress, TaskEnded, TaskStarted
 from relspec.core.settings import Settings, WatchSettings
 from relspec.core.settle import ChangeSet, Hint
 from relspec.core.state import RunRecord
@@ -112,6 +112,34 @@ def writing(path: str, text: str) -> Iterator[None]:
         writer.write(text)
         writer.flush()
         yield
+
+
+async def test_a_save_at_the_very_end_of_the_first_build_is_told_to_whoever_asks_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caught: what superseded the first build after its `ready` was taken for it, and told in nobody's answer."""
+    write(tmp_path, TASK)
+    told: list[Progress] = []
+    async with open_workspace(Layout(tmp_path), told.append) as workspace, asyncio.TaskGroup() as group:
+        build = workspace._build
+
+        async def lingering(wish: Wish) -> BuildReport:
+            await build(wish)
+            # As a session whose child takes its time to end.
+            return await asyncio.get_running_loop().create_future()
+
+        monkeypatch.setattr(workspace, "_build", lingering)
+        hints = Hints()
+        daemon = Daemon(workspace, hints, lambda _: None)
+        loop = group.create_task(daemon.run())
+        await until(lambda: sum(isinstance(event, AllReady) for event in told) == 1)
+        monkeypatch.setattr(workspace, "_build", build)
+        write(tmp_path, {"tasks/one.sql": "select max(a) as a from things"})
+        hints.saved.put_nowait(frozenset({str(tmp_path / "tasks/one.sql")}))
+        await until(lambda: sum(isinstance(event, AllReady) for event in told) == 2)
+        assert executed(await daemon.sync(retry=False)) == ["one"]
+        daemon.stop()
+        await loop
 
 
 async def test_what_is_being_written_stays_held_while_looks_go_elsewhere(tmp_path: Path) -> None:
