@@ -6,6 +6,13 @@ _LOOKS = "tests/app/test_looks.py"
 
 BREAKS: tuple[Break, ...] = (
     Break(
+        "what supersedes the first build after its end is the first one",
+        "app/daemon.py",
+        "        self._told_before = world.has_told\n",
+        "        self._told_before = self._first_done\n",
+        (f"{_LOOKS}::test_a_save_at_the_very_end_of_the_first_build_is_told_to_whoever_asks_next",),
+    ),
+    Break(
         "thousands of tasks that need nothing let nobody have a turn",
         "app/run.py",
         "                if left % TURN == 0:",
