@@ -132,12 +132,12 @@ async def test_a_save_at_the_very_end_of_the_first_build_is_told_to_whoever_asks
         hints = Hints()
         daemon = Daemon(workspace, hints, lambda _: None)
         loop = group.create_task(daemon.run())
-        await until(lambda: sum(isinstance(event, AllReady) for event in told) == 1)
+        await until(lambda: any(isinstance(event, AllReady) for event in told))
         monkeypatch.setattr(workspace, "_build", build)
         write(tmp_path, {"tasks/one.sql": "select max(a) as a from things"})
         hints.saved.put_nowait(frozenset({str(tmp_path / "tasks/one.sql")}))
-        await until(lambda: sum(isinstance(event, AllReady) for event in told) == 2)
-        assert executed(await daemon.sync(retry=False)) == ["one"]
+        await until(lambda: daemon._first_done)
+        assert [record.run for record in await daemon.sync(retry=False)] == [2]
         daemon.stop()
         await loop
 
