@@ -45,6 +45,8 @@ async def load(world: World, changes: ChangeSet, session: LoaderSession, texts: 
     for path in gone:
         world.put_module(path, None)
         texts.forget(path)
+        # It may still be watched, because tasks of before were made of it.
+        world.look_again.discard(path)
     return stale | gone
 
 
