@@ -93,8 +93,9 @@ class RealMachine:
 
     def engines(self, settings: Settings) -> EnginePool:
         """A pool of DuckDB processes. Who compiles a project for the first time will have work for all of them."""
-        is_first = self._is_new and len(_task_files(self.layout, settings)) >= _FIRST_TASKS_MIN
-        start = Start.AT_ONCE if is_first and self._start is Start.ASKED else self._start
+        is_first = self._start is Start.ASKED and self._is_new
+        has_many = is_first and len(_task_files(self.layout, settings)) >= _FIRST_TASKS_MIN
+        start = Start.AT_ONCE if has_many else self._start
         return EnginePool(settings.limits, settings.timezone, self.layout.temporary, start)
 
     def loader(self, settings: Settings) -> AbstractAsyncContextManager[ForkingLoader]:
