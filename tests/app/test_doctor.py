@@ -90,7 +90,7 @@ async def test_a_damaged_object_is_dropped_and_what_rests_on_it_made_again(root:
         async with open_workspace(Layout(root), lambda _: None) as workspace:
             await build(workspace)
             content = workspace.world.outputs["total"].content
-            spoil(Layout(root).object(content), random.Random(1))
+            spoil(Path(Layout(root).object(content)), random.Random(1))
             document = await doctor(workspace)
             assert verdicts(document) == {"objects": "mended"}
             assert document["damaged"] == [content]
@@ -103,7 +103,7 @@ async def test_a_lost_object_and_lost_tables_are_made_again(root: Path, children
     with children.lent():
         async with open_workspace(Layout(root), lambda _: None) as workspace:
             await build(workspace)
-            Layout(root).object(workspace.world.outputs["twice"].content).unlink()
+            Path(Layout(root).object(workspace.world.outputs["twice"].content)).unlink()
             (Layout(root).tables / "twice.parquet").unlink()
             assert verdicts(await doctor(workspace)) == {"objects": "mended", "tables": "mended"}
             assert verdicts(await doctor(workspace)) == {}
@@ -146,8 +146,8 @@ async def test_a_rotten_object_does_not_keep_a_file_of_views_from_being_made_ane
         async with open_workspace(layout, lambda _: None) as workspace:
             await build(workspace)
             content = workspace.world.outputs["total"].content
-        layout.object(content).chmod(0o600)
-        layout.object(content).write_bytes(b"rotten")
+        Path(layout.object(content)).chmod(0o600)
+        Path(layout.object(content)).write_bytes(b"rotten")
         layout.views.unlink()
         async with open_workspace(layout, lambda _: None) as workspace:
             once = _Once(workspace, await workspace.look_all(), {}, build=True)
@@ -303,7 +303,7 @@ def test_a_folder_in_the_place_of_a_table_is_taken_away_where_it_is_empty(tmp_pa
     layout = Layout(tmp_path)
     for folder in (layout.objects, layout.tables, layout.temporary):
         folder.mkdir(parents=True)
-    layout.object("a" * 32).write_bytes(b"table")
+    Path(layout.object("a" * 32)).write_bytes(b"table")
     objects = Objects(layout)
     place = layout.tables / "total.parquet"
     place.mkdir()
@@ -327,7 +327,7 @@ def test_a_slice_goes_round_and_keeps_to_its_size(tmp_path: Path) -> None:
     layout.objects.mkdir(parents=True)
     names = [digit * 32 for digit in "abcd"]
     for name in names:
-        layout.object(name).write_bytes(b"x" * 100)
+        Path(layout.object(name)).write_bytes(b"x" * 100)
     objects = Objects(layout)
     assert objects.slice(names, "", 250) == (names[0], names[1])
     assert objects.slice(names, names[1], 250) == (names[2], names[3])

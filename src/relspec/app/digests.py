@@ -74,6 +74,9 @@ class Digests:
 
     async def _bag(self, dataset: Dataset, columns: tuple[Column, ...]) -> BagDigest:
         name = self._name(columns)
+        if len(dataset.parts) == 1:
+            # As all outputs have: there is nothing to add up, and no time to go about it.
+            return await self._bag_of_one(dataset, columns)
         parts, total = self._sums.known.get((dataset.name, name), ((), NO_ROWS))
         if parts is not dataset.parts:
             before, after = _contents(parts), _contents(dataset.parts)
@@ -89,10 +92,21 @@ class Digests:
             self._sums.known[dataset.name, name] = (dataset.parts, total)
         return total
 
+    async def _bag_of_one(self, dataset: Dataset, columns: tuple[Column, ...]) -> BagDigest:
+        (part,) = dataset.parts
+        if not part.rows:
+            return NO_ROWS
+        key = (part.content, self._name(columns))
+        if key not in self._known:
+            self._look_up([part.content])
+            await self._measure(dataset, columns, [part.content])
+        return self._known[key]
+
     def _look_up(self, contents: Iterable[str]) -> None:
         unknown = [content for content in contents if content not in self._looked_up]
         self._looked_up.update(unknown)
-        self._known = self._memory.bags(unknown) | self._known if unknown else self._known
+        for key, bag in (self._memory.bags(unknown) if unknown else {}).items():
+            self._known.setdefault(key, bag)
 
     async def _measure(self, dataset: Dataset, columns: tuple[Column, ...], contents: Iterable[str]) -> None:
         """Measure what of these parts is not known, in batches of those that lack the same."""

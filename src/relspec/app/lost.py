@@ -27,7 +27,7 @@ def contents_of(world: "World") -> set[str]:
 def note_damaged(world: "World", contents: Iterable[str]) -> None:
     """Have the next build drop these objects, and make again what rests on them."""
     for content in contents:
-        note_moved(world, str(world.layout.object(content)))
+        note_moved(world, world.layout.object(content))
 
 
 def note_unshown(world: "World") -> None:
@@ -59,5 +59,5 @@ def _rebased(file: SourceFile, layout: Layout) -> SourceFile:
     if file.taken is None:
         return file
     part = file.taken.part
-    place = layout.object(part.content) if part.stamp is None else layout.root / file.path
-    return replace(file, taken=replace(file.taken, part=replace(part, path=str(place))))
+    place = layout.object(part.content) if part.stamp is None else str(layout.root / file.path)
+    return replace(file, taken=replace(file.taken, part=replace(part, path=place)))

@@ -130,7 +130,7 @@ class World:
         if source is not None:
             return source.dataset
         output = self.outputs.get(name.lower())
-        return None if output is None else output.dataset(str(self.layout.object(output.content)))
+        return None if output is None else output.dataset(self.layout.object(output.content))
 
     def asked_digest(self, dataset: str) -> str:
         """What a compilation that looks at `dataset` sees of it, as one digest."""

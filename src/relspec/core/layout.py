@@ -96,6 +96,10 @@ class Layout:
         """What the daemon did, in lines of JSON."""
         return self.state / "log"
 
-    def object(self, content: str) -> Path:
-        """The file of one object."""
-        return self.objects / f"{content}.parquet"
+    def object(self, content: str) -> str:
+        """The file of one object: as text, since a `Path` for each takes three times as long as its stat."""
+        return f"{self._objects}/{content}.parquet"
+
+    @cached_property
+    def _objects(self) -> str:
+        return str(self.objects)

@@ -29,17 +29,17 @@ class Objects:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._folder = str(layout.objects)
+        self._tables = str(layout.tables)
 
     def has(self, content: str) -> bool:
         """Whether an object is there. Cost: one stat."""
-        # As text: a start asks for each object, and a `Path` for each takes three times as long as its stat.
-        return os.path.exists(f"{self._folder}/{content}.parquet")
+        return os.path.exists(self._layout.object(content))
 
     def discard(self, contents: Iterable[str]) -> None:
         """Take objects that turned out bad out of the store; who needs them makes them again."""
         for content in contents:
-            self._layout.object(content).unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(self._layout.object(content))
 
     def stored(self) -> dict[str, StoredObject]:
         """Every object that is there, by content. Cost: one stat each."""
@@ -79,9 +79,10 @@ class Objects:
         target, source = self._table(name), self._layout.object(content)
         if _is_same(target, source):
             return
-        temporary = self._layout.temporary / f"table-{os.getpid()}-{content}"
+        temporary = f"{self._layout.temporary}/table-{os.getpid()}-{content}"
         try:
-            temporary.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
             _link(source, temporary)
             _switch(temporary, target)
         except OSError as error:
@@ -89,13 +90,14 @@ class Objects:
 
     def shows(self, name: str, content: str) -> bool:
         """Whether `tables/<name>.parquet` is this object."""
-        return _is_same(f"{self._layout.tables}/{name}.parquet", f"{self._folder}/{content}.parquet")
+        return _is_same(self._table(name), self._layout.object(content))
 
     def hide(self, name: str) -> None:
         """Take `tables/<name>.parquet` away; readers that have it open keep it."""
         target = self._table(name)
         try:
-            target.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(target)
         except OSError as error:
             if not _is_empty_folder(target):
                 raise StateError(f"cannot take {target} away: {error.strerror}; check permissions") from error
@@ -115,7 +117,7 @@ class Objects:
         size = 0
         for content in (*contents[start:], *contents[:start]):
             with suppress(FileNotFoundError):
-                size += self._layout.object(content).stat().st_size
+                size += os.stat(self._layout.object(content)).st_size
             if found and size > bytes_max:
                 break
             found.append(content)
@@ -137,15 +139,15 @@ class Objects:
 
     def _is_whole(self, content: str) -> bool:
         try:
-            with self._layout.object(content).open("rb") as file:
+            with open(self._layout.object(content), "rb") as file:
                 return content_of_stream(file.read) == content
         except FileNotFoundError:
             return True
         except OSError:
             return False
 
-    def _table(self, name: str) -> Path:
-        return self._layout.tables / f"{name}.parquet"
+    def _table(self, name: str) -> str:
+        return f"{self._tables}/{name}.parquet"
 
 
 def _mark(path: Path) -> Mark | None:
@@ -156,7 +158,7 @@ def _mark(path: Path) -> Mark | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _sync(path: Path, flags: int) -> None:
+def _sync(path: Path | str, flags: int) -> None:
     descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
@@ -164,7 +166,7 @@ def _sync(path: Path, flags: int) -> None:
         os.close(descriptor)
 
 
-def _switch(temporary: Path, target: Path) -> None:
+def _switch(temporary: str, target: str) -> None:
     """Rename into place, also where somebody made an empty folder of that name; others keep what they hold."""
     try:
         os.replace(temporary, target)
@@ -174,23 +176,23 @@ def _switch(temporary: Path, target: Path) -> None:
         os.replace(temporary, target)
 
 
-def _is_empty_folder(target: Path) -> bool:
+def _is_empty_folder(target: str) -> bool:
     """Whether an empty folder was there; it is taken away."""
     try:
-        target.rmdir()
+        os.rmdir(target)
     except OSError:
         return False
     return True
 
 
-def _is_same(target: Path | str, source: Path | str) -> bool:
+def _is_same(target: str, source: str) -> bool:
     try:
         return os.path.samefile(target, source)
     except FileNotFoundError:
         return False
 
 
-def _link(source: Path, target: Path) -> None:
+def _link(source: str, target: str) -> None:
     try:
         os.link(source, target)
     except OSError as error:

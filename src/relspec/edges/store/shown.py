@@ -1,5 +1,6 @@
 """Which content each dataset showed, from which revision to which: written with the commit that changes it."""
 
+import json
 import sqlite3
 import time
 from collections.abc import Mapping
@@ -33,13 +34,17 @@ def _revision(connection: sqlite3.Connection) -> int:
 
 def _switch(connection: sqlite3.Connection, role: str, contents: Mapping[str, frozenset[str]], revision: int) -> None:
     now = time.time()
-    for dataset, wanted in contents.items():
-        query = "select content from shown where role = ? and dataset = ? and until is null"
-        there = {content for (content,) in connection.execute(query, (role, dataset))}
-        close = (
-            "update shown set until = ?, ended_at = ? where role = ? and dataset = ? and content = ? and until is null"
+    # In this order, as a cross join goes: of all that is shown only what is asked for is looked up.
+    there = set(
+        connection.execute(
+            "select dataset, content from json_each(?) cross join shown"
+            " where role = ? and dataset = value and until is null",
+            (json.dumps(list(contents)), role),
         )
-        connection.executemany(close, [(revision, now, role, dataset, content) for content in there - wanted])
-        # Shown, replaced and shown again within one revision: the row of this revision goes on.
-        begin = "insert or replace into shown values (?, ?, ?, ?, null, null)"
-        connection.executemany(begin, [(role, dataset, content, revision) for content in wanted - there])
+    )
+    wanted = {(dataset, content) for dataset, found in contents.items() for content in found}
+    close = "update shown set until = ?, ended_at = ? where role = ? and dataset = ? and content = ? and until is null"
+    connection.executemany(close, [(revision, now, role, *gone) for gone in there - wanted])
+    # Shown, replaced and shown again within one revision: the row of this revision goes on.
+    begin = "insert or replace into shown values (?, ?, ?, ?, null, null)"
+    connection.executemany(begin, [(role, *came, revision) for came in wanted - there])
