@@ -33,10 +33,31 @@ def test_generations_count_only_within_the_given_tasks(diamond: TaskGraph) -> No
     assert diamond.generations(frozenset({"left", "right", "bottom"})) == {"left": 0, "right": 0, "bottom": 1}
 
 
-def test_a_generation_is_ordered_by_priority_then_name(diamond: TaskGraph) -> None:
+def test_a_schedule_goes_by_priority_then_what_lies_below_then_name(diamond: TaskGraph) -> None:
     cone = diamond.cone([], ["source"])
-    assert schedule(diamond, cone, {"right": -1}) == (("top",), ("right", "left"), ("bottom",))
-    assert schedule(diamond, cone, {}) == (("top",), ("left", "right"), ("bottom",))
+    assert schedule(diamond, cone, {}, {}) == ("top", "left", "right", "bottom")
+    assert schedule(diamond, cone, {"right": -1}, {}) == ("right", "top", "left", "bottom")
+    # Times of a few milliseconds differ from one run to the next.
+    assert schedule(diamond, cone, {}, {"left": 1, "right": 9}) == ("top", "left", "right", "bottom")
+    assert schedule(diamond, cone, {}, {"left": 10, "right": 50}) == ("top", "right", "left", "bottom")
+    assert schedule(diamond, frozenset({"left", "right"}), {}, {"bottom": 50}) == ("left", "right")
+
+
+def test_what_a_long_way_waits_for_is_scheduled_before_a_longer_task(diamond: TaskGraph) -> None:
+    diamond.put("alone", "alone", needs("source"))
+    tasks = frozenset({"top", "left", "right", "bottom", "alone"})
+    assert schedule(diamond, tasks, {}, {"alone": 70, "bottom": 70}) == ("top", "left", "right", "alone", "bottom")
+    assert schedule(diamond, tasks, {}, {"alone": 90, "bottom": 60})[0] == "alone"
+
+
+def test_what_is_above_a_task_is_asked_anew_after_each_edit(diamond: TaskGraph) -> None:
+    assert diamond.upstream("bottom") == ("left", "right")
+    diamond.remove("left")
+    assert diamond.upstream("bottom") == ("right",)
+    diamond.put("other", "left", needs("source"))
+    assert diamond.upstream("bottom") == ("other", "right")
+    diamond.put("bottom", "bottom", needs("top"))
+    assert diamond.upstream("bottom") == ("top",)
 
 
 def test_an_edge_that_would_close_a_cycle_is_refused_and_the_cycle_named_in_full(diamond: TaskGraph) -> None:

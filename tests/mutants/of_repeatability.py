@@ -177,7 +177,7 @@ BREAKS = (
     Break(
         "again is not heard",
         "app/run.py",
-        "not in self.dirty | self.again and",
+        "not in self.dirty and task not in self.again and",
         "not in self.dirty and",
         (f"{_APP}::test_again_executes_what_is_named_and_its_readers_by_their_digests",),
     ),

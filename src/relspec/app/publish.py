@@ -172,5 +172,5 @@ def _definitions(world: World, wanted: Iterable[str]) -> tuple[tuple[ViewDefinit
         elif world.source(name) is None:
             # Nobody makes it, or who does has never yet: what was shown under that name was another's.
             dropped.append(name)
-    order = schedule(world.graph, frozenset(views), {})
-    return (*stored, *(views[task] for generation in order for task in generation)), tuple(dropped)
+    order = schedule(world.graph, frozenset(views), {}, {})
+    return (*stored, *(views[task] for task in order)), tuple(dropped)

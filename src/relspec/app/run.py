@@ -1,12 +1,12 @@
 """Brings the tasks of a cone to rest, in topological order: cut off, restored, executed, blocked or failed.
 
 A task is looked at when everything upstream of it in the cone is at rest, so its input digests are those of one
-snapshot. Ready tasks go in the order (generation, priority, name), as many at a time as there are workers. The run
-decides and executes; it commits nothing.
+snapshot. Of those that are ready the one goes first that `core.schedule` says, as many at a time as there are workers.
+The run decides and executes; it commits nothing.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from relspec.app.digests import Digests
@@ -73,8 +73,7 @@ class Run:
     async def go(self, cone: frozenset[str]) -> None:
         """Bring every task of `cone` to rest."""
         self._stirred |= {name.lower() for name in self.world.moved}
-        priorities = {t: self.world.catalog.by_name[t].priority for t in cone}
-        order = {t: i for i, t in enumerate(t for g in schedule(self.world.graph, cone, priorities) for t in g)}
+        order = {task: place for place, task in enumerate(self._order(cone))}
         waiting = {t: {u for u in self.world.graph.upstream(t) if u in order} for t in order}
         below: dict[str, list[str]] = {}
         for task, upstream in waiting.items():
@@ -109,6 +108,12 @@ class Run:
         if order:
             await together(work() for _ in range(n_workers))
 
+    def _order(self, cone: frozenset[str]) -> tuple[str, ...]:
+        specs = [self.world.catalog.by_name[t] for t in cone]
+        made = ((s.name, self.world.outputs.get(s.output.lower())) for s in specs)
+        durations_ms = {task: output.ms for task, output in made if output is not None}
+        return schedule(self.world.graph, cone, {s.name: s.priority for s in specs}, durations_ms)
+
     async def _settle(self, task: str) -> None:
         spec = self.world.catalog.by_name[task]
         problem = self._own_problem(task)
@@ -117,19 +122,20 @@ class Run:
             own = Reason(Rule.OWN_PROBLEM, problem.message, path=problem.path)
             edges = self._broken_edges(task) if problem.code is Code.EDGE else ()
             return self._rest(spec, action, edges or (own,))
-        broken = [u for u in sorted(self.world.graph.upstream(task)) if self._is_broken(u)]
+        above = self.world.graph.upstream(task)
+        broken = [u for u in above if self._is_broken(u)]
         if broken:
             said = ((u, f"{u} is broken upstream") for u in broken)
             reasons = tuple(Reason(Rule.UPSTREAM_BROKEN, because, self._output_of(u)) for u, because in said)
             return self._rest(spec, Action.BLOCKED, reasons)
-        if task not in self.dirty | self.again and not self._moved_above(task):
-            return self._rest(spec, Action.CUT_OFF, self._quiet_above(task))
+        if task not in self.dirty and task not in self.again and not self._moved(above):
+            return self._rest(spec, Action.CUT_OFF, self._quiet(above))
         if spec.kind is Kind.VIEW:
             if not self.dry and spec.output.lower() in self.world.outputs:
                 # It was a table before. What is remembered of that restores it when it becomes one again.
                 self.world.put_output(spec.output, None)
             return self._rest(spec, Action.CUT_OFF, (Reason(Rule.INLINED, "a view never executes, its readers do"),))
-        uncertain = [u for u in self.world.graph.upstream(task) if self._will_run(u)] if self.dry else []
+        uncertain = [u for u in above if self._will_run(u)] if self.dry else []
         if uncertain:
             upstream = self._output_of(uncertain[0])
             self.may_execute[task] = Reason(Rule.UPSTREAM_RUNS, f"depends on what {uncertain[0]} gives", upstream)
@@ -304,15 +310,17 @@ class Run:
         result = self.results.get(task)
         return task in self.may_execute or (result is not None and result.action is Action.EXECUTED)
 
-    def _moved_above(self, task: str) -> bool:
-        """Whether a task above one was executed or restored; whatever is below a view follows what the view reads."""
-        results = (self.results.get(u) for u in self.world.graph.upstream(task))
-        quiet = {None, Action.CUT_OFF}
-        return any((None if r is None else r.action) not in quiet for r in results) or self._will_run_above(task)
+    def _moved(self, above: Iterable[str]) -> bool:
+        """Whether one of these was executed or restored; whatever is below a view follows what the view reads."""
+        for task in above:
+            result = self.results.get(task)
+            if (result is not None and result.action is not Action.CUT_OFF) or (self.dry and self._will_run(task)):
+                return True
+        return False
 
-    def _quiet_above(self, task: str) -> tuple[Reason, ...]:
+    def _quiet(self, above: Iterable[str]) -> tuple[Reason, ...]:
         """Say of a task that is in the cone for what is above it that nothing of that moved."""
-        looked_at = [u for u in sorted(self.world.graph.upstream(task)) if u in self.results]
+        looked_at = [u for u in above if u in self.results]
         said = ((u, f"{u} needed nothing, so it needs nothing") for u in looked_at)
         reasons = tuple(Reason(Rule.SAME_KEY, because, self._output_of(u)) for u, because in said)
         return reasons or (Reason(Rule.SAME_KEY, "nothing above it moved"),)
@@ -320,9 +328,6 @@ class Run:
     def _stirred_of(self, plan: PlanArtifact) -> frozenset[str]:
         """The inputs of a plan that were read or made anew in this run."""
         return frozenset(n.dataset for n in plan.deps.inputs if n.dataset.lower() in self._stirred)
-
-    def _will_run_above(self, task: str) -> bool:
-        return self.dry and any(self._will_run(u) for u in self.world.graph.upstream(task))
 
     def _output_of(self, task: str) -> str:
         return self.world.catalog.by_name[task].output

@@ -40,6 +40,8 @@ class TaskGraph:
     def __init__(self) -> None:
         self._graph = _empty()
         self._index: dict[tuple[str, str], int] = {}
+        #: What is above a task, as far as somebody asked for it since the last edit: a run asks five times for each.
+        self._upstream: dict[str, tuple[str, ...]] = {}
 
     def put(self, task: str, output: str, deps: InferredDeps) -> tuple[str, ...]:
         """Set what `task` produces and requires; the tasks of the cycle that this would close, `()` when it is set.
@@ -72,11 +74,13 @@ class TaskGraph:
         return frozenset(task for task, output, deps in tasks if self.put(task, output, deps))
 
     def _make(self, task: str, output: str) -> int:
+        self._upstream.clear()
         node, made = self._node(TASK, task), self._node(EVIDENCE, output)
         self._graph.add_edge(node, made, GraphEdge(PRODUCES, output, task, None, False))
         return made
 
     def _require(self, task: str, deps: InferredDeps) -> None:
+        self._upstream.clear()
         node = self._node(TASK, task)
         for needs, inlined in ((deps.inputs, False), (deps.views, True)):
             for need in needs:
@@ -88,6 +92,7 @@ class TaskGraph:
         node = self._index.pop((TASK, task), None)
         if node is None:
             return
+        self._upstream.clear()
         datasets = {*self._graph.predecessor_indices(node), *self._graph.successor_indices(node)}
         self._graph.remove_node(node)
         for dataset in datasets:
@@ -110,11 +115,13 @@ class TaskGraph:
 
     def upstream(self, task: str) -> tuple[str, ...]:
         """The tasks whose outputs a task requires, by name."""
-        node = self._index.get((TASK, task))
-        if node is None:
-            return ()
-        producers = (p for d in self._graph.predecessor_indices(node) for p in self._graph.predecessor_indices(d))
-        return tuple(sorted({self._graph[i][1] for i in producers}))
+        found = self._upstream.get(task)
+        if found is None:
+            node = self._index.get((TASK, task))
+            datasets = () if node is None else self._graph.predecessor_indices(node)
+            producers = {p for d in datasets for p in self._graph.predecessor_indices(d)}
+            found = self._upstream[task] = tuple(sorted(self._graph[i][1] for i in producers))
+        return found
 
     def cone(self, tasks: Iterable[str], datasets: Iterable[str]) -> frozenset[str]:
         """The tasks at or below a change: `tasks`, everything below them, and everything below `datasets`."""
