@@ -128,8 +128,8 @@ BREAKS = (
     Break(
         "an engine shows again what it published before another did",
         "edges/engine/publish.py",
-        " and is_meant and self._stamp == request.stamp:",
-        " and is_meant:",
+        "(is_begun or (is_meant and self._stamp == request.stamp))",
+        "(is_begun or is_meant)",
         ("tests/edges/engine/test_publish.py::test_whoever_publishes_goes_on_from_what_another_published",),
     ),
     Break(
@@ -170,6 +170,13 @@ BREAKS = (
         "        if request.stamp is not None and not is_meant:",
         "        if False:",
         ("tests/edges/engine/test_publish.py::test_a_file_that_somebody_else_changed_is_gone_on_from_by_nobody",),
+    ),
+    Break(
+        "what was prepared of the whole is made again",
+        "edges/engine/publish.py",
+        "is_begun = request.stamp is None and self._applied is not None",
+        "is_begun = False",
+        ("tests/edges/engine/test_publish.py::test_a_whole_that_was_prepared_is_shown_and_not_made_again",),
     ),
     Break(
         "what was prepared for nothing counts as there",

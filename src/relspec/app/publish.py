@@ -62,13 +62,15 @@ async def publish(world: World, stage: Stage, names: Iterable[str] | None) -> Pu
     return Publication(world.revision, str(world.layout.root), published.stamp, published.content)
 
 
-def prepare(world: World, stage: Stage, names: Iterable[str]) -> None:
+def prepare(world: World, stage: Stage, names: Iterable[str] | None) -> None:
     """Have begun what `publish` will do about the file of views once these changes are committed.
 
-    Without names, whoever publishes gets ready for the first change.
+    That is everything with `None`. With no names, whoever publishes gets ready for the first change.
     """
     before = _as_shown(stage)
-    if before is not None:
+    if names is None:
+        stage.engines.prepare(_request(world, stage, _by_key(all_names(world)), None))
+    elif before is not None:
         stage.engines.prepare(_request(world, stage, _by_key(names), before))
 
 

@@ -184,6 +184,26 @@ def test_what_was_prepared_is_shown_by_its_publication_and_not_before(tmp_path: 
     assert rows(tmp_path / "relspec.duckdb", "SELECT r, revision FROM a, relspec_revision") == [(2, 2)]
 
 
+def test_a_whole_that_was_prepared_is_shown_and_not_made_again(tmp_path: Path, publisher: Publisher) -> None:
+    publisher.publish(asked(tmp_path, 1, stored("a", part(tmp_path, 1)), stored("gone", part(tmp_path, 1)), whole=True))
+    before = seen(tmp_path)
+    superseded = asked(tmp_path, 2, stored("gone", part(tmp_path, 2)), whole=True)
+    request = asked(tmp_path, 2, stored("a", part(tmp_path, 3)), whole=True)
+    publisher.prepare(superseded)
+    publisher.prepare(request)
+    assert seen(tmp_path) == before
+    # What it names is no longer there: all that binds was done.
+    (tmp_path / "part[3]'.parquet").rename(tmp_path / "away")
+    publisher.publish(request)
+    (tmp_path / "away").rename(tmp_path / "part[3]'.parquet")
+    names = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1"
+    assert rows(tmp_path / "relspec.duckdb", names) == [("a",), ("relspec_revision",)]
+    assert rows(tmp_path / "relspec.duckdb", "SELECT r, revision FROM a, relspec_revision") == [(3, 2)]
+    # And from it goes on what changes next.
+    publisher.publish(asked(tmp_path, 3, stored("a", part(tmp_path, 4))))
+    assert rows(tmp_path / "relspec.duckdb", "SELECT r, revision FROM a, relspec_revision") == [(4, 3)]
+
+
 def test_what_was_prepared_for_a_build_that_was_superseded_leaves_nothing(tmp_path: Path, publisher: Publisher) -> None:
     """Caught: a name that only the superseded build brought counted as there, and its log could not be opened."""
     publisher.publish(asked(tmp_path, 1, stored("a", part(tmp_path, 1)), whole=True))
