@@ -6,10 +6,10 @@ moved meanwhile makes the answer worthless, whatever it was. This module does no
 Python functions of the user calls it too.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 
 import duckdb
 
@@ -128,7 +128,8 @@ def _temporary(directory: str) -> Iterator[str]:
     try:
         yield path
     finally:
-        Path(path).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(path)
 
 
 def _lost(connection: duckdb.DuckDBPyConnection, request: Execute, query: str, path: str) -> Problem | None:

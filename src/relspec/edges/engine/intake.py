@@ -109,7 +109,7 @@ def _converted(connection: duckdb.DuckDBPyConnection, request: Intake, content: 
             raise table.refuse(error) from error
         finally:
             Path(path).unlink(missing_ok=True)
-    part = Part(stored, str(object_path(request.objects, stored)), rows, None)
+    part = Part(stored, object_path(request.objects, stored), rows, None)
     return Intaken(content, part, schema, table.reader)
 
 
