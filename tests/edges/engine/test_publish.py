@@ -59,6 +59,14 @@ def test_views_over_parts_and_over_views_are_there_under_any_name(tmp_path: Path
         assert rows(tmp_path / name, "SELECT revision FROM relspec_revision") == [(7,)]
 
 
+def test_a_view_whose_text_ends_in_a_comment_is_followed_by_others(tmp_path: Path, publisher: Publisher) -> None:
+    commented = ViewDefinition("commented", "SELECT 3 AS r -- of; all", (), (), shaky=False)
+    publisher.publish(asked(tmp_path, 1, commented, replace(commented, name="other"), whole=True))
+    assert rows(
+        tmp_path / "relspec.duckdb", "SELECT c.r, o.r, revision FROM commented c, other o, relspec_revision"
+    ) == [(3, 3, 1)]
+
+
 def test_only_what_changed_is_given(tmp_path: Path, publisher: Publisher) -> None:
     one, two = part(tmp_path, 1), part(tmp_path, 2)
     publisher.publish(asked(tmp_path, 1, stored("a", one), stored("b", one), stored("c", one), whole=True))

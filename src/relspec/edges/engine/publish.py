@@ -174,7 +174,8 @@ class Publisher:
         for group in _groups(views):
             names = [view.name for view in group]
             try:
-                connection.execute(";\n".join(map(_creation, group)))
+                # A text may end in a comment, which would take the semicolon in.
+                connection.execute("\n;\n".join(map(_creation, group)))
                 self._names.update(map(str.lower, names))
             except (duckdb.BinderException, duckdb.CatalogException):
                 if not group[0].shaky:
