@@ -53,8 +53,9 @@ async def test_nothing_is_published_into_a_state_that_took_the_place_of_ours(
         assert layout.tables.joinpath("top.parquet").stat().st_nlink == 1
 
 
+@pytest.mark.parametrize("view", ["about to be well", "well"])
 async def test_a_column_that_comes_back_behind_a_view_heals_who_is_compiled_then(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, view: str
 ) -> None:
     whole = "select a, a + 1 as b from things\n"
     write(root, {"data/things.csv": "a\n1\n2\n", "tasks/base.sql": whole})
@@ -65,24 +66,30 @@ async def test_a_column_that_comes_back_behind_a_view_heals_who_is_compiled_then
         await build(workspace)
         write(root, {"tasks/base.sql": "select a from things\n"})
         assert (await build(workspace))["blocked"] == ["low", "middle", "top"]
-        engines, world, answered = workspace.tools.engines, workspace.world, asyncio.Event()
-        analyse = engines.analyse
+        engines, world, analyse = workspace.tools.engines, workspace.world, workspace.tools.engines.analyse
+        lacking, answered = asyncio.Event(), asyncio.Event()
 
         def has_come_back() -> bool:
-            schema = world.schema("base")
-            return schema is not None and schema.column("b") is not None
+            schema, record = world.schema("base"), world.records["low"]
+            return schema is not None and schema.column("b") is not None and (view != "well" or record.problem is None)
 
         async def slow(request: Analyse) -> Analysed | Needs | Problem:
-            if request.task == "low":
-                async with asyncio.timeout(20):
+            async with asyncio.timeout(20):
+                if request.task == "low" and view != "well":
                     await answered.wait()
+                if request.task == "base":
+                    await lacking.wait()
             answer = await analyse(request)
             if request.task == "top" and isinstance(answer, Problem) and not answered.is_set():
-                # By the time this is taken over the column is back, and the view is about to be well.
+                lacking.set()
+                # By the time this is taken over the column is back.
                 async with asyncio.timeout(20):
                     while not has_come_back():  # noqa: ASYNC110 - a new plan tells nobody
                         await asyncio.sleep(0.01)
-                asyncio.get_running_loop().call_later(0.05, answered.set)
+                if view == "well":
+                    answered.set()
+                else:
+                    asyncio.get_running_loop().call_later(0.05, answered.set)
             return answer
 
         monkeypatch.setattr(engines, "analyse", slow)
