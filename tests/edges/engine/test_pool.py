@@ -130,7 +130,7 @@ async def test_cancelling_kills_at_once_and_a_spare_takes_over(pool: EnginePool,
     with pytest.raises(asyncio.CancelledError):
         await call
     await until(lambda: not psutil.pid_exists(victim))
-    assert time.perf_counter() - started < 2.0
+    assert time.perf_counter() - started < 0.2
     answers = await asyncio.gather(*(pool.execute(run(tmp_path, ONE)) for _ in range(LIMITS.workers)))
     assert pool.pids() < before, "no cold process was waited for"
     assert [answer.rows for answer in answers if isinstance(answer, Executed)] == [1, 1]
@@ -238,7 +238,7 @@ async def test_closing_ends_everything_within_a_second(tmp_path: Path) -> None:
         processes = [psutil.Process(pid) for pid in pool.pids()]
         started = time.perf_counter()
         await pool.close()
-        assert time.perf_counter() - started < 3.0
+        assert time.perf_counter() - started < 1.0
         assert not any(process.is_running() for process in processes)
         with pytest.raises(WorkerError):
             await call

@@ -74,7 +74,7 @@ async def test_an_endless_loop_is_ended_at_the_limit_and_the_session_goes_on(imp
         with pytest.raises(WorkerError, match=r"0\.5 s") as caught:
             await session.load("tasks/rogue.py")
         assert caught.value.cause == "timeout"
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 2
         loaded = await session.load("tasks/good.py")
     assert isinstance(loaded, Loaded)
 
@@ -146,7 +146,7 @@ async def test_a_cancelled_call_kills_its_child_at_once(project) -> None:
         start = time.monotonic()
         with pytest.raises(asyncio.CancelledError):
             await call
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 0.5
         assert not child.is_running()
 
 
@@ -379,7 +379,7 @@ async def test_closing_ends_everything_within_a_second_also_in_the_midst_of_work
         children = psutil.Process(loader.pid).children(recursive=True)
         start = time.monotonic()
         await loader.close()
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 1
         with pytest.raises(WorkerError):
             await call
     assert [child for child in children if child.is_running()] == []
