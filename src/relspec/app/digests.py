@@ -74,14 +74,12 @@ class Digests:
 
     async def _bag(self, dataset: Dataset, columns: tuple[Column, ...]) -> BagDigest:
         name = self._name(columns)
-        if len(dataset.parts) == 1:
-            # As all outputs have: there is nothing to add up, and no time to go about it.
-            return await self._bag_of_one(dataset, columns)
         parts, total = self._sums.known.get((dataset.name, name), ((), NO_ROWS))
         if parts is not dataset.parts:
             before, after = _contents(parts), _contents(dataset.parts)
             gone, came = before - after, after - before
-            self._look_up([*gone, *came])
+            # What was executed in this run came with its bags: nothing older has to be read.
+            self._look_up(content for content in (*gone, *came) if (content, name) not in self._known)
             if any((content, name) not in self._known for content in gone):
                 # What it was is forgotten.
                 total, gone, came = NO_ROWS, Counter[str](), after
@@ -92,21 +90,12 @@ class Digests:
             self._sums.known[dataset.name, name] = (dataset.parts, total)
         return total
 
-    async def _bag_of_one(self, dataset: Dataset, columns: tuple[Column, ...]) -> BagDigest:
-        (part,) = dataset.parts
-        if not part.rows:
-            return NO_ROWS
-        key = (part.content, self._name(columns))
-        if key not in self._known:
-            self._look_up([part.content])
-            await self._measure(dataset, columns, [part.content])
-        return self._known[key]
-
     def _look_up(self, contents: Iterable[str]) -> None:
         unknown = [content for content in contents if content not in self._looked_up]
-        self._looked_up.update(unknown)
-        for key, bag in (self._memory.bags(unknown) if unknown else {}).items():
-            self._known.setdefault(key, bag)
+        if unknown:
+            self._looked_up.update(unknown)
+            for key, bag in self._memory.bags(unknown).items():
+                self._known.setdefault(key, bag)
 
     async def _measure(self, dataset: Dataset, columns: tuple[Column, ...], contents: Iterable[str]) -> None:
         """Measure what of these parts is not known, in batches of those that lack the same."""

@@ -41,7 +41,7 @@ async def publish(world: World, stage: Stage, names: Iterable[str] | None) -> Pu
         # Somebody has changed what was shown, or nobody knows what it is: no change goes on from there.
         names = None
     whole = names is None
-    wanted = _by_key(all_names(world) if names is None else names)
+    wanted = _wanted(world, names)
     await _tables(world, objects, wanted, whole=whole)
     request = _request(world, stage, wanted, None if whole else before)
     stage.readers.hold(published_revision(world, stage.memory))
@@ -67,11 +67,9 @@ def prepare(world: World, stage: Stage, names: Iterable[str] | None) -> None:
 
     That is everything with `None`. With no names, whoever publishes gets ready for the first change.
     """
-    before = _as_shown(stage)
-    if names is None:
-        stage.engines.prepare(_request(world, stage, _by_key(all_names(world)), None))
-    elif before is not None:
-        stage.engines.prepare(_request(world, stage, _by_key(names), before))
+    before = None if names is None else _as_shown(stage)
+    if names is None or before is not None:
+        stage.engines.prepare(_request(world, stage, _wanted(world, names), before))
 
 
 def _as_shown(stage: Stage) -> Publication | None:
@@ -80,8 +78,9 @@ def _as_shown(stage: Stage) -> Publication | None:
     return shown if shown is not None and stage.objects.views_stamp() == shown.stamp else None
 
 
-def _by_key(names: Iterable[str]) -> dict[str, str]:
-    return {name.lower(): name for name in names}
+def _wanted(world: World, names: Iterable[str] | None) -> dict[str, str]:
+    """The names by their keys, those of everything with `None`."""
+    return {name.lower(): name for name in (all_names(world) if names is None else names)}
 
 
 def _request(world: World, stage: Stage, wanted: Mapping[str, str], before: Publication | None) -> PublishViews:

@@ -314,7 +314,7 @@ class Run:
         """Whether one of these was executed or restored; whatever is below a view follows what the view reads."""
         for task in above:
             result = self.results.get(task)
-            if (result is not None and result.action is not Action.CUT_OFF) or (self.dry and self._will_run(task)):
+            if (result is not None and result.action is not Action.CUT_OFF) or task in self.may_execute:
                 return True
         return False
 

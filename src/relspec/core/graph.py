@@ -80,7 +80,6 @@ class TaskGraph:
         return made
 
     def _require(self, task: str, deps: InferredDeps) -> None:
-        self._upstream.clear()
         node = self._node(TASK, task)
         for needs, inlined in ((deps.inputs, False), (deps.views, True)):
             for need in needs:

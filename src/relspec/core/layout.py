@@ -98,8 +98,13 @@ class Layout:
 
     def object(self, content: str) -> str:
         """The file of one object: as text, since a `Path` for each takes three times as long as its stat."""
-        return f"{self._objects}/{content}.parquet"
+        return object_path(self._objects, content)
 
     @cached_property
     def _objects(self) -> str:
         return str(self.objects)
+
+
+def object_path(objects: str, content: str) -> str:
+    """The file of one object in the folder `objects`."""
+    return f"{objects}/{content}.parquet"

@@ -16,6 +16,7 @@ import duckdb
 
 from relspec.core.dataset import Format, Part, Stamp
 from relspec.core.errors import InputMovedError
+from relspec.core.layout import object_path
 from relspec.core.problem import Problem
 from relspec.core.schema import Column, Schema
 from relspec.core.types import stored_type
@@ -27,7 +28,7 @@ from relspec.edges.engine.execute import write_parquet
 from relspec.edges.engine.intake_arrow import open_arrow
 from relspec.edges.engine.intake_csv import open_csv
 from relspec.edges.engine.intake_json import open_json
-from relspec.edges.engine.objects import content_of_file, object_path, settle, stamp_of, temporary_path
+from relspec.edges.engine.objects import content_of_file, settle, stamp_of, temporary_path
 from relspec.edges.engine.refusal import RefusedError, misconfigured, unreadable
 from relspec.edges.engine.sql import file_literal, read_parquet, selection
 from relspec.edges.engine.tabular import kept_metadata

@@ -12,6 +12,7 @@ from io import BufferedIOBase
 from relspec.core.dataset import Dataset, Part, Stamp
 from relspec.core.digest import content_of_stream
 from relspec.core.errors import InputMovedError
+from relspec.core.layout import object_path
 
 _serial = itertools.count()
 
@@ -49,11 +50,6 @@ def settle(path: str, objects: str) -> tuple[str, int]:
         os.fchmod(file.fileno(), 0o444)
     os.rename(path, object_path(objects, content))
     return content, size
-
-
-def object_path(objects: str, content: str) -> str:
-    """Place an object."""
-    return f"{objects}/{content}.parquet"
 
 
 def check_stamps(parts: Iterable[Part]) -> None:

@@ -15,8 +15,9 @@ def note(connection: sqlite3.Connection, change: Delta) -> None:
     if not outputs and not sources:
         return
     revision = _revision(connection) if change.run is None else change.run.revision
-    _switch(connection, "output", outputs, revision)
-    _switch(connection, "source", sources, revision)
+    for role, contents in (("output", outputs), ("source", sources)):
+        if contents:
+            _switch(connection, role, contents, revision)
 
 
 def _parts(source: SourceState | None) -> frozenset[str] | None:
