@@ -15,6 +15,7 @@ from relspec.core.plan import Udf
 from relspec.core.problem import Code, Problem
 from relspec.core.schema import Column, Schema
 from relspec.core.work import Intaken, Measure
+from relspec.edges.engine.bags import bags_of
 from relspec.edges.engine.connection import open_connection
 from relspec.edges.engine.execute import failure
 from relspec.edges.engine.intake import intake
@@ -64,6 +65,28 @@ def test_other_columns_than_compiled_are_a_problem(place) -> None:
     assert answer.message == "the query gave the columns a, c where a, b were compiled"
 
 
+def test_a_query_that_no_longer_binds_is_told_in_the_words_of_its_own(place) -> None:
+    answer = place.execute(place.ask("SELECT nope FROM (SELECT 1 AS a) AS b", {"nope": "INTEGER"}))
+    assert isinstance(answer, Problem)
+    assert (answer.code, "nope" in answer.message, "main" in answer.message) == (Code.EXECUTION, True, False)
+
+
+def test_a_result_may_be_larger_than_memory(place) -> None:
+    """Caught: collected before it is written, it needs twice what it may use."""
+    narrow = replace(place, connection=open_connection(64, "UTC", str(place.temporary / "narrow")))
+    narrow.connection.execute("SET temp_directory = ''")
+    sql = "SELECT i AS a, md5(i::VARCHAR) AS b FROM range(2000000) r(i)"
+    done = narrow.execute(narrow.ask(sql, {"a": "BIGINT", "b": "VARCHAR"}))
+    narrow.connection.close()
+    assert not isinstance(done, Problem), done
+    assert done.rows == 2_000_000
+
+
+def test_a_query_that_reads_its_own_text_reads_the_same_each_time(place) -> None:
+    first, second = (place.executed("SELECT current_query() AS q", {"q": "VARCHAR"}) for _ in range(2))
+    assert first == second
+
+
 def test_a_dataset_without_parts_is_an_empty_table(place) -> None:
     none = Dataset("none", Schema((Column("a", "INTEGER"), Column("b", "VARCHAR[]"))), ())
     assert (
@@ -106,6 +129,17 @@ def test_bags_come_back_as_a_measurement_of_the_object_gives_them(place) -> None
     part = Part(done.content, place.object(done.content), done.rows, None)
     assert measure(place.connection, Measure((part,), sets)).bags == (done.bags,)
     assert len({bag.total for bag in done.bags}) == 9
+
+
+def test_what_a_query_gives_is_what_is_stored(place) -> None:
+    sql = (
+        "SELECT * FROM (VALUES ('-0.0'::DOUBLE, ['-0.0'::FLOAT, 'nan'], 'a', TIMESTAMPTZ '2024-05-06 07:08:09+02', 7),"
+        " (0.0, NULL, NULL, NULL, NULL), ('nan', [], '', TIMESTAMPTZ '1890-01-01 00:00:00.0001Z', 1)) v(d, l, s, t, h)"
+    )
+    types = ["DOUBLE", "FLOAT[]", "VARCHAR", "TIMESTAMP WITH TIME ZONE", "INTEGER"]
+    sets = (tuple(Column(n, t) for n, t in zip("dlsth", types, strict=True)),)
+    done = place.executed(sql, dict(zip("dlsth", types, strict=True)), column_sets=sets)
+    assert bags_of(place.connection, f"({sql})", sets) == (3, done.bags)
 
 
 @pytest.mark.parametrize("value", ["3 microseconds", "-1 month", "1500000 hours"])
