@@ -9,6 +9,7 @@ _SCANS = "tests/app/test_scans.py"
 _COLUMNS = "edges/engine/columns.py"
 _BY_COLUMNS = ("tests/edges/engine/test_columns.py",)
 _STAYED = f"{_SCANS}::test_columns_whose_bytes_stayed_are_not_measured_again"
+_CONNECTION = "tests/edges/engine/test_connection.py"
 _EXECUTE = "edges/engine/execute.py"
 _EXECUTING = "tests/edges/engine/test_execute.py"
 _INTAKE = ("tests/edges/engine/test_intake.py",)
@@ -30,6 +31,20 @@ BREAKS = (
         "if doubtful or _ASKS_FOR_ITSELF in request.sql.lower():",
         "if doubtful:",
         (f"{_EXECUTING}::test_a_query_that_reads_its_own_text_reads_the_same_each_time",),
+    ),
+    Break(
+        "threads are set back by a connection that takes nothing any more",
+        "edges/engine/connection.py",
+        '            setting.execute("SET threads = 1")\n',
+        '            connection.execute("SET threads = 1")\n',
+        (f"{_CONNECTION}::test_what_follows_a_failure_has_one_core_again",),
+    ),
+    Break(
+        "many rows of a file are measured on one core",
+        "edges/engine/measure.py",
+        "sum(part.rows for part in request.parts)",
+        "0",
+        (f"{_CONNECTION}::test_many_rows_are_digested_on_all_cores",),
     ),
     Break(
         "a file is read by the footer of an earlier one",

@@ -22,7 +22,7 @@ from relspec.core.types import heads
 from relspec.core.work import Execute, Executed
 from relspec.edges.engine.bags import bags_of
 from relspec.edges.engine.complaint import complaint_of, python_line, sentence
-from relspec.edges.engine.connection import UserFunction, columns_of, registered, scratch
+from relspec.edges.engine.connection import UserFunction, columns_of, on_all_cores, registered, scratch
 from relspec.edges.engine.objects import check_contents, check_stamps, parts_of, settle, temporary_path
 from relspec.edges.engine.sql import empty_table, identifier, literal, read_parquet, selection
 
@@ -122,8 +122,11 @@ def _store(connection: duckdb.DuckDBPyConnection, request: Execute) -> Executed 
         lost = _lost(connection, request, doubtful, (query, path)) if doubtful else None
         if lost is not None:
             return lost
-        # A fifth of what executing costs, and nobody may have asked.
-        bags = _bags(connection, read_parquet([path]), request.column_sets) if request.column_sets else ()
+        bags: tuple[BagDigest, ...] = ()
+        if request.column_sets:
+            # A fifth of what executing costs, and nobody may have asked.
+            with on_all_cores(connection, rows):
+                bags = _bags(connection, read_parquet([path]), request.column_sets)
         content, size = settle(path, request.objects)
     return Executed(content, rows, size, bags)
 
