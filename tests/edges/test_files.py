@@ -2,9 +2,10 @@
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -397,6 +398,50 @@ def test_code_in_a_folder_that_cannot_be_listed_any_more_stays_and_data_goes(
     again = files.scan(hint(root / "tasks/in", root / "data/in"), found.tree)
     assert (again.problems, paths(again)) == ((), paths(before))
     assert again.tree["tasks/in/a.sql"].content == content_of(b"select 12")
+
+
+def _nothing(_: Path) -> None:
+    """A hint without anything behind it."""
+
+
+def _replace_by_folder(root: Path) -> None:
+    (root / "tasks/a.sql").unlink()
+    put(root, "tasks/a.sql/b.sql")
+
+
+#: What is done to a project, and the paths that are hinted at.
+DISTURBED: dict[str, tuple[Callable[[Path], object], list[str], bool]] = {
+    "nothing": (_nothing, ["tasks/a.sql", "tasks/in", "data"], False),
+    "a change": (lambda root: put(root, "tasks/a.sql", "select 12"), ["tasks/a.sql"], True),
+    "data": (lambda root: put(root, "data/d.csv", "a\n12\n"), ["data/d.csv"], True),
+    "a file that is new": (lambda root: put(root, "tasks/in/new.sql"), ["tasks/in/new.sql"], True),
+    "a file that is gone": (lambda root: (root / "tasks/a.sql").unlink(), ["tasks/a.sql"], True),
+    "a folder that is new": (lambda root: put(root, "tasks/more/deep/x.sql"), ["tasks/more"], True),
+    "a folder that is gone": (lambda root: shutil.rmtree(root / "tasks/in"), ["tasks/in"], True),
+    "a folder that moved": (
+        lambda root: (root / "tasks/in").rename(root / "tasks/out"),
+        ["tasks/in", "tasks/out"],
+        True,
+    ),
+    "a folder in place of a file": (_replace_by_folder, ["tasks/a.sql"], True),
+    "a change beside the hint": (lambda root: put(root, "tasks/in/b.sql", "select 12"), ["tasks/a.sql"], False),
+    "a change below the hint": (lambda root: put(root, "tasks/in/b.sql", "select 12"), ["tasks"], True),
+}
+
+
+@pytest.mark.parametrize("what", DISTURBED)
+def test_what_a_look_touched_is_all_that_differs(root: Path, what: str) -> None:
+    disturb, hinted, is_seen = DISTURBED[what]
+    put(root, "tasks/a.sql", "select 1")
+    put(root, "tasks/in/b.sql", "select 2")
+    put(root, "data/d.csv", "a\n1\n")
+    files = Files(Layout(root), Settings(sources=(SourceSpec("d", "data/*.csv", None, (), None),)))
+    before = files.scan(None, {}).tree
+    disturb(root)
+    found = files.scan(hint(*(root / path for path in hinted)), before)
+    changes = changes_between(before, found.tree)
+    assert found.touched is not None
+    assert (changes_between(before, found.tree, found.touched), bool(changes)) == (changes, is_seen)
 
 
 def test_a_whole_scan_forgets_problems_that_are_gone(root: Path) -> None:

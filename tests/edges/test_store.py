@@ -2,15 +2,20 @@
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from relspec.core.errors import StateError
-from relspec.core.state import Publication
+from relspec.core.plan import InferredDeps, PlanArtifact, Requirement, Udf
+from relspec.core.schema import Column, Schema
+from relspec.core.state import Delta, Publication
+from relspec.core.warning import UNKNOWN, Finding, Repeatability, Uniqueness, WarningCode
 from relspec.edges.store.connection import Connection
 from relspec.edges.store.database import Store
+from relspec.edges.store.write import _PLAN_ROWS
 
 _PAGE = 4096
 
@@ -98,3 +103,64 @@ def test_what_commits_is_synced_and_what_readers_see_is_not_waited_for(tmp_path:
     again = Store.open(tmp_path / "relspec.sqlite", "two")
     assert again.published() == shown
     again.close()
+
+
+_FINDING = Finding(WarningCode.RANDOM, 3, 4, "chance", "a seed", (("one", ("a", "b")),), inlined=False)
+_PLAN = PlanArtifact(
+    task="t",
+    output="T",
+    sql="select a from main.one",
+    canonical="form",
+    aspects=(("column:a", "1"), ("where", "2")),
+    schema=Schema((Column("a", "INTEGER"), Column("b", "VARCHAR"))),
+    deps=InferredDeps(
+        (Requirement("one", (Column("a", "INTEGER"),), (("unit", "km"),)), Requirement("two", ())),
+        (Requirement("seen", (Column("a", "INTEGER"),)),),
+    ),
+    lineage=(("a", (("one", "a"),)), ("b", ())),
+    udfs=(Udf("f", ("INTEGER",), "INTEGER", "code", "tasks/f.py"),),
+    coarse=None,
+    fingerprint="print",
+    repeatability=Repeatability((_FINDING,), Uniqueness((("a",),), "one", (("a", "a"),))),
+)
+_DEPS = _PLAN.deps
+#: One thing that moves, and the tables that have to be written.
+_MOVES: dict[str, tuple[PlanArtifact, set[str]]] = {
+    "nothing": (_PLAN, set()),
+    "the text": (replace(_PLAN, sql="select a from main.one -- now"), {"plan"}),
+    "an aspect": (replace(_PLAN, fingerprint="other", aspects=(("column:a", "3"),)), {"plan", "plan_aspect"}),
+    "a column": (replace(_PLAN, schema=Schema((Column("a", "BIGINT"),))), {"plan_column"}),
+    "a requirement": (replace(_PLAN, deps=replace(_DEPS, inputs=_DEPS.inputs[1:])), {"plan_input", "plan_metadata"}),
+    "a view": (replace(_PLAN, deps=replace(_DEPS, views=())), {"plan_input"}),
+    "an origin": (replace(_PLAN, lineage=(("a", ()), ("b", ()))), {"plan_lineage"}),
+    "a function": (replace(_PLAN, udfs=()), {"plan_udf"}),
+    "a finding": (
+        replace(_PLAN, repeatability=replace(_PLAN.repeatability, findings=())),
+        {"plan_finding", "plan_finding_unless"},
+    ),
+    "a key": (
+        replace(_PLAN, repeatability=replace(_PLAN.repeatability, uniqueness=UNKNOWN)),
+        {"plan_unique", "plan_rows_of"},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", _MOVES)
+@pytest.mark.parametrize("is_known", [True, False])
+def test_of_a_plan_that_is_known_what_moved_is_written(tmp_path: Path, what: str, is_known: bool) -> None:
+    moved, tables = _MOVES[what]
+    store = Store.open(tmp_path / "relspec.sqlite", "one")
+    assert store.load().plans == {}
+    store.commit(Delta(plans={"t": _PLAN}))
+    assert store.load().plans == {"t": _PLAN}
+    asked: list[str] = []
+    store._connection.set_trace_callback(asked.append)
+    store.commit(Delta(plans={"t": moved}, stored_plans={"t": _PLAN} if is_known else {}))
+    store._connection.set_trace_callback(None)
+    assert store.load().plans == {"t": moved}
+    written = {text.split()[2] for text in asked if text.startswith("delete from plan")}
+    assert written == (tables if is_known else set(_PLAN_ROWS))
+    store.commit(Delta(plans={"t": None}, stored_plans={"t": moved}))
+    assert store.load().plans == {}
+    assert store.faults() == ()
+    store.close()

@@ -38,12 +38,14 @@ def note_unshown(world: "World") -> None:
 
 def drop_lost(world: "World") -> frozenset[str]:
     """Forget what rests on lost objects, so that it is made again; their contents."""
+    if not world.lost_objects:
+        return frozenset()
     lost, world.lost_objects = world.lost_objects, set()
     world.look_again -= {world.shown_path(path) for path in lost}
     contents = frozenset(path.rpartition("/")[2].removesuffix(".parquet") for path in lost)
     world.unsettled |= {o.task for o in world.outputs.values() if o.content in contents} & world.catalog.by_name.keys()
     world.extractions.forget(frozenset(lost))
-    for source in world.sources.values() if lost else ():
+    for source in world.sources.values():
         if not source.extracted:
             parts = {f.path for f in source.files if f.taken is not None and f.taken.part.path in lost}
             world.look_again |= parts

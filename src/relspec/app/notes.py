@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from relspec.core.plan import PlanArtifact
 from relspec.core.state import DigestRow, ExtractionRow, MemoRow, RunTask, SourceFile, SourceState
 
 
@@ -18,7 +19,7 @@ class Carried:
 
 @dataclass
 class Notes:
-    """Names of what changed since the last commit."""
+    """Names of what changed since the last commit, of `plans` with what they were then."""
 
     files: set[str] = field(default_factory=set)
     modules: set[str] = field(default_factory=set)
@@ -26,7 +27,7 @@ class Notes:
     source_files: dict[tuple[str, str], SourceFile | None] = field(default_factory=dict)
     restamped: set[str] = field(default_factory=set)
     records: set[str] = field(default_factory=set)
-    plans: set[str] = field(default_factory=set)
+    plans: dict[str, PlanArtifact | None] = field(default_factory=dict)
     outputs: set[str] = field(default_factory=set)
     rekeyed: set[str] = field(default_factory=set)
     statuses: set[str] = field(default_factory=set)

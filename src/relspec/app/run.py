@@ -157,9 +157,11 @@ class Run:
         now = Basis(key, plan.fingerprint, self.world.toolchain.engine, edges)
         output = self.world.outputs.get(plan.output.lower())
         before = output.basis if output is not None and output.task == spec.name else None
-        # What was remembered before the policy became `none` is not to be seen again, nor what was true at a moment.
-        memo = self.workshop.memory.remembered(key) if is_remembered(plan, spec.cache_policy) else None
         has = output is not None and self.workshop.objects.has(output.content)
+        is_current = has and before is not None and before.key == key
+        # What was remembered before the policy became `none` is not to be seen again, nor what was true at a moment.
+        asks = not is_current and is_remembered(plan, spec.cache_policy)
+        memo = self.workshop.memory.remembered(key) if asks else None
         remembered = memo is not None and self.workshop.objects.has(memo.output.content)
         past = Past(before, has, remembered, self._stirred_of(plan), asked_again=spec.name in self.again)
         decision = decide(plan, now, past)

@@ -39,7 +39,7 @@ class Shown:
     def touched(self, notes: Notes) -> set[str]:
         """Datasets whose published form `notes` touch: outputs, sources, views, and outputs that changed kind."""
         names = {*notes.outputs, *notes.sources}
-        for task in notes.plans | notes.records:
+        for task in notes.plans.keys() | notes.records:
             form, before = self._form(task), self._forms.get(task)
             if form != before:
                 names |= {f[0] for f in (form, before) if f is not None}
@@ -48,7 +48,7 @@ class Shown:
     def commit(self, notes: Notes) -> None:
         """Take `notes` as committed: what they touch waits to be published."""
         self._waiting |= self.touched(notes)
-        self.remember(notes.plans | notes.records)
+        self.remember(notes.plans.keys() | notes.records)
 
     def waiting(self) -> frozenset[str]:
         """The names of committed datasets that wait to be published, as they were spelled.

@@ -87,7 +87,7 @@ class Workspace:
     async def _look(self, hints: frozenset[str] | None) -> ChangeSet:
         world = self.world
         scan = await self._scan(hints)
-        changes = changes_between(world.tree, scan.tree)
+        changes = changes_between(world.tree, scan.tree, scan.touched)
         world.tree = dict(scan.tree)
         world.notes.files |= {*changes.added, *changes.changed, *changes.removed}
         world.loose_problems["scan"] = scan.problems

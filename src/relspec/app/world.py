@@ -334,6 +334,7 @@ class World:
             source_files=dict(notes.source_files),
             records={t: self.records.get(t) for t in notes.records},
             plans={t: self.plans.get(t) for t in notes.plans},
+            stored_plans=notes.plans,
             outputs={n: self.outputs.get(n.lower()) for n in notes.outputs | notes.rekeyed},
             statuses={n: self.statuses.get(n) for n in notes.statuses},
             problems=problems,
@@ -358,7 +359,7 @@ class World:
 
     def _note_plan(self, task: str) -> None:
         """Note that the plan of a task moves, with the outputs by which others know it."""
-        self.notes.plans.add(task)
+        self.notes.plans.setdefault(task, self.plans.get(task))
         known = (self.plans.get(task), self.catalog.by_name.get(task))
         self.unsure.move([task], [made.output for made in known if made is not None])
 

@@ -179,7 +179,8 @@ class Publication:
 class Delta:
     """What one commit changes. In a mapping, `None` deletes; `problems` and `warnings` replace all; `None` leaves.
 
-    `source_files` are those files of `sources` that moved, by name and path.
+    `source_files` are those files of `sources` that moved, by name and path. `stored_plans` is what the store has of
+    `plans`, where that is known.
     `toolchain` is set by the first commit of another toolchain, when all that it must look at anew has been.
     """
 
@@ -189,6 +190,7 @@ class Delta:
     source_files: Mapping[tuple[str, str], SourceFile | None] = field(default_factory=dict)
     records: Mapping[str, CompileRecord | None] = field(default_factory=dict)
     plans: Mapping[str, PlanArtifact | None] = field(default_factory=dict)
+    stored_plans: Mapping[str, PlanArtifact | None] = field(default_factory=dict)
     outputs: Mapping[str, Output | None] = field(default_factory=dict)
     statuses: Mapping[str, TaskStatus | None] = field(default_factory=dict)
     problems: tuple[Problem, ...] | None = None

@@ -5,7 +5,7 @@ later one by `settle.changes_between`. It knows nothing of what the files mean.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from relspec.core.dataset import Stamp
@@ -33,12 +33,14 @@ class Scan:
     """The outcome of one look.
 
     `held` are paths that are still being written, or whose stamp is too young to be trusted: the tree shows them as
-    they were before, and they want another look soon. `problems` are files and folders that cannot be read.
+    they were before, and they want another look soon. `problems` are files and folders that cannot be read. `touched`
+    are all paths that can differ from the tree before; `None` where that can be any.
     """
 
     tree: Tree
     problems: tuple[Problem, ...]
     held: frozenset[str]
+    touched: frozenset[str] | None = field(default=None, compare=False)
 
 
 def is_code(path: str) -> bool:
