@@ -100,6 +100,20 @@ BREAKS: tuple[Break, ...] = (
         ("tests/app/test_signals.py::test_one_signal_ends_it_in_good_order",),
     ),
     Break(
+        "a line into a pipe waits for a thread",
+        "ui/spool.py",
+        "            os.write(self._pipe, data)\n",
+        "            raise BlockingIOError\n",
+        ("tests/ui/test_spool.py::test_what_has_room_is_there_when_it_was_told",),
+    ),
+    Break(
+        "what goes into a pipe in part is told",
+        "ui/spool.py",
+        "if self._pipe is None or len(data) > select.PIPE_BUF:",
+        "if self._pipe is None:",
+        ("tests/ui/test_spool.py::test_what_does_not_fit_into_a_pipe_at_once_comes_whole_and_in_order",),
+    ),
+    Break(
         "life: a closed terminal ends the daemon",
         "ui/outlet.py",
         "GONE = frozenset({errno.EPIPE, errno.EIO, errno.EBADF, errno.ENXIO})",

@@ -4,6 +4,7 @@ import fcntl
 import io
 import os
 import re
+import select
 import subprocess
 import sys
 import termios
@@ -101,6 +102,48 @@ def test_what_is_told_to_a_log_is_all_there_at_the_end(tmp_path: Path) -> None:
         for number in range(100):
             spool.write(f"{number}\n")
     assert log.read_text() == "before\n" + "".join(f"{n}\n" for n in range(100))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "file"])
+def test_what_has_room_is_there_when_it_was_told(tmp_path: Path, kind: str) -> None:
+    """Caught: by way of the thread, which gets a turn when who tells lets it."""
+    if kind == "pipe":
+        ours, theirs = os.pipe()
+        os.set_blocking(ours, False)
+    else:
+        theirs = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT)
+        ours = os.open(tmp_path / "log", os.O_RDONLY)
+    with open(theirs, "w", encoding="ascii") as stream, Spool(stream) as spool:
+        for text in ("one\n", "two ä\n"):
+            assert spool.write(text) == len(text)
+            assert os.read(ours, 100) == text.encode("ascii", "backslashreplace")
+    os.close(ours)
+
+
+def test_what_does_not_fit_into_a_pipe_at_once_comes_whole_and_in_order() -> None:
+    ours, theirs = os.pipe()
+    held = fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4 * select.PIPE_BUF)
+    long = "x" * (2 * held) + "\n"
+    with open(theirs, "w") as stream, Spool(stream) as spool, ThreadPoolExecutor() as pool:
+        spool.write("first\n")
+        spool.write(long)
+        spool.write("the end\n")
+        reading = pool.submit(read_to_the_end, ours)
+        assert reading.result().decode() == f"first\n{long}the end\n"
+    os.close(ours)
+
+
+def test_a_pipe_without_a_reader_takes_what_nobody_wants(tmp_path: Path) -> None:
+    ours, theirs = os.pipe()
+    with open(theirs, "w") as stream:
+        with Spool(stream) as spool:
+            spool.write("one\n")
+            os.close(ours)
+            for _ in range(3):
+                spool.write("two\n")
+                spool.drain()
+        # It leads nowhere from now on.
+        assert os.fstat(theirs).st_rdev == os.stat(os.devnull).st_rdev
 
 
 def test_a_stream_without_a_descriptor_is_written_as_it_is() -> None:

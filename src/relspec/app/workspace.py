@@ -88,7 +88,7 @@ class Workspace:
         world = self.world
         scan = await self._scan(hints)
         changes = changes_between(world.tree, scan.tree, scan.touched)
-        world.tree = dict(scan.tree)
+        world.tree = scan.tree
         world.notes.files |= {*changes.added, *changes.changed, *changes.removed}
         world.loose_problems["scan"] = scan.problems
         # A look elsewhere says nothing of what is still being written here: whoever waits for that, waits on.
@@ -235,7 +235,7 @@ class Workspace:
         self.scope_moved |= self.files.configure(world.settings)
         scan = await self._scan(None)
         more = changes_between(world.tree, scan.tree)
-        world.tree = dict(scan.tree)
+        world.tree = scan.tree
         world.loose_problems["scan"] = scan.problems
         self.held = scan.held
         world.notes.files |= {*more.added, *more.changed, *more.removed}

@@ -32,7 +32,7 @@ from relspec.core.sources import SourceFiles
 from relspec.core.spec import Kind, TaskCatalog, TaskSpec, catalog_of
 from relspec.core.state import Delta, DigestRow, MemoRow, Output, RunRecord, Saved, SourceState, TaskStatus
 from relspec.core.toolchain import Toolchain
-from relspec.core.tree import FileEntry
+from relspec.core.tree import Tree
 from relspec.core.work import ExtractorSpec, Loaded, LoadFailed
 
 
@@ -49,7 +49,7 @@ class World:
         self.toolchain = toolchain
         self.retooled = saved.toolchain != toolchain.whole
         self.revision, self.run = saved.revision, saved.run
-        self.tree: dict[str, FileEntry] = dict(saved.files)
+        self.tree: Tree = saved.files
         self.modules: dict[str, Loaded | LoadFailed] = {}
         self.troubled_modules: set[str] = set()
         self.sources: dict[str, SourceState] = {}
