@@ -9,9 +9,6 @@ _SCANS = "tests/app/test_scans.py"
 _COLUMNS = "edges/engine/columns.py"
 _BY_COLUMNS = ("tests/edges/engine/test_columns.py",)
 _STAYED = f"{_SCANS}::test_columns_whose_bytes_stayed_are_not_measured_again"
-_CONNECTION = "tests/edges/engine/test_connection.py"
-_EXECUTE = "edges/engine/execute.py"
-_EXECUTING = "tests/edges/engine/test_execute.py"
 _INTAKE = ("tests/edges/engine/test_intake.py",)
 
 BREAKS = (
@@ -19,39 +16,18 @@ BREAKS = (
     Break("long texts bring no more than their hash", _BAGS, "THEN md5_number({value}) END", "THEN NULL END", _MIXING),
     Break("wide decimals bring no more than their hash", _BAGS, 'return [f"-{name}"]', "return []", _TOLD_APART),
     Break(
-        "a result is collected before it is written",
-        _EXECUTE,
-        "    if doubtful or _ASKS_FOR_ITSELF in request.sql.lower():\n",
-        "    if request.sql:\n",
-        (f"{_EXECUTING}::test_a_result_may_be_larger_than_memory",),
-    ),
-    Break(
-        "a query finds a temporary path in its text",
-        _EXECUTE,
-        "if doubtful or _ASKS_FOR_ITSELF in request.sql.lower():",
-        "if doubtful:",
-        (f"{_EXECUTING}::test_a_query_that_reads_its_own_text_reads_the_same_each_time",),
-    ),
-    Break(
-        "threads are set back by a connection that takes nothing any more",
-        "edges/engine/connection.py",
-        '            setting.execute("SET threads = 1")\n',
-        '            connection.execute("SET threads = 1")\n',
-        (f"{_CONNECTION}::test_what_follows_a_failure_has_one_core_again",),
-    ),
-    Break(
-        "many rows of a file are measured on one core",
-        "edges/engine/measure.py",
-        "sum(part.rows for part in request.parts)",
-        "0",
-        (f"{_CONNECTION}::test_many_rows_are_digested_on_all_cores",),
+        "rows go into a file without being collected",
+        "edges/engine/execute.py",
+        "CREATE TEMP TABLE {_RESULT} AS",
+        "CREATE TEMP VIEW {_RESULT} AS",
+        ("tests/edges/engine/test_execute.py::test_rows_are_stored_in_the_order_in_which_they_come",),
     ),
     Break(
         "a file is read by the footer of an earlier one",
         "edges/engine/connection.py",
         '"enable_external_file_cache": "false"',
         '"enable_external_file_cache": "true"',
-        (f"{_EXECUTING}::test_a_parquet_file_is_not_read_by_an_earlier_footer",),
+        ("tests/edges/engine/test_execute.py::test_a_parquet_file_is_not_read_by_an_earlier_footer",),
     ),
     Break(
         "all NaNs are one",
@@ -132,7 +108,7 @@ BREAKS = (
         "edges/engine/objects.py",
         "status.st_mtime_ns, status.st_ctime_ns)",
         "status.st_mtime_ns, 0)",
-        (_EXECUTING,),
+        ("tests/edges/engine/test_execute.py",),
     ),
     Break(
         "a column is known by its bytes, whatever they mean",

@@ -65,28 +65,6 @@ def test_other_columns_than_compiled_are_a_problem(place) -> None:
     assert answer.message == "the query gave the columns a, c where a, b were compiled"
 
 
-def test_a_query_that_no_longer_binds_is_told_in_the_words_of_its_own(place) -> None:
-    answer = place.execute(place.ask("SELECT nope FROM (SELECT 1 AS a) AS b", {"nope": "INTEGER"}))
-    assert isinstance(answer, Problem)
-    assert (answer.code, "nope" in answer.message, "main" in answer.message) == (Code.EXECUTION, True, False)
-
-
-def test_a_result_may_be_larger_than_memory(place) -> None:
-    """Caught: collected before it is written, it needs twice what it may use."""
-    narrow = replace(place, connection=open_connection(64, "UTC", str(place.temporary / "narrow")))
-    narrow.connection.execute("SET temp_directory = ''")
-    sql = "SELECT i AS a, md5(i::VARCHAR) AS b FROM range(2000000) r(i)"
-    done = narrow.execute(narrow.ask(sql, {"a": "BIGINT", "b": "VARCHAR"}))
-    narrow.connection.close()
-    assert not isinstance(done, Problem), done
-    assert done.rows == 2_000_000
-
-
-def test_a_query_that_reads_its_own_text_reads_the_same_each_time(place) -> None:
-    first, second = (place.executed("SELECT current_query() AS q", {"q": "VARCHAR"}) for _ in range(2))
-    assert first == second
-
-
 def test_a_dataset_without_parts_is_an_empty_table(place) -> None:
     none = Dataset("none", Schema((Column("a", "INTEGER"), Column("b", "VARCHAR[]"))), ())
     assert (
@@ -139,7 +117,36 @@ def test_what_a_query_gives_is_what_is_stored(place) -> None:
     types = ["DOUBLE", "FLOAT[]", "VARCHAR", "TIMESTAMP WITH TIME ZONE", "INTEGER"]
     sets = (tuple(Column(n, t) for n, t in zip("dlsth", types, strict=True)),)
     done = place.executed(sql, dict(zip("dlsth", types, strict=True)), column_sets=sets)
-    assert bags_of(place.connection, f"({sql})", sets) == (3, done.bags)
+    stored = f"read_parquet('{place.object(done.content)}')"
+    assert bags_of(place.connection, f"({sql})", sets) == bags_of(place.connection, stored, sets) == (3, done.bags)
+
+
+#: More rows than a group of Parquet has, from more than one pipeline.
+MANY = {
+    "a union": "SELECT i AS id FROM range(10) r(i) UNION ALL SELECT i AS id FROM range(10, 150000) r(i)",
+    "a union of views": "FROM main.p UNION ALL FROM main.q",
+    "a filter": "SELECT id FROM main.q WHERE id % 7 <> 3",
+    "an outer join": "SELECT p.id FROM main.p LEFT JOIN main.q ON p.id = q.id",
+}
+
+
+@pytest.mark.parametrize("what", MANY)
+def test_rows_are_stored_in_the_order_in_which_they_come(place, what: str) -> None:
+    """Caught: written straight from the query, what one pipeline leaves over comes after the groups of the next."""
+    p = place.dataset("p", "SELECT i AS id FROM range(70000) r(i)")
+    q = place.dataset("q", "SELECT i AS id FROM range(70000, 200000) r(i)")
+    done = place.executed(MANY[what], {"id": "BIGINT"}, p, q)
+    path = place.object(done.content)
+    groups = f"SELECT DISTINCT row_group_id, row_group_num_rows FROM parquet_metadata('{path}') ORDER BY ALL"
+    assert {n for _, n in place.connection.execute(groups).fetchall()[:-1]} <= {122880}
+    if "join" not in what:
+        rows = place.connection.execute(f"SELECT id FROM '{path}'").fetchall()
+        assert rows == sorted(rows)
+
+
+def test_a_query_that_reads_its_own_text_reads_the_same_each_time(place) -> None:
+    first, second = (place.executed("SELECT current_query() AS q", {"q": "VARCHAR"}) for _ in range(2))
+    assert first == second
 
 
 @pytest.mark.parametrize("value", ["3 microseconds", "-1 month", "1500000 hours"])

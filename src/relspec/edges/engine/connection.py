@@ -7,7 +7,6 @@ measured), and would read one column for another. Each request runs in a transac
 and views are gone afterwards whatever happened.
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -23,8 +22,6 @@ from relspec.edges.engine.sql import literal
 UserFunction = Callable[..., Any]
 #: Where nobody has set anything.
 SPILL_MB = Limits().spill_mb
-#: To have more threads and to end them takes 4 ms; a core digests so many rows in 40.
-MANY_ROWS = 500_000
 
 
 def open_connection(
@@ -70,22 +67,6 @@ def columns_of(connection: duckdb.DuckDBPyConnection, query: str | duckdb.Statem
     """
     relation = connection.sql(query)
     return tuple(Column(name, str(type_)) for name, type_ in zip(relation.columns, relation.types, strict=True))
-
-
-@contextmanager
-def on_all_cores(connection: duckdb.DuckDBPyConnection, n_rows: int) -> Iterator[None]:
-    """Let the block have every core where many rows are read: for what comes out alike in whatever order they come."""
-    n_cores = len(os.sched_getaffinity(0))
-    if n_rows < MANY_ROWS or n_cores == 1:
-        yield
-        return
-    # By way of another connection to the same database: in a transaction that an error has spoilt nothing can be set.
-    with connection.cursor() as setting:
-        setting.execute(f"SET threads = {n_cores}")
-        try:
-            yield
-        finally:
-            setting.execute("SET threads = 1")
 
 
 @contextmanager

@@ -1,10 +1,9 @@
 """The verb execute: run one query over one snapshot of its inputs, and write its object.
 
-The datasets of the request exist as views `main.<dataset>` for the time of the request and nothing else does. Rows go
-from the query straight into the Parquet file, and digests are taken of what that holds, which is what consumers read:
-collecting a result first took half as long again for a million rows. An input that moved meanwhile makes the answer
-worthless, whatever it was. This module does not load sqlglot: the process that runs Python functions of the user calls
-it too.
+The datasets of the request exist as views `main.<dataset>` for the time of the request and nothing else does. The
+result is collected first, so that checks, the Parquet file and the digests see one and the same result. An input that
+moved meanwhile makes the answer worthless, whatever it was. This module does not load sqlglot: the process that runs
+Python functions of the user calls it too.
 """
 
 import os
@@ -18,11 +17,11 @@ from relspec.core.dataset import Dataset
 from relspec.core.digest import BagDigest, digest_of
 from relspec.core.problem import Code, Problem
 from relspec.core.schema import Column
-from relspec.core.types import heads
+from relspec.core.types import canonical_type, heads
 from relspec.core.work import Execute, Executed
 from relspec.edges.engine.bags import bags_of
 from relspec.edges.engine.complaint import complaint_of, python_line, sentence
-from relspec.edges.engine.connection import UserFunction, columns_of, on_all_cores, registered, scratch
+from relspec.edges.engine.connection import UserFunction, columns_of, registered, scratch
 from relspec.edges.engine.objects import check_contents, check_stamps, parts_of, settle, temporary_path
 from relspec.edges.engine.sql import empty_table, identifier, literal, read_parquet, selection
 
@@ -31,8 +30,6 @@ _RESULT = '"__relspec_result__"'
 _INTERVAL_HINT = "store it as text, or as a number of microseconds"
 #: Parquet holds intervals in months, days and milliseconds, and what it does to variants is the writer's choice.
 _LOSSY = frozenset({"INTERVAL", "VARIANT"})
-#: A query that reads the text of its call gets the same text each time only where no temporary path is in there.
-_ASKS_FOR_ITSELF = "current_query"
 
 
 def execute(
@@ -67,9 +64,9 @@ def _attempt(connection: duckdb.DuckDBPyConnection, request: Execute) -> Execute
         # In one call, which saves 40 us for each; the query comes alone, since it can ask for the text of its call.
         before = [*map(_offer, request.inputs), f"SELECT setseed({seed_of(request.key)})"]
         connection.execute(";\n".join(before)).fetchall()
-        return _store(connection, request)
-    except duckdb.BinderException as error:
-        return _unbound(connection, request, error)
+        connection.execute(f"CREATE TEMP TABLE {_RESULT} AS {request.sql}")
+        found = columns_of(connection, f"FROM {_RESULT}")
+        return _mismatch(request, found) or _store(connection, request, found)
     except duckdb.Error as error:
         return failure(request, error)
 
@@ -96,39 +93,33 @@ def _offer(dataset: Dataset) -> str:
     return f"CREATE VIEW main.{identifier(dataset.name)} AS {selection(dataset.schema.columns, source)}"
 
 
-def _unbound(connection: duckdb.DuckDBPyConnection, request: Execute, error: duckdb.Error) -> Problem:
-    """Say what does not bind: the query itself, or what is to be stored of it."""
-    try:
-        found = columns_of(connection, request.sql)
-    except duckdb.Error as own:
-        return failure(request, own)
+def _mismatch(request: Execute, found: Sequence[Column]) -> Problem | None:
     there = [column.name for column in found]
     expected = [column.name for column in request.schema.columns]
     if [name.lower() for name in there] == [name.lower() for name in expected]:
-        return failure(request, error)
+        return None
     message = f"the query gave the columns {', '.join(there)} where {', '.join(expected)} were compiled"
     return _problem(request, Code.EXECUTION, message, None)
 
 
-def _store(connection: duckdb.DuckDBPyConnection, request: Execute) -> Executed | Problem:
-    doubtful = [(column,) for column in request.schema.columns if heads(column.type) & _LOSSY]
-    source = f"({request.sql}\n)"
-    if doubtful or _ASKS_FOR_ITSELF in request.sql.lower():
-        connection.execute(f"CREATE TEMP TABLE {_RESULT} AS {request.sql}")
-        source = _RESULT
-    query = selection(request.schema.columns, source)
+def _store(connection: duckdb.DuckDBPyConnection, request: Execute, found: Sequence[Column]) -> Executed | Problem:
+    query = _as_stored(request, found)
     with _temporary(request.temporary) as path:
         rows = write_parquet(connection, query, path)
-        lost = _lost(connection, request, doubtful, (query, path)) if doubtful else None
+        lost = _lost(connection, request, query, path)
         if lost is not None:
             return lost
-        bags: tuple[BagDigest, ...] = ()
-        if request.column_sets:
-            # A fifth of what executing costs, and nobody may have asked.
-            with on_all_cores(connection, rows):
-                bags = _bags(connection, read_parquet([path]), request.column_sets)
+        # A fifth of what executing costs, and nobody may have asked.
+        bags = _bags(connection, f"({query})", request.column_sets) if request.column_sets else ()
         content, size = settle(path, request.objects)
     return Executed(content, rows, size, bags)
+
+
+def _as_stored(request: Execute, found: Sequence[Column]) -> str:
+    pairs = zip(found, request.schema.columns, strict=True)
+    if all(have.name == want.name and canonical_type(have.type) == canonical_type(want.type) for have, want in pairs):
+        return f"SELECT * FROM {_RESULT}"
+    return selection(request.schema.columns, _RESULT)
 
 
 @contextmanager
@@ -141,21 +132,15 @@ def _temporary(directory: str) -> Iterator[str]:
             os.unlink(path)
 
 
-def _lost(
-    connection: duckdb.DuckDBPyConnection,
-    request: Execute,
-    doubtful: Sequence[Sequence[Column]],
-    written: tuple[str, str],
-) -> Problem | None:
-    """Read columns of doubtful types back, and name the first that came back as something else.
-
-    `written` are the query that was stored, and where.
-    """
-    query, path = written
-    before = _bags(connection, f"({query})", doubtful)
-    after = _bags(connection, read_parquet([path]), doubtful)
-    for (column,), one, other in zip(doubtful, before, after, strict=True):
-        if one != other:
+def _lost(connection: duckdb.DuckDBPyConnection, request: Execute, query: str, path: str) -> Problem | None:
+    """Read the columns of doubtful types back, and name the first that came back as something else."""
+    doubtful = [(column,) for column in request.schema.columns if heads(column.type) & _LOSSY]
+    if not doubtful:
+        return None
+    written = _bags(connection, f"({query})", doubtful)
+    read = _bags(connection, read_parquet([path]), doubtful)
+    for (column,), before, after in zip(doubtful, written, read, strict=True):
+        if before != after:
             message = f"column {column.name!r} of type {column.type} holds values that Parquet would change"
             return _problem(request, Code.EXECUTION, message, _INTERVAL_HINT)
     return None

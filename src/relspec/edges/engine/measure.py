@@ -8,7 +8,6 @@ from relspec.core.digest import BagDigest
 from relspec.core.schema import Column
 from relspec.core.work import Measure, Measured
 from relspec.edges.engine.bags import bags_by, bags_of, nothing
-from relspec.edges.engine.connection import on_all_cores
 from relspec.edges.engine.objects import check_contents, check_stamps
 from relspec.edges.engine.sql import identifier, read_parquet, selection
 
@@ -20,8 +19,7 @@ def measure(connection: duckdb.DuckDBPyConnection, request: Measure) -> Measured
     """Digest `request.parts` in one scan; raises InputMovedError when one is gone, changed or rotten."""
     check_stamps(request.parts)
     try:
-        with on_all_cores(connection, sum(part.rows for part in request.parts)):
-            bags = _measured(connection, [part.path for part in request.parts], request.column_sets)
+        bags = _measured(connection, [part.path for part in request.parts], request.column_sets)
     except duckdb.Error:
         check_stamps(request.parts)
         check_contents(request.parts)
