@@ -169,3 +169,19 @@ async def test_a_superseded_query_dies_while_others_still_compile(root: Path, mo
         write(root, {"tasks/other.sql": "select 2 as a\n", "tasks/edited.sql": "select 3 as a\n"})
         write(root, {"tasks/deleted.sql": None})
         assert (await build(workspace))["problems"] == []
+
+
+async def test_what_is_compiled_twice_before_a_commit_is_stored_as_it_was_the_last_time(root: Path) -> None:
+    """Caught: what was noted of the second text took the first for what the state has."""
+    write(root, FILES)
+    async with open_workspace(Layout(root), lambda _: None) as workspace:
+        await build(workspace)
+        for text in ("select sum(a) + 1 as a from middle\n", "select sum(a) + 2 as b from middle\n"):
+            write(root, {"tasks/top.sql": text})
+            await workspace.compile(await workspace.look_all())
+        write(root, {"tasks/middle.sql": None, "tasks/other.sql": "select 1 as a\n"})
+        await workspace.compile(await workspace.look_all())
+        write(root, {"tasks/middle.sql": FILES["tasks/middle.sql"]})
+        await build(workspace)
+        assert workspace.store.load().plans == workspace.world.plans
+        assert "sum(a) + 2" in workspace.world.plans["top"].sql

@@ -104,7 +104,7 @@ def test_what_is_told_to_a_log_is_all_there_at_the_end(tmp_path: Path) -> None:
     assert log.read_text() == "before\n" + "".join(f"{n}\n" for n in range(100))
 
 
-@pytest.mark.parametrize("kind", ["pipe", "file"])
+@pytest.mark.parametrize("kind", ["pipe", "log"])
 def test_what_has_room_is_there_when_it_was_told(tmp_path: Path, kind: str) -> None:
     """Caught: by way of the thread, which gets a turn when who tells lets it."""
     if kind == "pipe":
@@ -113,10 +113,20 @@ def test_what_has_room_is_there_when_it_was_told(tmp_path: Path, kind: str) -> N
     else:
         theirs = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT)
         ours = os.open(tmp_path / "log", os.O_RDONLY)
-    with open(theirs, "w", encoding="ascii") as stream, Spool(stream) as spool:
+    log = tmp_path / "log" if kind == "log" else None
+    with open(theirs, "w", encoding="ascii") as stream, Spool(stream, log) as spool:
         for text in ("one\n", "two ä\n"):
             assert spool.write(text) == len(text)
             assert os.read(ours, 100) == text.encode("ascii", "backslashreplace")
+    os.close(ours)
+
+
+def test_a_pipe_with_marks_in_its_encoding_has_one_mark() -> None:
+    ours, theirs = os.pipe()
+    with open(theirs, "w", encoding="utf-16") as stream, Spool(stream) as spool:
+        spool.write("one\n")
+        spool.write("two\n")
+    assert os.read(ours, 100).decode("utf-16") == "one\ntwo\n"
     os.close(ours)
 
 

@@ -1,12 +1,14 @@
 """What a daemon tells, on its way to a reader who may pause: a terminal on hold, a pipe that nobody empties yet.
 
-What can be written at once is: into a file, or into a pipe that has room. One thread writes all else, so that whoever
-tells never waits for who reads. To wake it costs 0.3 ms a line where it has to take turns with who tells: 60 of the 700
-ms of a cone of 100 tasks. What waits is bounded: a line for which there is no room is dropped, and how many were is
-told once there is room again. Pieces are never torn. At the end what waits is given a moment, and the thread is left to
-its fate: it holds no lock that the end of the process needs.
+What can be written at once is: into the log of our own, which lies beside a database that is waited for as well, or
+into a pipe that has room. One thread writes all else, so that whoever tells never waits for who reads. To wake it costs
+0.3 ms a line where it has to take turns with who tells: 60 of the 700 ms of a cone of 100 tasks. What waits is bounded:
+a line for which there is no room is dropped, and how many were is told once there is room again. Pieces are never torn.
+At the end what waits is given a moment, and the thread is left to its fate: it holds no lock that the end of the
+process needs.
 """
 
+import codecs
 import contextlib
 import io
 import os
@@ -32,7 +34,8 @@ class Spool:
     def __init__(self, stream: TextIO, log: Path | None = None) -> None:
         self._stream = stream
         self._outlet = Outlet(_without_lock(stream), log)
-        self._is_file, self._pipe = _behind(stream)
+        self._is_own = log is not None
+        self._pipe = _pipe_of(stream)
         self._waiting: deque[str] = deque()
         self._n_chars = 0
         self._n_dropped = 0
@@ -44,7 +47,8 @@ class Spool:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self.drain()
-        self._leave_pipe()
+        with self._moved:
+            self._leave_pipe()
 
     def write(self, text: str) -> int:
         """Take `text` to be written, or drop it where too much waits already."""
@@ -69,12 +73,14 @@ class Spool:
             self._moved.wait_for(lambda: not self._n_chars, LAST_S)
 
     def _wrote_at_once(self, text: str) -> bool:
-        if self._is_file:
+        if self._is_own:
             self._outlet.write(text)
             self._outlet.flush()
             return True
-        data = text.encode(self._stream.encoding or "utf-8", "backslashreplace")
-        if self._pipe is None or len(data) > select.PIPE_BUF:
+        if self._pipe is None:
+            return False
+        data = text.encode(self._stream.encoding, "backslashreplace")
+        if len(data) > select.PIPE_BUF:
             return False
         try:
             # So much goes in whole or not at all.
@@ -115,17 +121,16 @@ class Spool:
         return getattr(self._stream, name)
 
 
-def _behind(stream: TextIO) -> tuple[bool, int | None]:
-    """Whether a file is behind a stream; where it is a pipe, a descriptor of our own to it that never blocks."""
-    with contextlib.suppress(OSError, ValueError):
-        mode = os.fstat(stream.fileno()).st_mode
-        if stat.S_ISREG(mode):
-            return True, None
-        if stat.S_ISFIFO(mode):
+def _pipe_of(stream: TextIO) -> int | None:
+    """A descriptor of our own to the pipe that is behind a stream, which never blocks; `None` where there is none."""
+    with contextlib.suppress(OSError, ValueError, LookupError):
+        # In others a text is not the texts of its lines one after the other.
+        is_plain = codecs.lookup(stream.encoding or "").name in {"utf-8", "ascii", "iso8859-1"}
+        if is_plain and stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode):
             # Opened anew: the flags of the one that we have are those of others as well.
             flags = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
-            return False, os.open(f"/proc/self/fd/{stream.fileno()}", flags)
-    return False, None
+            return os.open(f"/proc/self/fd/{stream.fileno()}", flags)
+    return None
 
 
 def _without_lock(stream: TextIO) -> TextIO:
