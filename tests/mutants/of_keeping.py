@@ -288,8 +288,8 @@ BREAKS = (
     Break(
         "the policy none restores what was remembered before",
         "app/run.py",
-        "asks = not is_current and is_remembered(plan, spec.cache_policy)",
-        "asks = not is_current",
+        "has_output=has) and is_remembered(plan, spec.cache_policy)",
+        "has_output=has)",
         ("tests/app/test_kinds.py::test_what_was_remembered_before_the_policy_became_none_is_not_restored",),
     ),
     Break(

@@ -160,8 +160,8 @@ BREAKS = (
     Break(
         "the same plan is the same result, whatever the inputs hold",
         "core/decision.py",
-        "past.basis.key == now.key:",
-        "past.basis.fingerprint == now.fingerprint:",
+        "before.key == now.key",
+        "before.fingerprint == now.fingerprint",
         scenarios("data/column_changed"),
     ),
     Break(

@@ -18,7 +18,7 @@ from relspec.app.trouble import code_of, next_step
 from relspec.app.turns import TURN
 from relspec.app.world import World
 from relspec.core.dataset import Dataset
-from relspec.core.decision import Basis, Decision, Past, decide
+from relspec.core.decision import Basis, Decision, Past, decide, is_current
 from relspec.core.diff import explained
 from relspec.core.digest import task_key
 from relspec.core.errors import InputMovedError, WorkerError
@@ -158,9 +158,8 @@ class Run:
         output = self.world.outputs.get(plan.output.lower())
         before = output.basis if output is not None and output.task == spec.name else None
         has = output is not None and self.workshop.objects.has(output.content)
-        is_current = has and before is not None and before.key == key
         # What was remembered before the policy became `none` is not to be seen again, nor what was true at a moment.
-        asks = not is_current and is_remembered(plan, spec.cache_policy)
+        asks = not is_current(now, before, has_output=has) and is_remembered(plan, spec.cache_policy)
         memo = self.workshop.memory.remembered(key) if asks else None
         remembered = memo is not None and self.workshop.objects.has(memo.output.content)
         past = Past(before, has, remembered, self._stirred_of(plan), asked_again=spec.name in self.again)

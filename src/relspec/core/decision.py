@@ -45,11 +45,16 @@ class Past:
     asked_again: bool = False
 
 
+def is_current(now: Basis, before: Basis | None, *, has_output: bool) -> bool:
+    """Whether an object that rests on `before`, and is there, is what a task would give now."""
+    return has_output and before is not None and before.key == now.key
+
+
 def decide(plan: PlanArtifact, now: Basis, past: Past) -> Decision:
     """Compare what a task's current object rests on with what it would rest on now."""
     if past.asked_again:
         return Decision(Action.EXECUTED, (Reason(Rule.ASKED_AGAIN, "somebody asked to execute it again"),))
-    if past.basis is not None and past.has_output and past.basis.key == now.key:
+    if is_current(now, past.basis, has_output=past.has_output):
         because = "its plan and the columns that it requires of its inputs are as they were"
         return Decision(Action.CUT_OFF, (Reason(Rule.SAME_KEY, because), *_same_edges(plan, past)))
     reasons = _moved(plan, now, past)

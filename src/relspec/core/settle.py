@@ -114,23 +114,22 @@ def look_at_ms(gathered: Gathered, settings: WatchSettings, looked_ms: float, he
 
 
 def changes_between(before: Tree, after: Tree, touched: Iterable[str] | None = None) -> ChangeSet:
-    """Compare two looks, where only `touched` paths can differ if these are given: 10,000 files take 3 ms.
+    """Compare two looks. Only `touched` paths can differ, where these are given, and cost anything.
 
     Code differs by content. Data differs by its whole stamp, the device included: the stamp goes on to the engines,
     which compare it again when they read, and a stale device number would never match there.
     """
     names = {*before, *after} if touched is None else touched
-    found = [(path, before.get(path), after.get(path)) for path in names]
+    # A look keeps the entries of what it finds as it was.
+    found = [(path, was, now) for path in names if (was := before.get(path)) is not (now := after.get(path))]
     return ChangeSet(
-        added=tuple(sorted(path for path, was, now in found if was is None and now is not None)),
-        changed=tuple(sorted(path for path, was, now in found if was is not now and _differ(was, now))),
-        removed=tuple(sorted(path for path, was, now in found if was is not None and now is None)),
+        added=tuple(sorted(path for path, was, _ in found if was is None)),
+        changed=tuple(sorted(path for path, was, now in found if was and now and _differ(was, now))),
+        removed=tuple(sorted(path for path, _, now in found if now is None)),
     )
 
 
-def _differ(before: FileEntry | None, after: FileEntry | None) -> bool:
-    if before is None or after is None:
-        return False
+def _differ(before: FileEntry, after: FileEntry) -> bool:
     if before.content is None or after.content is None:
         return before.content != after.content or before.stamp != after.stamp
     return before.content != after.content

@@ -45,10 +45,10 @@ class Store:
         self._session = session
         #: What was set aside for this one to begin, if anything was.
         self.aside: SetAside | None = None
-        #: What readers see, once it was asked for or told: three times a save.
-        self._shown: tuple[Publication | None] | None = None
         #: Read when it was opened, to see whether it can be.
         self._saved: Saved | None = read.saved(connection)
+        #: Nobody else writes it, and it is asked for three times a save.
+        self._published = _published(connection)
 
     @classmethod
     def open(cls, path: Path, session: str) -> "Store":
@@ -103,18 +103,13 @@ class Store:
         The next commit makes it durable. Lost before, it costs showing all anew, and is not worth a wait for the disk.
         """
         value = f"{shown.revision} {shown.stamp} {shown.content} {shown.place}"
-        self._shown = None
         with _unsynced(self._connection):
             self._connection.execute("insert or replace into setting values ('published', ?)", (value,))
-        self._shown = (shown,)
+        self._published = shown
 
     def published(self) -> Publication | None:
         """What readers saw last; `None` when nothing was ever shown. What was noted in another form is not trusted."""
-        if self._shown is None:
-            query = "select value from setting where name = 'published'"
-            row = self._connection.execute(query).fetchone()
-            self._shown = (None if row is None else _publication(str(row[0])),)
-        return self._shown[0]
+        return self._published
 
     def forget_sessions(self) -> None:
         """Drop what other sessions remembered with the policy `session`, except what is current: this session's now."""
@@ -189,8 +184,11 @@ class Store:
         self._connection.close()
 
 
-def _publication(text: str) -> Publication:
-    revision, *rest = text.split(" ", 3)
+def _published(connection: sqlite3.Connection) -> Publication | None:
+    row = connection.execute("select value from setting where name = 'published'").fetchone()
+    if row is None:
+        return None
+    revision, *rest = str(row[0]).split(" ", 3)
     stamp, content, place = rest if len(rest) == _N_SHOWN else ("", "", "")
     return Publication(int(revision), place, stamp, content)
 
