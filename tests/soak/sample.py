@@ -1,5 +1,6 @@
 """What a daemon and its children hold at one moment, read from the system, and whether that grows."""
 
+import asyncio
 import contextlib
 import os
 from collections.abc import Sequence
@@ -13,6 +14,9 @@ from relspec.core.layout import Layout
 _MB = 1 << 20
 #: The loop's pool starts a thread only when all others are busy; so many it has at most, and the daemon one beside it.
 _THREADS = min(32, (os.cpu_count() or 1) + 4) + 1
+_LOOK_S = 0.05
+_CALM_LOOKS = 4
+_REST_MAX_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +44,10 @@ class Trend:
     flat: bool
 
 
-def take(layout: Layout, pid: int, edits: int) -> Sample:
-    """Sample the daemon of a project."""
+async def take(layout: Layout, pid: int, edits: int) -> Sample:
+    """Sample the daemon of a project, once it is at rest: a child may end after the answer that it gave."""
     daemon = psutil.Process(pid)
-    children = daemon.children(recursive=True)
+    children = await _at_rest(daemon)
     temporary = layout.temporary
     return Sample(
         edits=edits,
@@ -55,6 +59,26 @@ def take(layout: Layout, pid: int, edits: int) -> Sample:
         watches=_watches(pid),
         temporaries=sum(1 for path in temporary.rglob("*") if path.is_file()) if temporary.exists() else 0,
     )
+
+
+async def _at_rest(daemon: psutil.Process) -> list[psutil.Process]:
+    """The children, when for some looks in a row they were the same and all slept."""
+    before: list[psutil.Process] = []
+    calm = 0
+    async with asyncio.timeout(_REST_MAX_S):
+        while calm < _CALM_LOOKS:
+            await asyncio.sleep(_LOOK_S)
+            children = daemon.children(recursive=True)
+            calm = calm + 1 if children == before and all(map(_sleeps, (daemon, *children))) else 0
+            before = children
+    return before
+
+
+def _sleeps(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_SLEEPING)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _watches(pid: int) -> int:

@@ -73,7 +73,7 @@ class Soak:
         assert set(states.values()) == {"fresh"}, f"after {self.edits} edits: {states}"
         found = card(Layout(self.root))
         assert found is not None
-        self.samples.append(take(Layout(self.root), found["pid"], self.edits))
+        self.samples.append(await take(Layout(self.root), found["pid"], self.edits))
 
 
 async def soak(root: Path, plan: Plan, tell: Callable[[Soak], None]) -> Soak:
