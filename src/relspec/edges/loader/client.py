@@ -57,7 +57,7 @@ from relspec.edges.loader.messages import (
     Reply,
     Request,
 )
-from relspec.edges.loader.warm import WarmParent
+from relspec.edges.loader.warm import START_S, WarmParent
 from relspec.edges.wire import GarbledError, WireError
 
 _LOG = logging.getLogger("relspec.worker")
@@ -167,7 +167,8 @@ class ForkingLoader:
     def _drop_spare(self) -> None:
         spare, self._spare = self._spare, None
         if spare is not None:
-            self._let_end(spare.end())
+            # Nobody waits for it, and a parent that imports something reaps nobody meanwhile.
+            self._let_end(spare.end(START_S))
 
     def _let_end(self, ending: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(ending)
@@ -278,11 +279,11 @@ class _Child:
         finally:
             receiving.cancel()
 
-    async def end(self) -> None:
+    async def end(self, patience_s: float = _GOODBYE_S) -> None:
         """Kill the child and wait until it was reaped; a parent that does not reap it (it may be stopped) goes too."""
         self.parent.kill(self.ticket)
         self.channel.close()
-        await asyncio.wait({self.exited}, timeout=_GOODBYE_S)
+        await asyncio.wait({self.exited}, timeout=patience_s)
         if not self.exited.done():
             await self.parent.end()
 
