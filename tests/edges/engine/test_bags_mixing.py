@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from relspec.core.schema import Column
-from relspec.edges.engine import bags
+from relspec.edges.engine.bags import bags_by
 
 CUT_BITS = 24
 #: Places of the cuts: the ends of both hashes. Digests of rows that occur 2^k times have k fewer bits at the low end.
@@ -73,12 +73,11 @@ def connection() -> duckdb.DuckDBPyConnection:
 
 
 def totals(connection: duckdb.DuckDBPyConnection, query: str) -> list[int]:
-    """The digest of each of the tables that `g` numbers, by the very expressions that a measurement uses."""
+    """The digest of each of the tables that `g` numbers, as a measurement gives it."""
     described = connection.execute(f"DESCRIBE {query}").fetchall()
     columns = [Column(row[0], row[1]) for row in described if row[0] != "g"]
-    first, second = bags._sums(columns)
-    rows = connection.execute(f"SELECT {first}, {second} FROM ({query}) GROUP BY g ORDER BY g").fetchall()
-    return [((one << 64) + two) % (1 << 128) for one, two in rows]
+    found = bags_by(connection, f"({query})", "g", [columns])
+    return [int(bag.total, 16) for _, (bag,) in sorted(found.items())]
 
 
 def pairs(found: Sequence[int], place: int) -> int:

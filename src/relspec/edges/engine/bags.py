@@ -51,7 +51,7 @@ def bags_of(
 
     Cost: one scan for all sets. The empty set gives the number of rows with a total of zero.
     """
-    (row,) = connection.execute(f"SELECT {_measures(column_sets)} FROM {source}").fetchall()
+    (row,) = connection.execute(_measuring(source, column_sets)).fetchall()
     return row[0], _bags(row, column_sets)
 
 
@@ -59,9 +59,8 @@ def bags_by(
     connection: duckdb.DuckDBPyConnection, source: str, key: str, column_sets: Sequence[Sequence[Column]]
 ) -> dict[str, tuple[BagDigest, ...]]:
     """Digest the rows of each value of the column `key` apart. Cost: one scan for all."""
-    name = identifier(key)
-    rows = connection.execute(f"SELECT {name}, {_measures(column_sets)} FROM {source} GROUP BY {name}").fetchall()
-    return {value: _bags(row, column_sets) for value, *row in rows}
+    rows = connection.execute(_measuring(source, column_sets, key)).fetchall()
+    return {value: _bags(row, column_sets) for *row, value in rows}
 
 
 def nothing(column_sets: Sequence[Sequence[Column]]) -> tuple[BagDigest, ...]:
@@ -69,9 +68,23 @@ def nothing(column_sets: Sequence[Sequence[Column]]) -> tuple[BagDigest, ...]:
     return _bags([0], [()] * len(column_sets))
 
 
-def _measures(column_sets: Sequence[Sequence[Column]]) -> str:
-    sums = (text for columns in column_sets if columns for text in _sums(columns))
-    return ", ".join(["count(*)", *sums])
+def _measuring(source: str, column_sets: Sequence[Sequence[Column]], key: str | None = None) -> str:
+    """Write the query that counts and sums; grouped by `key`, which comes last then.
+
+    What hashes take in is written once, below them: DuckDB takes 1.3 ms for a small table so, and 2.4 where each hash
+    has it written out.
+    """
+    columns = {column.name.lower(): column for columns in column_sets for column in columns}
+    taken = {name: _Taken(number, column) for number, (name, column) in enumerate(columns.items())}
+    below = [text for column in taken.values() for text in column.listed()]
+    sets = ([taken[name] for name in sorted(c.name.lower() for c in columns)] for columns in column_sets if columns)
+    measures = ["count(*)", *(text for of_set in sets for text in _sums(of_set))]
+    grouped = ""
+    if key is not None:
+        below.append(f"{identifier(key)} AS k")
+        measures.append("k")
+        grouped = " GROUP BY k"
+    return f"SELECT {', '.join(measures)} FROM (SELECT {', '.join(below) or 'NULL'} FROM {source}){grouped}"
 
 
 def _bags(row: Sequence[int | None], column_sets: Sequence[Sequence[Column]]) -> tuple[BagDigest, ...]:
@@ -81,12 +94,26 @@ def _bags(row: Sequence[int | None], column_sets: Sequence[Sequence[Column]]) ->
     return tuple(BagDigest(row[0] or 0, f"{total % _MODULUS:032x}") for total in totals)
 
 
-def _sums(columns: Sequence[Column]) -> tuple[str, str]:
-    ordered = sorted(columns, key=lambda c: c.name.lower())
-    names = [identifier(c.name) for c in ordered]
-    marks = [mark for c in ordered for mark in _marks(c)]
-    first = [*names, *marks]
-    second = [_SALT, *reversed(names), *(f"{name} IS NULL" for name in names), *marks]
+class _Taken:
+    """A column as hashes take it in: its value, whether that is NULL, and what tells apart values that hash alike."""
+
+    def __init__(self, number: int, column: Column) -> None:
+        self._column = column
+        self._texts = _marks(column)
+        self.value, self.is_null = f"v{number}", f"n{number}"
+        self.marks = [f"m{number}_{place}" for place in range(len(self._texts))]
+
+    def listed(self) -> list[str]:
+        """The items of a SELECT that give all these."""
+        name = identifier(self._column.name)
+        marks = (f"{text} AS {mark}" for text, mark in zip(self._texts, self.marks, strict=True))
+        return [f"{name} AS {self.value}", f"{name} IS NULL AS {self.is_null}", *marks]
+
+
+def _sums(taken: Sequence[_Taken]) -> tuple[str, str]:
+    values, marks = [t.value for t in taken], [mark for t in taken for mark in t.marks]
+    first = [*values, *marks]
+    second = [_SALT, *reversed(values), *(t.is_null for t in taken), *marks]
     return _sum(first), _sum(second)
 
 
