@@ -56,8 +56,7 @@ BREAKS: tuple[Break, ...] = (
     Break(
         "simulation: objects are synced after the commit that names them",
         "app/build.py",
-        """    with tools.trace.span("sync"):
-        await asyncio.to_thread(tools.objects.sync, world.carried.objects | world.taken_objects())
+        """    await _sync(tools, world.carried.objects | world.taken_objects())
     with tools.trace.span("commit"):
         warnings = warnings_of(world)
         delta = world.delta(record, problems)
@@ -67,7 +66,7 @@ BREAKS: tuple[Break, ...] = (
         warnings = warnings_of(world)
         delta = world.delta(record, problems)
         tools.memory.commit(delta if warnings == world.unsure.stored else replace(delta, warnings=warnings))
-        await asyncio.to_thread(tools.objects.sync, world.carried.objects | world.taken_objects())
+        await _sync(tools, world.carried.objects | world.taken_objects())
 """,
         _bitten("power"),
     ),

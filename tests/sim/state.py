@@ -4,7 +4,7 @@
 object survives the loss of power only if it was synced.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -305,6 +305,10 @@ class Objects:
             raise StateError("cannot make objects durable")
         self._state.synced |= set(wanted)
         self._effects.end(fault)
+
+    def syncs_soon(self, contents: Collection[str]) -> bool:
+        """Whether it takes no thread."""
+        return len(contents) <= 1
 
     def show(self, name: str, content: str) -> None:
         """Let a table be this object."""

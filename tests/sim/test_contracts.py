@@ -217,6 +217,9 @@ def test_objects_are_shown_and_hidden(kit: Kit) -> None:
     kit.run(body)
     content = found[0].part.content
     objects = kit.objects
+    assert objects.syncs_soon([])
+    assert objects.syncs_soon([content])
+    assert not objects.syncs_soon([f"{n:032x}" for n in range(100)])
     objects.sync([content])
     with pytest.raises(StateError):
         objects.sync(["0" * 32])

@@ -6,7 +6,7 @@ Nothing is visible before the commit, and nothing is told to anybody after `AllR
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 
 from relspec.app.compile import Compilation
@@ -293,8 +293,7 @@ async def _commit(
     world: World, tools: Tools, record: RunRecord, problems: tuple[Problem, ...]
 ) -> tuple[TaskWarning, ...]:
     """Make everything durable: first the objects, then the state that names them. Gives the warnings that hold."""
-    with tools.trace.span("sync"):
-        await asyncio.to_thread(tools.objects.sync, world.carried.objects | world.taken_objects())
+    await _sync(tools, world.carried.objects | world.taken_objects())
     with tools.trace.span("commit"):
         warnings = warnings_of(world)
         delta = world.delta(record, problems)
@@ -302,6 +301,16 @@ async def _commit(
         world.committed()
         world.unsure.stored = warnings
     return warnings
+
+
+async def _sync(tools: Tools, made: Collection[str]) -> None:
+    with tools.trace.span("sync"):
+        if tools.objects.syncs_soon(made):
+            # Who prepares the views hears of it before we wait: a thread would take as long as the disk.
+            await asyncio.sleep(0)
+            tools.objects.sync(made)
+        else:
+            await asyncio.to_thread(tools.objects.sync, made)
 
 
 def _ready(record: RunRecord, n_problems: int) -> AllReady:

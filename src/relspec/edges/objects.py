@@ -7,7 +7,7 @@ a hard link to its object, switched by rename, so it is whole at every moment; w
 import errno
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +22,9 @@ from relspec.core.views import Mark, content_of_views, stamp_of_views
 CONTENT_LENGTH = 32
 #: So many threads wait for the disk where there is more to wait for than this.
 _SYNCS_AT_ONCE = 16
+#: So much is durable within the time that a commit takes.
+_SOON_N = 4
+_SOON_BYTES = 1 << 20
 
 
 class Objects:
@@ -74,6 +77,10 @@ class Objects:
                 f"cannot make {error.filename or self._layout.objects} durable: {error.strerror}"
             ) from error
 
+    def syncs_soon(self, contents: Collection[str]) -> bool:
+        """Whether `sync` of these is no longer than a commit, so that it can be waited for as that is."""
+        return len(contents) <= _SOON_N and sum(map(self._size, contents)) <= _SOON_BYTES
+
     def show(self, name: str, content: str) -> None:
         """Let `tables/<name>.parquet` be this object, atomically; nothing is done where it already is."""
         target, source = self._table(name), self._layout.object(content)
@@ -116,8 +123,7 @@ class Objects:
         found: list[str] = []
         size = 0
         for content in (*contents[start:], *contents[:start]):
-            with suppress(FileNotFoundError):
-                size += os.stat(self._layout.object(content)).st_size
+            size += self._size(content)
             if found and size > bytes_max:
                 break
             found.append(content)
@@ -136,6 +142,13 @@ class Objects:
                 return content_of_views(content_of_stream(file.read), log.read_bytes() if log.exists() else b"")
         except OSError:
             return None
+
+    def _size(self, content: str) -> int:
+        """The bytes of an object; none where that cannot be told: who needs it finds out why."""
+        try:
+            return os.stat(self._layout.object(content)).st_size
+        except OSError:
+            return 0
 
     def _is_whole(self, content: str) -> bool:
         try:
