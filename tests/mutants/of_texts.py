@@ -5,9 +5,50 @@ from tests.mutants.planted import Break
 _SKETCH = "tests/core/test_sketch.py"
 _TEXTS = "tests/app/test_texts.py"
 _WORDING = "tests/core/test_wording.py"
+_BINDING = ("tests/edges/engine/test_empties.py",)
 _ANALYSES = "tests/edges/engine/test_analyses.py"
 
 BREAKS = (
+    Break(
+        "each database has its own zone",
+        "edges/engine/connection.py",
+        "SET GLOBAL TimeZone",
+        "SET TimeZone",
+        _BINDING,
+    ),
+    Break(
+        "what spoils a transaction is forgotten",
+        "edges/engine/empties.py",
+        """            self.is_spoilt = True
+            raise
+        self._there""",
+        """            raise
+        self._there""",
+        _BINDING,
+    ),
+    Break(
+        "what calls a database by its name is asked in the other one",
+        "edges/engine/empties.py",
+        "self._first if _CALLED.search(sql) else",
+        "None if _CALLED.search(sql) else",
+        _BINDING,
+    ),
+    Break(
+        "what is asked again is made again",
+        "edges/engine/empties.py",
+        "self._other() if wanted in self._lately else self._used",
+        "self._used",
+        _BINDING,
+    ),
+    Break(
+        "complaints name what lies in the other database",
+        "edges/engine/empties.py",
+        """            self._beside.close()
+        self._used""",
+        """            pass
+        self._used""",
+        _BINDING,
+    ),
     Break(
         "two texts in a row are two, whatever lies between them",
         "core/wording.py",

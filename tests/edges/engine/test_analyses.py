@@ -10,7 +10,7 @@ from relspec.core.work import Analyse, Analysed, Needs, ViewQuery
 from relspec.edges.engine import analyses as module
 from relspec.edges.engine.analyses import Analyses
 from relspec.edges.engine.connection import open_connection
-from relspec.edges.engine.empties import Empties
+from relspec.edges.engine.empties import _Room
 
 ORDERS = schema_of({"id": "BIGINT", "amount": "DOUBLE", "day": "DATE"})
 BIG = ViewQuery("big", 'SELECT id, day FROM "main"."orders" WHERE amount > 9', schema_of({"id": "BIGINT"}))
@@ -90,14 +90,14 @@ def test_what_has_a_place_in_the_text_is_compiled_each_time(warm: Analyses) -> N
 
 def test_an_error_of_ours_leaves_nothing_behind(warm: Analyses, monkeypatch: pytest.MonkeyPatch) -> None:
     """Caught: a table that nobody knew of stayed, to be bound by what nobody gave it."""
-    begin = Empties._begin
+    begin = _Room._begin
 
-    def half(binder: Empties, statements: list[str]) -> None:
-        begin(binder, statements)
+    def half(room: _Room, statements: list[str]) -> None:
+        begin(room, statements)
         raise MemoryError
 
     with monkeypatch.context() as broken:
-        broken.setattr(Empties, "_begin", half)
+        broken.setattr(_Room, "_begin", half)
         with pytest.raises(MemoryError):
             warm.answer(asked(PLAIN))
     assert warm._binder.bound("from orders", {}) is None

@@ -49,7 +49,7 @@ def open_connection(
         config["enable_external_access"] = "false"
     connection = duckdb.connect(":memory:", config=config)
     # Spelt out, since passing a parameter makes DuckDB import pandas and pyarrow where they are installed.
-    connection.execute(f"SET TimeZone = {literal(timezone)}")
+    connection.execute(f"SET GLOBAL TimeZone = {literal(timezone)}")
     if files:
         # Among the settings of the opening it is taken and has no effect (DuckDB 1.5).
         connection.execute(f"SET max_temp_directory_size = '{spill_mb}MiB'")
