@@ -24,7 +24,10 @@ class AsyncChannel(Generic[In, Out]):
         return cls(reader, writer, incoming)
 
     async def send(self, message: Out) -> None:
-        """Write one message whole."""
+        """Write one message whole; raises WireError when the peer is gone."""
+        # What writes into a closed transport is told so by some loops at once, by others in no way.
+        if self._writer.is_closing():
+            raise WireError("the peer closed the connection")
         self._writer.write(encode(message))
         try:
             await self._writer.drain()

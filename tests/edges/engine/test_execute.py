@@ -294,6 +294,30 @@ def test_chance_is_drawn_from_the_key_and_leaks_into_no_other_request(place) -> 
     assert (place.execute(other), place.execute(request)) == (second, first)
 
 
+#: All functions of which the engine says that they may answer otherwise each time, by whether they draw by chance.
+BY_CHANCE = ("gen_random_uuid", "random", "uuid", "uuidv4")
+#: It draws and reads the clock: no key makes it come out alike.
+BY_CLOCK = {"uuidv7"}
+NOT_BY_CHANCE = {
+    *("current_connection_id", "current_query", "current_query_id", "current_transaction_id", "currval", "error"),
+    *("nextval", "setseed", "sleep_ms", "stats", "write_log"),
+}
+
+
+@pytest.mark.parametrize("name", BY_CHANCE)
+def test_each_function_of_chance_draws_from_the_key(place, name: str) -> None:
+    request = place.ask(f"SELECT {name.upper()}()::VARCHAR AS drawn FROM range(3)", {"drawn": "VARCHAR"})
+    first, other = place.execute(request), place.execute(replace(request, key="another key"))
+    assert first != other
+    assert place.execute(request) == first
+
+
+def test_no_function_of_chance_is_new(place) -> None:
+    listed = "SELECT DISTINCT function_name FROM duckdb_functions() WHERE stability = 'VOLATILE'"
+    found = {name for (name,) in place.connection.execute(listed).fetchall()}
+    assert found == {*BY_CHANCE, *BY_CLOCK, *NOT_BY_CHANCE}
+
+
 def test_a_query_spills_no_more_than_it_may(place) -> None:
     """Caught: DuckDB takes the bound when it opens, shows it, and does not keep to it."""
     narrow = replace(place, connection=open_connection(128, "UTC", str(place.temporary / "narrow"), spill_mb=32))

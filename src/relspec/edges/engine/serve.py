@@ -13,6 +13,7 @@ from relspec.core.work import Analysed, Executed, Intaken, Needs
 from relspec.edges.engine.analyses import Analyses
 from relspec.edges.engine.connection import SPILL_MB, open_connection
 from relspec.edges.engine.execute import execute
+from relspec.edges.engine.in_place import in_place
 from relspec.edges.engine.intake import intake
 from relspec.edges.engine.measure import measure
 from relspec.edges.engine.objects import temporary_path
@@ -77,7 +78,7 @@ class Engine:
             case AskMeasure(request=request):
                 return GaveMeasured(measure(self._asked(), request))
             case AskExecute(request=request):
-                return _given(execute(self._asked(), request, {}))
+                return _given(execute(self._asked(), request, {}, in_place))
             case AskPrepare() | AskPublish():
                 return self._publishing.answer(question)
 
