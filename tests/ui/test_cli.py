@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from relspec.core.errors import ConfigError, StateBusyError, StateError, UnknownNameError
@@ -269,7 +270,9 @@ def test_an_interrupt_ends_with_130_and_no_traceback(words: list[str], serving: 
     with serving({}) as asked:
         process = subprocess.Popen(command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         deadline = time.monotonic() + 10
-        while not asked and time.monotonic() < deadline:
+        # One that comes between the question and the wait for its answer is not seen before the answer comes.
+        waiting = psutil.Process(process.pid)
+        while not (asked and waiting.status() == psutil.STATUS_SLEEPING) and time.monotonic() < deadline:
             os.sched_yield()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=10)
