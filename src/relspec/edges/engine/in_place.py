@@ -67,7 +67,7 @@ def in_place(sql: str, inputs: Sequence[Dataset], offered: Callable[[Dataset], s
 
 def _places(words: Sequence[str], known: Mapping[str, Dataset]) -> Iterator[_Place | None]:
     """Whatever begins as a spelled out name does, and `None` for what may be something else than a table."""
-    #: For each parenthesis that is open: whether it holds a table.
+    # For each parenthesis that is open: whether it holds a table.
     holds = [True]
     for number, word in enumerate(words):
         if word == "(":
