@@ -27,7 +27,8 @@ ERRORS = ("error=ENOSPC", "error=EIO", "error=EMFILE", "error=EACCES")
 T = TypeVar("T")
 
 _OPENED = re.compile(r'^openat\([^"]*"(?P<path>[^"]*)", (?P<flags>[A-Z_|0-9]+)', re.MULTILINE)
-_NAME = re.compile(r"^(\w+)\(", re.MULTILINE)
+#: A call by its name, and what its first argument is open on, where that is one that is open.
+_CALLED = re.compile(r"^(?P<name>\w+)\((?:\d+<(?P<on>[^>]*)>)?", re.MULTILINE)
 _WRITES = ("O_CREAT", "O_WRONLY", "O_RDWR")
 
 
@@ -51,16 +52,21 @@ class Call:
 
 def counting(log: str) -> list[str]:
     """The words that go before a command to write down, in the file `log`, what could be struck."""
-    return ["strace", "-qq", "-o", log, "-s", "4096", "-e", f"trace={MUTATING},{OPENING}"]
+    return ["strace", "-qq", "-y", "-o", log, "-s", "4096", "-e", f"trace={MUTATING},{OPENING}"]
 
 
 def mutating(log: str) -> list[Call]:
-    """The calls that change files, of a run that was written down."""
+    """The calls that change files, of a run that was written down.
+
+    What is written to sockets and to the loop itself is counted and not given: no disk is behind it.
+    """
     found, of_name = [], Counter[str]()
-    for name in _NAME.findall(log):
+    for call in _CALLED.finditer(log):
+        name, on = call["name"], call["on"]
         if name in MUTATING.split(","):
             of_name[name] += 1
-            found.append(Call(name, of_name[name], None))
+            if on is None or on.startswith("/"):
+                found.append(Call(name, of_name[name], None))
     return found
 
 

@@ -14,8 +14,12 @@ pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace i
 LOG = """\
 openat(AT_FDCWD, "/usr/lib/a.py", O_RDONLY|O_CLOEXEC) = 3
 openat(AT_FDCWD, "/p/state/log", O_WRONLY|O_CREAT|O_APPEND, 0600) = 3
-write(3, "x", 1) = 1
-openat(AT_FDCWD, "/p/state/log", O_RDONLY) = 3
+write(3</p/state/log>, "x", 1) = 1
+write(9<socket:[4711]>, "y", 1) = 1
+write(10<anon_inode:[eventfd]>, "z", 8) = 8
+write(3</p/state/log>, "x", 1) = 1
+fsync(11<UNIX-STREAM:[1->2]>) = 0
+openat(AT_FDCWD</p>, "/p/state/log", O_RDONLY) = 3</p/state/log>
 --- SIGCHLD {si_signo=SIGCHLD} ---
 openat(AT_FDCWD, "/p/state/cookies/4711-1", O_WRONLY|O_CREAT, 0600) = 4
 openat(AT_FDCWD, "/p/state/log", O_WRONLY|O_CREAT|O_APPEND, 0600) = 3
@@ -54,7 +58,7 @@ def test_files_that_are_written_are_counted_by_their_name_and_the_others_by_all_
         Call(OPENING, 4, None),
         Call(OPENING, 3, "/p/state/log"),
     ]
-    assert mutating(LOG) == [Call("write", 1, None), Call("rename", 1, None)]
+    assert mutating(LOG) == [Call("write", 1, None), Call("write", 4, None), Call("rename", 1, None)]
 
 
 def test_a_seed_chooses_the_same_calls_again() -> None:
