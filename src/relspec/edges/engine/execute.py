@@ -35,7 +35,6 @@ _LOSSY = frozenset({"INTERVAL", "VARIANT"})
 #: Parts of the names of all that draws random numbers.
 _CHANCE = re.compile("random|uuid|sample|reservoir|setseed", re.IGNORECASE)
 
-
 #: Puts what gives the rows of a dataset in the place of its name, in a query over some; `None` where it does not.
 Placing = Callable[[str, Sequence[Dataset], Callable[[Dataset], str]], str | None]
 
