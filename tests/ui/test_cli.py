@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -240,29 +239,23 @@ def test_a_linked_file_is_known_by_the_name_of_its_link(layout: Layout, serving:
     assert seen[0][1]["file"] == "tasks/a.sql"
 
 
-def test_status_loads_nothing_heavy_and_is_back_fast(serving: Any) -> None:
+def test_status_loads_little_and_nothing_heavy(serving: Any) -> None:
     heavy = (
         "asyncio msgspec rich ibis duckdb pyarrow sqlite_utils sqlglot rustworkx watchfiles inotify_simple pandas"
         " sqlite3 subprocess"
     )
     code = (
-        "import sys; from relspec.ui.cli import main; code = main(['status']);"
-        f"print([m for m in {heavy.split()!r} if m in sys.modules], code)"
+        "import sys; bare = set(sys.modules); from relspec.ui.cli import main; code = main(['status']);"
+        f"print([m for m in {heavy.split()!r} if m in sys.modules], len(set(sys.modules) - bare), code)"
     )
-    seconds = []
     with serving({"status": (0, EMPTY_STATUS)}):
-        for _ in range(3):
-            before = cpu_of_children()
-            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-            seconds.append(cpu_of_children() - before)
-    assert done.stdout == "no tasks; revision 1; daemon runs (pid 1)\n[] 0\n"
-    # 50 ms on a quiet machine; processor time, because other work on the machine is not ours.
-    assert min(seconds) < 0.15
-
-
-def cpu_of_children() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    said, loaded = done.stdout.splitlines()
+    assert said == "no tasks; revision 1; daemon runs (pid 1)"
+    none_heavy, n_loaded, exit_code = loaded.rsplit(maxsplit=2)
+    assert (none_heavy, exit_code) == ("[]", "0")
+    # Its time is that of its imports, some 100 small modules; the benchmarks hold it against bare Python.
+    assert int(n_loaded) < 125
 
 
 @pytest.mark.parametrize("words", [["build"], ["build", "--json"]])
