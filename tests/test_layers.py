@@ -15,7 +15,7 @@ ALLOWED = {
     "ui": {"core", "edges", "app", "ui"},
 }
 #: What edges that hold child processes share.
-SHARED = {"wire", "async_wire", "parentage", "signals"}
+SHARED = {"wire", "async_wire", "forking", "parentage", "signals", "warm_parent"}
 #: Modules that touch the outside world, which the core never does.
 OUTSIDE = {
     "os",

@@ -3,6 +3,7 @@
 from tests.mutants.planted import Break
 
 _LOADER = "tests/edges/loader/test_rogues.py"
+_POOL = "tests/edges/engine/test_pool.py"
 
 BREAKS = (
     Break(
@@ -22,14 +23,14 @@ BREAKS = (
     Break(
         "a child that waited serves more than one session",
         "edges/loader/client.py",
-        "            self._spare = None\n            spare.parent.take",
-        "            spare.parent.take",
+        "            self._spare = None\n            spare.parent.order",
+        "            spare.parent.order",
         ("tests/edges/loader/test_sessions.py::test_a_session_finds_a_child_that_waits_and_has_nothing_of_the_users",),
     ),
     Break(
         "a child that waited is not looked at when it works",
         "edges/loader/client.py",
-        "            spare.parent.take(spare.ticket)\n",
+        "            spare.parent.order(Take(spare.forked.ticket))\n",
         "",
         ("tests/edges/loader/test_sessions.py::test_a_child_is_looked_at_once_it_works",),
     ),
@@ -56,9 +57,9 @@ BREAKS = (
     ),
     Break(
         "a parent that was killed leaves behind what it would have ended",
-        "edges/loader/warm.py",
-        "        if self._process.returncode != 0:\n",
-        "        if self._process.returncode is None:\n",
+        "edges/warm_parent.py",
+        "        if self._process.returncode != 0 and",
+        "        if self._process.returncode is None and",
         (f"{_LOADER}::test_a_daemon_of_task_code_dies_also_when_the_parent_was_killed",),
     ),
     Break(
@@ -215,5 +216,47 @@ BREAKS = (
         "if os.getpid() == own and threading.current_thread() is threading.main_thread():",
         "if threading.current_thread() is threading.main_thread():",
         ("tests/edges/loader/test_rogues.py::test_what_came_to_no_end_tells_what_it_had_read_and_tried_until_then",),
+    ),
+    Break(
+        "engines are forked where there are threads",
+        "edges/engine/__main__.py",
+        "    duckdb.default_connection().close()\n",
+        "",
+        (f"{_POOL}::test_all_are_forked_from_one_process_that_has_one_thread",),
+    ),
+    Break(
+        "a forked engine outlives its parent",
+        "edges/engine/__main__.py",
+        "        die_with_parent()\n",
+        "",
+        (f"{_POOL}::test_processes_end_with_a_daemon_that_is_killed_even_when_busy",),
+    ),
+    Break(
+        "a forked engine holds what is its parent's",
+        "edges/engine/parent.py",
+        "            self._control.close()\n            self._selector.close()\n",
+        "",
+        (f"{_POOL}::test_a_process_holds_nothing_of_others",),
+    ),
+    Break(
+        "a parent of engines that is gone is asked for another",
+        "edges/engine/pool.py",
+        "        if self._parent is None or not self._parent.alive:\n",
+        "        if self._parent is None:\n",
+        (f"{_POOL}::test_work_in_a_process_whose_parent_is_lost_says_so_and_the_next_call_finds_another",),
+    ),
+    Break(
+        "an engine that was forked counts as alive until its parent says else",
+        "edges/engine/worker.py",
+        "        return not looking.poll(0)\n",
+        "        return True\n",
+        (f"{_POOL}::test_a_process_that_dies_while_idle_is_blamed_on_nobody",),
+    ),
+    Break(
+        "engines are waited for while their parent, which was stopped, has to tell of their end",
+        "edges/engine/pool.py",
+        "        if self._parent is not None:\n            await self._parent.end()\n",
+        "",
+        (f"{_POOL}::test_a_parent_that_was_stopped_keeps_nobody_from_closing",),
     ),
 )

@@ -30,11 +30,13 @@ from relspec.core.work import (
     PublishViews,
     ViewDefinition,
 )
+from relspec.edges.engine import pool as engine_pool
 from relspec.edges.engine import worker
 from relspec.edges.engine.objects import own_prefix
 from relspec.edges.engine.pool import EnginePool, Start
 from relspec.edges.engine.worker import death_of
 
+ROOT = Path(__file__).parents[3]
 LIMITS = Limits(query_s=30.0, memory_mb=256, workers=2)
 #: Binds at once and runs for longer than anyone waits.
 ENDLESS = (
@@ -80,9 +82,10 @@ async def busy(pool: EnginePool) -> int:
     return found[0]
 
 
-async def murdered(pid: int) -> None:
+def murdered(pid: int) -> None:
+    """Kill a process and wait for its end, while the event loop hears of nothing."""
     os.kill(pid, signal.SIGKILL)
-    await until(lambda: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None)
+    psutil.Process(pid).wait(20)
 
 
 async def test_each_verb_is_answered_by_a_process_of_its_own(pool: EnginePool, tmp_path: Path) -> None:
@@ -159,8 +162,108 @@ async def test_a_process_that_dies_is_blamed_on_its_call_alone(pool: EnginePool,
 async def test_a_process_that_dies_while_idle_is_blamed_on_nobody(pool: EnginePool, tmp_path: Path) -> None:
     await until(lambda: len(pool.pids()) == LIMITS.workers + 1)
     for pid in pool.pids():
-        await murdered(pid)
+        murdered(pid)
     assert isinstance(await pool.execute(run(tmp_path, ONE)), Executed)
+
+
+def gone(process: psutil.Process) -> bool:
+    """Whether a process has ended; who has to reap it may be late."""
+    with suppress(psutil.NoSuchProcess):
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    return True
+
+
+async def forked_from(pool: EnginePool) -> psutil.Process:
+    """Wait for all processes, and give the one that forked them."""
+    await until(lambda: len(pool.pids()) == LIMITS.workers + 1)
+    (parent,) = {psutil.Process(pid).ppid() for pid in pool.pids()}
+    return psutil.Process(parent)
+
+
+async def test_all_are_forked_from_one_process_that_has_one_thread(pool: EnginePool, tmp_path: Path) -> None:
+    """Caught: importing DuckDB opens a database with threads, and what they hold is held for ever in a child."""
+    parent = await forked_from(pool)
+    assert (parent.num_threads(), parent.ppid()) == (1, os.getpid())
+    await pool.publish(shown(tmp_path))
+    assert pool._publisher is not None
+    assert psutil.Process(pool._publisher.pid).ppid() == parent.pid
+
+
+async def test_a_process_holds_nothing_of_others(pool: EnginePool) -> None:
+    """Caught: an end of a connection that a second process holds keeps the first from hearing that it was closed."""
+    parent = await forked_from(pool)
+    sockets = []
+    for pid in (parent.pid, *pool.pids()):
+        held = [os.readlink(f"/proc/{pid}/fd/{n}") for n in os.listdir(f"/proc/{pid}/fd")]
+        sockets += [name for name in held if name.startswith("socket:")]
+        assert pid == parent.pid or not [name for name in held if "pidfd" in name or "eventpoll" in name]
+    assert len(sockets) == len(set(sockets)) == len(pool.pids()) + 1
+
+
+async def test_work_in_a_process_whose_parent_is_lost_says_so_and_the_next_call_finds_another(
+    pool: EnginePool, tmp_path: Path
+) -> None:
+    parent = await forked_from(pool)
+    before = [psutil.Process(pid) for pid in pool.pids()]
+    call = asyncio.create_task(pool.execute(run(tmp_path, ENDLESS)))
+    await busy(pool)
+    parent.kill()
+    with pytest.raises(WorkerError, match="forked from ended") as lost:
+        await call
+    assert lost.value.cause == "crash"
+    assert isinstance(await pool.execute(run(tmp_path, ONE)), Executed)
+    await until(lambda: all(map(gone, before)))
+    assert (await forked_from(pool)).pid != parent.pid
+
+
+async def test_a_parent_that_was_stopped_keeps_nobody_from_closing(tmp_path: Path) -> None:
+    for name in ("objects", "tmp"):
+        (tmp_path / name).mkdir()
+    pool = EnginePool(LIMITS, "UTC", tmp_path / "tmp")
+    async with pool:
+        parent = await forked_from(pool)
+        processes = [parent, *map(psutil.Process, pool.pids())]
+        parent.suspend()
+        async with asyncio.timeout(10):
+            await pool.close()
+    await until(lambda: all(map(gone, processes)))
+
+
+@pytest.mark.parametrize("start", [Start.AHEAD, Start.ASKED])
+async def test_a_parent_that_does_not_start_is_told(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_pool, "_PARENT", replace(engine_pool._PARENT, module="relspec.nothing_of_this_name"))
+    async with EnginePool(LIMITS, "UTC", tmp_path, start) as pool:
+        for _ in range(2):
+            with pytest.raises(WorkerError, match="the engine's process is gone"):
+                await pool.execute(run(tmp_path, ONE))
+
+
+async def test_where_no_process_can_be_forked_the_call_hears_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caught: the parent ended of it, and all that it had forked with it."""
+    program = replace(engine_pool._PARENT, module="tests.edges.engine.no_room", environment={"PYTHONPATH": str(ROOT)})
+    monkeypatch.setattr(engine_pool, "_PARENT", program)
+    async with EnginePool(LIMITS, "UTC", tmp_path, Start.ASKED) as pool:
+        for _ in range(2):
+            with pytest.raises(WorkerError, match="no engine process can be forked: Resource temporarily unavailable"):
+                await pool.execute(run(tmp_path, ONE))
+            assert pool._parent is not None
+            assert pool._parent.alive
+
+
+async def test_a_pool_closes_while_processes_start_whose_parent_was_stopped(tmp_path: Path) -> None:
+    pool = EnginePool(LIMITS, "UTC", tmp_path)
+    async with pool:
+        await until(lambda: pool._parent is not None)
+        assert pool._parent is not None
+        parent = psutil.Process(pool._parent.pid)
+        parent.suspend()
+        async with asyncio.timeout(10):
+            await pool.close()
+        await until(lambda: gone(parent))
 
 
 def test_a_kill_from_outside_is_taken_for_the_systems_memory() -> None:
@@ -254,7 +357,7 @@ async def test_a_publisher_that_is_lost_goes_on_from_the_published_file(pool: En
         await pool.publish(replace(request, stamp="nothing"))
     published = await pool.publish(request)
     assert pool._publisher is not None
-    await murdered(pool._publisher.pid)
+    murdered(pool._publisher.pid)
     await pool.publish(
         replace(
             request,
@@ -304,7 +407,7 @@ async def test_a_command_starts_another_in_place_of_a_process_that_is_lost(tmp_p
         )
         assert [type(error) for error in lost] == [WorkerError] * LIMITS.workers
         assert isinstance(await pool.execute(run(tmp_path, ONE)), Executed)
-        await murdered(*pool.pids())
+        murdered(*pool.pids())
         assert isinstance(await pool.execute(run(tmp_path, ONE)), Executed)
         request = replace(shown(tmp_path), stamp="nothing")
         with pytest.raises(WorkerError, match="revision 1"):
@@ -366,7 +469,7 @@ async def test_processes_end_with_a_daemon_that_is_killed_even_when_busy(tmp_pat
         assert all(ignores_interrupts(engine.pid) and os.getpgid(engine.pid) == engine.pid for engine in engines)
         await until(lambda: any(sum(engine.cpu_times()[:2]) > 1.0 for engine in engines))
         daemon.kill()
-        await until(lambda: all(not e.is_running() or e.status() == psutil.STATUS_ZOMBIE for e in engines))
+        await until(lambda: all(map(gone, engines)))
 
 
 def loaded(code: str) -> set[str]:

@@ -15,9 +15,9 @@ from relspec.core.errors import WorkerError
 from relspec.core.layout import Layout
 from relspec.core.settings import Limits, Settings
 from relspec.core.work import Loaded
+from relspec.edges.forking import Forked
 from relspec.edges.loader import client
 from relspec.edges.loader.client import ForkingLoader
-from relspec.edges.loader.messages import Forked
 from relspec.edges.loader.parent import Parent
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -1,4 +1,7 @@
-"""What the daemon and an engine process say to each other: one question, one answer, in turn."""
+"""What the daemon and an engine process say to each other: one question, one answer, in turn.
+
+And what the daemon says to the parent of the engines: one message a datagram.
+"""
 
 import msgspec
 
@@ -16,6 +19,30 @@ from relspec.core.work import (
     Published,
     PublishViews,
 )
+from relspec.edges.forking import Kill
+
+
+class Launch(msgspec.Struct, frozen=True):
+    """How an engine is set: bounds of memory and spill, time zone, the directory for what it writes.
+
+    One that `publishes` does nothing else.
+    """
+
+    memory_mb: int
+    spill_mb: int
+    timezone: str
+    temporary: str
+    publishes: bool
+
+
+class Fork(msgspec.Struct, tag="fork", frozen=True):
+    """Fork an engine. With this come its end of its connection, and a file for its complaints."""
+
+    ticket: int
+    launch: Launch
+
+
+Order = Fork | Kill
 
 
 class AskIntake(msgspec.Struct, tag="intake", frozen=True):

@@ -5,6 +5,7 @@ the session gets a fresh child, which loads again what it needs. Nothing here re
 """
 
 import asyncio
+import functools
 import logging
 import socket
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
@@ -33,6 +34,7 @@ from relspec.core.work import (
     Needs,
 )
 from relspec.edges.async_wire import AsyncChannel
+from relspec.edges.forking import Exited
 from relspec.edges.loader.death import death_of
 from relspec.edges.loader.messages import (
     Answer,
@@ -42,8 +44,8 @@ from relspec.edges.loader.messages import (
     DoExecute,
     DoExtract,
     DoLoad,
-    Exited,
     Fault,
+    Fork,
     GaveBuildFailed,
     GaveBuilt,
     GaveExecuted,
@@ -56,8 +58,11 @@ from relspec.edges.loader.messages import (
     Noted,
     Reply,
     Request,
+    Take,
+    Warm,
 )
-from relspec.edges.loader.warm import START_S, WarmParent
+from relspec.edges.loader.program import program_of
+from relspec.edges.warm_parent import START_S, ForkedChild, WarmParent
 from relspec.edges.wire import GarbledError, WireError
 
 _LOG = logging.getLogger("relspec.worker")
@@ -145,7 +150,7 @@ class ForkingLoader:
         if not self._extractors:
             self._extractors = True
             if self._parent is not None:
-                self._parent.warm(*_FOR_EXTRACTORS)
+                self._parent.order(Warm(_FOR_EXTRACTORS))
             self._drop_spare()
 
     def prepare(self) -> None:
@@ -190,7 +195,7 @@ class ForkingLoader:
         spare = self._spare
         if spare is not None and self._is_fit(spare):
             self._spare = None
-            spare.parent.take(spare.ticket)
+            spare.parent.order(Take(spare.forked.ticket))
             return spare
         return await self._fork(waits=False)
 
@@ -202,14 +207,15 @@ class ForkingLoader:
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                ticket, exited = await self._parent.fork(theirs, self._bounds, waits=waits)
+                order = functools.partial(Fork, bounds=self._bounds, waits=waits)
+                forked = await self._parent.fork(order, theirs.fileno())
             channel: AsyncChannel[Reply, Request] = await AsyncChannel.over(ours, Reply)
         except BaseException:
             ours.close()
             raise
-        child = _Child(self._parent, self.project, ticket, exited, channel)
+        child = _Child(self._parent, self.project, forked, channel)
         self._children.add(child)
-        exited.add_done_callback(lambda _: self._children.discard(child))
+        forked.exited.add_done_callback(lambda _: self._children.discard(child))
         try:
             # Should it be dead already, the first request finds out.
             with suppress(WireError):
@@ -221,9 +227,9 @@ class ForkingLoader:
         return child
 
     def _started(self) -> WarmParent:
-        parent = WarmParent.start(self._module, self._timezone, self._replace)
+        parent = WarmParent.start(program_of(self._module, self._timezone), self._replace)
         if self._extractors:
-            parent.warm(*_FOR_EXTRACTORS)
+            parent.order(Warm(_FOR_EXTRACTORS))
         return parent
 
     def _replace(self) -> None:
@@ -253,10 +259,14 @@ def _folders(root: str, settings: Settings) -> tuple[str, ...]:
 class _Child:
     parent: WarmParent
     project: Configure
-    ticket: int
-    exited: "asyncio.Future[Exited]"
+    forked: ForkedChild
     channel: AsyncChannel[Reply, Request]
     noted: list[Noted] = field(default_factory=list)
+
+    @property
+    def exited(self) -> "asyncio.Future[Exited]":
+        """The future of its end."""
+        return self.forked.exited
 
     async def ask(self, request: Request) -> Reply:
         """Send a request and wait for its answer; raises WorkerError when the child ends instead.
@@ -281,7 +291,7 @@ class _Child:
 
     async def end(self, patience_s: float = _GOODBYE_S) -> None:
         """Kill the child and wait until it was reaped; a parent that does not reap it (it may be stopped) goes too."""
-        self.parent.kill(self.ticket)
+        self.parent.kill(self.forked.ticket)
         self.channel.close()
         await asyncio.wait({self.exited}, timeout=patience_s)
         if not self.exited.done():

@@ -4,8 +4,8 @@ import os
 import signal
 
 from relspec.core.errors import WorkerError
-from relspec.edges.loader.messages import CONNECTION_LOST, Exited
-from relspec.edges.loader.warm import PARENT_GONE
+from relspec.edges.forking import PARENT_GONE, Exited
+from relspec.edges.loader.messages import CONNECTION_LOST
 from relspec.edges.signals import signal_name
 
 

@@ -22,9 +22,8 @@ from relspec.core.work import (
     LoadFailed,
     Needs,
 )
+from relspec.edges.forking import Kill
 
-#: A control message is a few numbers; the longest datagram that is read.
-CONTROL_BYTES_MAX = 4096
 #: The exit status of a child whose connection is gone or is none any more.
 CONNECTION_LOST = 86
 
@@ -54,36 +53,13 @@ class Take(msgspec.Struct, tag="take", frozen=True):
     ticket: int
 
 
-class Kill(msgspec.Struct, tag="kill", frozen=True):
-    """End a child and all that it started, now; of no effect when it is gone."""
-
-    ticket: int
-
-
 class Warm(msgspec.Struct, tag="warm", frozen=True):
     """Import modules, those that are installed, for children that will need them."""
 
     modules: tuple[str, ...]
 
 
-class Forked(msgspec.Struct, tag="forked", frozen=True):
-    """A child runs."""
-
-    ticket: int
-    pid: int
-
-
-class Exited(msgspec.Struct, tag="exited", frozen=True):
-    """A child ended and was reaped; `status` is that of `waitpid`. `cause` and `message` say what it was ended for."""
-
-    ticket: int
-    status: int
-    cause: str | None = None
-    message: str = ""
-
-
 Order = Fork | Take | Kill | Warm
-Report = Forked | Exited
 
 
 class Configure(msgspec.Struct, tag="configure", frozen=True):

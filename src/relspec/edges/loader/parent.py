@@ -19,20 +19,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from relspec.edges.forking import CONTROL_BYTES_MAX, Exited, Forked, Kill, Report
 from relspec.edges.loader.child import run_child
 from relspec.edges.loader.family import adopt_orphans, children_by_parent, end, family_of, has_children, weight_mb
-from relspec.edges.loader.messages import (
-    CONTROL_BYTES_MAX,
-    Bounds,
-    Exited,
-    Fork,
-    Forked,
-    Kill,
-    Order,
-    Report,
-    Take,
-    Warm,
-)
+from relspec.edges.loader.messages import Bounds, Fork, Order, Take, Warm
 from relspec.edges.loader.output import Output
 from relspec.edges.loader.session import OpenEngine
 

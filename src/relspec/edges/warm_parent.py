@@ -1,4 +1,7 @@
-"""The warm parent as the daemon sees it: started, asked for children, told to kill one, ended.
+"""A warm parent as the daemon sees it: started, asked for children, told to kill one, ended.
+
+It is a process that has imported what its children need, and forks them: a child is there within a few milliseconds,
+and shares the memory of what was imported with all others.
 
 Control messages are single datagrams. They are sent straight on the socket, which never blocks for so few bytes, and
 read by the event loop. When the parent dies, all its children count as dead.
@@ -11,73 +14,68 @@ import signal
 import socket
 import subprocess
 import sys
-import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from relspec.core.errors import WorkerError
-from relspec.edges.loader.family import end_marked
-from relspec.edges.loader.messages import (
-    CONTROL_BYTES_MAX,
-    Bounds,
-    Exited,
-    Fork,
-    Forked,
-    Kill,
-    Order,
-    Report,
-    Take,
-    Warm,
-)
+from relspec.edges.forking import CONTROL_BYTES_MAX, PARENT_GONE, Exited, Forked, Kill, Report
 
 #: How long the parent may take to be warm and to fork, on a machine that is busy with other things.
 START_S = 60.0
 #: An end that takes longer is made.
 END_S = 0.5
 
-#: Stands for the wait status of a child whose parent ended first.
-PARENT_GONE = -1
 
-#: Names a parent in the environment of all processes below it, where its own end leaves them without one.
-_MARK = "RELSPEC_LOADER"
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What runs as a parent: a module, what is set in its environment, and how users know it.
 
-#: One thread, so that forking is safe; one seed, so that what is emitted in set order is the same in every process.
-_ENVIRONMENT = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    # Of pyarrow's allocator.
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",
-    "PYTHONHASHSEED": "0",
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "PYTHONUTF8": "1",
-    "LC_ALL": "C.UTF-8",
-}
+    `clean` is called in a thread where it did not come to end what its children had started.
+    """
+
+    module: str
+    environment: Mapping[str, str]
+    name: str
+    clean: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ForkedChild:
+    """A child: its number among those of its parent, its process, and the future of its end.
+
+    `descriptor` is a pid descriptor, where the parent gives one, and whose it is from now on.
+    """
+
+    ticket: int
+    pid: int
+    descriptor: int | None
+    exited: "asyncio.Future[Exited]"
 
 
 class WarmParent:
     """A running parent process; made by `start` within a running event loop."""
 
     def __init__(
-        self, process: "subprocess.Popen[bytes]", control: socket.socket, mark: str, gone: Callable[[], None]
+        self, process: "subprocess.Popen[bytes]", control: socket.socket, program: Program, gone: Callable[[], None]
     ) -> None:
         self._process = process
         self._gone = gone
-        self._mark = mark
+        self._program = program
         self._control = control
         self._reports: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
         self._tickets = 0
         self._was_warm = False
-        self._forked: dict[int, asyncio.Future[int]] = {}
+        self._forked: dict[int, asyncio.Future[ForkedChild]] = {}
         self._exited: dict[int, asyncio.Future[Exited]] = {}
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(control.fileno(), self._hear)
 
     @classmethod
-    def start(cls, module: str, timezone: str, gone: Callable[[], None]) -> "WarmParent":
-        """Start the program `module`; it becomes warm while nobody waits for it.
+    def start(cls, program: Program, gone: Callable[[], None]) -> "WarmParent":
+        """Start the program; it becomes warm while nobody waits for it.
 
         `gone` is called when no more children can be had of one that was warm.
         """
@@ -85,12 +83,11 @@ class WarmParent:
         ours.setblocking(False)
         with theirs:
             try:
-                mark = uuid.uuid4().hex
-                process = _spawn(module, theirs.fileno(), {"TZ": timezone, _MARK: mark})
+                process = _spawn(program, theirs.fileno())
             except BaseException:
                 ours.close()
                 raise
-        return cls(process, ours, mark, gone)
+        return cls(process, ours, program, gone)
 
     @property
     def pid(self) -> int:
@@ -102,45 +99,37 @@ class WarmParent:
         """Whether children can be had of it."""
         return self._control.fileno() >= 0
 
-    async def fork(
-        self, connection: socket.socket, bounds: Bounds, *, waits: bool
-    ) -> tuple[int, asyncio.Future[Exited]]:
-        """Have a child serve `connection`: its ticket, and the future of its end. Raises WorkerError."""
+    async def fork(self, order: Callable[[int], msgspec.Struct], *descriptors: int) -> ForkedChild:
+        """Have a child forked, by an order for its number and the descriptors that it gets. Raises WorkerError."""
         self._tickets += 1
         ticket = self._tickets
         self._exited[ticket] = self._loop.create_future()
-        forked = self._forked[ticket] = self._loop.create_future()
+        forked: asyncio.Future[ForkedChild] = self._loop.create_future()
+        self._forked[ticket] = forked
         try:
-            self._order(Fork(ticket, bounds, waits), connection)
+            self._send(order(ticket), *descriptors)
             async with asyncio.timeout(START_S):
-                await forked
+                return await forked
         except TimeoutError as error:
             self.kill(ticket)
-            raise WorkerError("timeout", f"the loader was not ready after {START_S:.0f} s") from error
+            message = f"{self._program.name} was not ready after {START_S:.0f} s"
+            raise WorkerError("timeout", message) from error
         except BaseException:
             self.kill(ticket)
             raise
         finally:
             self._forked.pop(ticket, None)
-        return ticket, self._exited[ticket]
 
-    def take(self, ticket: int) -> None:
-        """Put a child to work that waited; nothing happens when it is gone."""
-        if self.alive and ticket in self._exited:
+    def order(self, order: msgspec.Struct) -> None:
+        """Give an order that has no answer; nothing happens when the parent is gone."""
+        if self.alive:
             with contextlib.suppress(WorkerError):
-                self._order(Take(ticket))
+                self._send(order)
 
     def kill(self, ticket: int) -> None:
         """End a child now; nothing happens when it is gone."""
-        if self.alive and ticket in self._exited:
-            with contextlib.suppress(WorkerError):
-                self._order(Kill(ticket))
-
-    def warm(self, *modules: str) -> None:
-        """Have it import modules; who asks for a child meanwhile waits for that. Nothing happens when it is gone."""
-        if self.alive:
-            with contextlib.suppress(WorkerError):
-                self._order(Warm(modules))
+        if ticket in self._exited:
+            self.order(Kill(ticket))
 
     async def end(self) -> None:
         """End the parent and all children, and reap it."""
@@ -152,33 +141,48 @@ class WarmParent:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             await _exit_of(self._process)
-        if self._process.returncode != 0:
-            # It did not come to end what task code had started.
-            await asyncio.to_thread(end_marked, _MARK, self._mark)
+        if self._process.returncode != 0 and self._program.clean is not None:
+            await asyncio.to_thread(self._program.clean)
 
-    def _order(self, order: Order, *connections: socket.socket) -> None:
+    def _send(self, order: msgspec.Struct, *descriptors: int) -> None:
         try:
-            socket.send_fds(self._control, [msgspec.json.encode(order)], [c.fileno() for c in connections])
+            socket.send_fds(self._control, [msgspec.json.encode(order)], descriptors)
         except OSError as error:
             self._hang_up()
-            raise WorkerError("crash", "the loader's process is gone; the next build starts another") from error
+            raise self._lost() from error
+
+    def _lost(self) -> WorkerError:
+        return WorkerError("crash", f"{self._program.name}'s process is gone; the next build starts another")
 
     def _hear(self) -> None:
         try:
-            data = self._control.recv(CONTROL_BYTES_MAX)
+            data, descriptors, _, _ = socket.recv_fds(self._control, CONTROL_BYTES_MAX, 1)
         except BlockingIOError:
             return
         except ConnectionError:
-            data = b""
+            data, descriptors = b"", []
         if not data:
             self._hang_up()
             return
         match self._reports.decode(data):
             case Forked(ticket=ticket, pid=pid):
                 self._was_warm = True
-                _settle(self._forked.get(ticket), pid)
+                self._welcome(ticket, pid, next(iter(descriptors), None))
             case Exited(ticket=ticket) as report:
                 _settle(self._exited.pop(ticket, None), report)
+                forked = self._forked.get(ticket)
+                if forked is not None and not forked.done():
+                    # There was no room for it.
+                    forked.set_exception(WorkerError(report.cause or "crash", report.message))
+
+    def _welcome(self, ticket: int, pid: int, descriptor: int | None) -> None:
+        forked, exited = self._forked.get(ticket), self._exited.get(ticket)
+        if forked is None or forked.done() or exited is None:
+            # Nobody waits for it any more, and it is being ended.
+            if descriptor is not None:
+                os.close(descriptor)
+        else:
+            forked.set_result(ForkedChild(ticket, pid, descriptor, exited))
 
     def _hang_up(self) -> None:
         if not self.alive:
@@ -187,7 +191,7 @@ class WarmParent:
         self._control.close()
         for forked in self._forked.values():
             if not forked.done():
-                forked.set_exception(WorkerError("crash", "the loader's process ended; the next build starts another"))
+                forked.set_exception(self._lost())
         for ticket, exited in self._exited.items():
             _settle(exited, Exited(ticket, PARENT_GONE))
         self._exited.clear()
@@ -195,15 +199,15 @@ class WarmParent:
             self._gone()
 
 
-def _spawn(module: str, descriptor: int, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+def _spawn(program: Program, descriptor: int) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        # -P: a file `ibis.py` in the user's directory is not the module that we mean.
-        [sys.executable, "-P", "-m", module, str(descriptor)],
+        # -P: a file `ibis.py` or `duckdb.py` in the user's directory is not the module that we mean.
+        [sys.executable, "-P", "-m", program.module, str(descriptor)],
         stdin=subprocess.DEVNULL,
         # What user code prints goes to the log: standard output belongs to the answers of commands.
         stdout=2,
         pass_fds=(descriptor,),
-        env={**os.environ, **_ENVIRONMENT, **environment},
+        env={**os.environ, **program.environment},
         process_group=0,
     )
 

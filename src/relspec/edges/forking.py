@@ -1,0 +1,33 @@
+"""What a warm parent and the process that started it say to each other about children; each message is one datagram."""
+
+import msgspec
+
+#: A message is a few numbers and paths; the longest datagram that is read.
+CONTROL_BYTES_MAX = 1 << 14
+#: Stands for the wait status of a child whose parent ended first.
+PARENT_GONE = -1
+
+
+class Kill(msgspec.Struct, tag="kill", frozen=True):
+    """End a child and all that it started, now; of no effect when it is gone."""
+
+    ticket: int
+
+
+class Forked(msgspec.Struct, tag="forked", frozen=True):
+    """A child runs. A pid descriptor of it may come with this."""
+
+    ticket: int
+    pid: int
+
+
+class Exited(msgspec.Struct, tag="exited", frozen=True):
+    """A child ended and was reaped; `status` is that of `waitpid`. `cause` and `message` say what it was ended for."""
+
+    ticket: int
+    status: int
+    cause: str | None = None
+    message: str = ""
+
+
+Report = Forked | Exited
