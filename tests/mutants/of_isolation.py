@@ -259,4 +259,11 @@ BREAKS = (
         "",
         (f"{_POOL}::test_a_parent_that_was_stopped_keeps_nobody_from_closing",),
     ),
+    Break(
+        "a forked child that nobody wants any more leaves its descriptor",
+        "edges/warm_parent.py",
+        "            _let_go(forked)\n",
+        "",
+        (f"{_POOL}::test_a_fork_that_is_cancelled_as_it_comes_leaves_nothing",),
+    ),
 )

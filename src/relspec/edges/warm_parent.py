@@ -116,6 +116,7 @@ class WarmParent:
             raise WorkerError("timeout", message) from error
         except BaseException:
             self.kill(ticket)
+            _let_go(forked)
             raise
         finally:
             self._forked.pop(ticket, None)
@@ -210,6 +211,14 @@ def _spawn(program: Program, descriptor: int) -> "subprocess.Popen[bytes]":
         env={**os.environ, **program.environment},
         process_group=0,
     )
+
+
+def _let_go(forked: "asyncio.Future[ForkedChild]") -> None:
+    """Close what came with a child in the moment in which nobody wanted it any more."""
+    if forked.done() and not forked.cancelled() and forked.exception() is None:
+        descriptor = forked.result().descriptor
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _settle(future: "asyncio.Future[Any] | None", value: object) -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -238,6 +239,34 @@ async def test_a_parent_that_does_not_start_is_told(
         for _ in range(2):
             with pytest.raises(WorkerError, match="the engine's process is gone"):
                 await pool.execute(run(tmp_path, ONE))
+
+
+def pid_descriptors() -> int:
+    held = (f"/proc/self/fd/{n}" for n in os.listdir("/proc/self/fd"))
+    return sum("pidfd" in os.readlink(name) for name in held if os.path.lexists(name))
+
+
+async def test_a_fork_that_is_cancelled_as_it_comes_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    async with EnginePool(LIMITS, "UTC", tmp_path, Start.ASKED) as pool:
+        await pool.publish(shown(tmp_path))
+        before = pid_descriptors()
+        parent = pool._parent
+        assert parent is not None
+        welcome = parent._welcome
+
+        def welcome_and_cancel(*arguments: Any) -> None:
+            welcome(*arguments)
+            task.cancel()
+
+        monkeypatch.setattr(parent, "_welcome", welcome_and_cancel)
+        task = asyncio.create_task(pool._new_worker(pool._launch))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert pid_descriptors() == before
+        await until(lambda: len(psutil.Process(parent.pid).children()) == 1)
 
 
 async def test_where_no_process_can_be_forked_the_call_hears_of_it(
