@@ -85,8 +85,9 @@ async def busy(pool: EnginePool) -> int:
 
 def murdered(pid: int) -> None:
     """Kill a process and wait for its end, while the event loop hears of nothing."""
-    os.kill(pid, signal.SIGKILL)
-    psutil.Process(pid).wait(20)
+    process = psutil.Process(pid)  # Before: it may be reaped at once.
+    process.kill()
+    process.wait(20)
 
 
 async def test_each_verb_is_answered_by_a_process_of_its_own(pool: EnginePool, tmp_path: Path) -> None:
