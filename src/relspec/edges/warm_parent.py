@@ -165,6 +165,8 @@ class WarmParent:
         if not data:
             self._hang_up()
             return
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
         match self._reports.decode(data):
             case Forked(ticket=ticket, pid=pid):
                 self._was_warm = True

@@ -28,6 +28,8 @@ def main(arguments: list[str]) -> None:
     end_with_daemon(descriptor)
     # An interrupt at the terminal goes to the whole foreground group; ending us is the daemon's business alone.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Who started us may have it ignored, which outlives `exec`: then the system reaps, and nobody knows how what ended.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Only now: these take a second on a busy machine, in which the daemon may end.
     import duckdb  # noqa: PLC0415
