@@ -110,13 +110,12 @@ class WarmParent:
             self._send(order(ticket), *descriptors)
             async with asyncio.timeout(START_S):
                 return await forked
-        except TimeoutError as error:
-            self.kill(ticket)
-            message = f"{self._program.name} was not ready after {START_S:.0f} s"
-            raise WorkerError("timeout", message) from error
-        except BaseException:
+        except BaseException as error:
             self.kill(ticket)
             _let_go(forked)
+            if isinstance(error, TimeoutError):
+                message = f"{self._program.name} was not ready after {START_S:.0f} s"
+                raise WorkerError("timeout", message) from error
             raise
         finally:
             self._forked.pop(ticket, None)
