@@ -15,7 +15,17 @@ ALLOWED = {
     "ui": {"core", "edges", "app", "ui"},
 }
 #: What edges that hold child processes share.
-SHARED = {"wire", "async_wire", "forking", "parentage", "signals", "warm_parent"}
+SHARED = {
+    "wire",
+    "async_wire",
+    "forking",
+    "forks",
+    "parentage",
+    "process_handle",
+    "signals",
+    "warm_parent",
+    "warm_program",
+}
 #: Modules that touch the outside world, which the core never does.
 OUTSIDE = {
     "os",

@@ -37,8 +37,8 @@ BREAKS = (
     Break(
         "what left its group outlives its session",
         "edges/loader/parent.py",
-        "        self._strays = self._end_strays()\n        self._report(",
-        "        self._report(",
+        "        self._strays = self._end_strays()\n        self._forks.report(",
+        "        self._forks.report(",
         (f"{_LOADER}::test_a_process_that_made_itself_a_daemon_dies_with_its_session",),
     ),
     Break(
@@ -51,8 +51,8 @@ BREAKS = (
     Break(
         "orphans of a session go to the machine",
         "edges/loader/parent.py",
-        "        adopt_orphans()\n        self._watch(",
-        "        self._watch(",
+        "        adopt_orphans()\n        try:",
+        "        try:",
         (f"{_LOADER}::test_a_process_that_made_itself_a_daemon_dies_with_its_session",),
     ),
     Break(
@@ -64,7 +64,7 @@ BREAKS = (
     ),
     Break(
         "a parent that was stopped is waited for",
-        "edges/loader/client.py",
+        "edges/loader/forked.py",
         "        if not self.exited.done():\n            await self.parent.end()\n",
         "",
         (f"{_LOADER}::test_a_parent_that_was_stopped_is_replaced",),
@@ -99,7 +99,7 @@ BREAKS = (
     ),
     Break(
         "a spoilt process serves on",
-        "edges/loader/client.py",
+        "edges/loader/calls.py",
         "            if reply.spoilt is not None:\n",
         "            if reply.spoilt is None and reply.spoilt:\n",
         (f"{_LOADER}::test_a_process_that_a_file_spoilt_serves_no_other",),
@@ -120,7 +120,7 @@ BREAKS = (
     ),
     Break(
         "an answer to another question is taken",
-        "edges/loader/client.py",
+        "edges/loader/calls.py",
         "isinstance(answer, InputMoved) and isinstance(request, (DoExtract, DoExecute))",
         "isinstance(answer, InputMoved)",
         (f"{_LOADER}::test_what_code_does_to_its_connection_is_found_at_once",),
@@ -205,7 +205,7 @@ BREAKS = (
     ),
     Break(
         "what task code had read before its time was up is not told",
-        "edges/loader/client.py",
+        "edges/loader/calls.py",
         "                raise _told(WorkerError(",
         "                raise (WorkerError(",
         ("tests/app/test_endless.py",),
@@ -233,7 +233,7 @@ BREAKS = (
     ),
     Break(
         "a forked engine holds what is its parent's",
-        "edges/engine/parent.py",
+        "edges/forks.py",
         "            self._control.close()\n            self._selector.close()\n",
         "",
         (f"{_POOL}::test_a_process_holds_nothing_of_others",),
@@ -247,17 +247,73 @@ BREAKS = (
     ),
     Break(
         "an engine that was forked counts as alive until its parent says else",
-        "edges/engine/worker.py",
+        "edges/process_handle.py",
         "        return not looking.poll(0)\n",
         "        return True\n",
         (f"{_POOL}::test_a_process_that_dies_while_idle_is_blamed_on_nobody",),
     ),
     Break(
         "engines are waited for while their parent, which was stopped, has to tell of their end",
+        "edges/engine/worker.py",
+        "        await self._child.handle.ended()\n",
+        "        await asyncio.wait((self._child.exited,))\n",
+        (f"{_POOL}::test_a_process_is_let_go_whose_parent_was_stopped",),
+    ),
+    Break(
+        "a parent that does not answer is asked again",
+        "edges/warm_parent.py",
+        "                self._hang_up()\n                message",
+        "                message",
+        (f"{_POOL}::test_a_parent_that_does_not_answer_is_replaced",),
+    ),
+    Break(
+        "a daemon without room for another descriptor waits for a child that it cannot know",
+        "edges/warm_parent.py",
+        "            forked.set_exception(_no_room(OSError(errno.EMFILE, os.strerror(errno.EMFILE))))\n",
+        "            pass\n",
+        (f"{_POOL}::test_where_the_daemon_has_no_room_for_it_the_call_hears_of_it",),
+    ),
+    Break(
+        "a system without room for a file leaves the call waiting",
+        "edges/engine/worker.py",
+        "        except OSError as error:\n            raise WorkerError",
+        "        except ValueError as error:\n            raise WorkerError",
+        (f"{_POOL}::test_where_there_is_no_room_for_complaints_the_call_hears_of_it",),
+    ),
+    Break(
+        "a child that cannot be known ends its parent",
+        "edges/forks.py",
+        "            end(pid)\n            os.waitpid(pid, 0)\n            raise\n",
+        "            raise\n",
+        (f"{_POOL}::test_where_no_process_can_be_forked_the_call_hears_of_it",),
+    ),
+    Break(
+        "a publisher that died while it had nothing to do is kept among those that run",
         "edges/engine/pool.py",
-        "        if self._parent is not None:\n            await self._parent.end()\n",
+        "                self._idle_death(worker)\n                worker = None\n",
+        "                worker = None\n",
+        (f"{_POOL}::test_a_publisher_that_died_is_let_go",),
+    ),
+    Break(
+        "why a parent did not start is not told",
+        "edges/warm_parent.py",
+        "                self._failure = message\n",
+        "                pass\n",
+        (f"{_POOL}::test_a_parent_that_cannot_serve_says_why",),
+    ),
+    Break(
+        "a parent that was started with SIGCHLD ignored knows of no end",
+        "edges/warm_program.py",
+        "    signal.signal(signal.SIGCHLD, signal.SIG_DFL)\n",
         "",
-        (f"{_POOL}::test_a_parent_that_was_stopped_keeps_nobody_from_closing",),
+        (f"{_POOL}::test_how_a_process_ended_is_known_whatever_signals_were_ignored_at_the_start",),
+    ),
+    Break(
+        "what a user starts holds descriptors of engines",
+        "edges/warm_parent.py",
+        "            os.set_inheritable(descriptor, False)\n",
+        "            pass\n",
+        (f"{_POOL}::test_descriptors_of_processes_go_to_nobody_else",),
     ),
     Break(
         "a forked child that nobody wants any more leaves its descriptor",

@@ -4,8 +4,6 @@ Here the loader gets to know the engine, which is imported by those children onl
 DuckDB nor pyarrow may have threads in the process that forks.
 """
 
-import gc
-import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -13,7 +11,8 @@ from typing import Any
 
 from relspec.core.problem import Problem
 from relspec.core.work import Execute, Executed
-from relspec.edges.parentage import end_with_daemon, outlive_parent
+from relspec.edges.parentage import outlive_parent
+from relspec.edges.warm_program import serve_daemon
 
 Runner = Callable[[Execute, Mapping[str, Any]], Executed | Problem]
 
@@ -34,21 +33,17 @@ def open_engine(memory_mb: int, timezone: str, spill: str, spill_mb: int) -> Run
 
 def main(arguments: list[str]) -> None:
     """Fork sessions for whoever holds the other end of the inherited socket."""
-    end_with_daemon(int(arguments[0]))
-    # An interrupt at the terminal goes to the whole foreground group; ending us is the daemon's business alone.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Only now: Ibis takes a second on a busy machine, in which the daemon may end.
+    serve_daemon(int(arguments[0]), _warm_up)
+
+
+def _warm_up() -> Callable[[socket.socket], None]:
     from relspec.edges.loader.parent import Parent  # noqa: PLC0415
     from relspec.edges.loader.warming import warm_up  # noqa: PLC0415
 
     warm_up()
-    # What is there now stays: children need not look at it, and do not copy its pages by looking.
-    gc.collect()
-    gc.freeze()
     # From here on the end of the daemon is seen at the socket. A signal would leave behind what task code has started.
     outlive_parent()
-    with socket.socket(fileno=int(arguments[0])) as control:
-        Parent(control, open_engine).run()
+    return lambda control: Parent(control, open_engine).run()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import msgspec
 
 #: A message is a few numbers and paths; the longest datagram that is read.
 CONTROL_BYTES_MAX = 1 << 14
+#: As many descriptors come with a message at most.
+DESCRIPTORS_MAX = 2
 #: Stands for the wait status of a child whose parent ended first.
 PARENT_GONE = -1
 
@@ -15,7 +17,7 @@ class Kill(msgspec.Struct, tag="kill", frozen=True):
 
 
 class Forked(msgspec.Struct, tag="forked", frozen=True):
-    """A child runs. A pid descriptor of it may come with this."""
+    """A child runs. With this comes a pid descriptor of it."""
 
     ticket: int
     pid: int
@@ -30,4 +32,10 @@ class Exited(msgspec.Struct, tag="exited", frozen=True):
     message: str = ""
 
 
-Report = Forked | Exited
+class Failed(msgspec.Struct, tag="failed", frozen=True):
+    """The parent itself cannot serve, and ends."""
+
+    message: str
+
+
+Report = Forked | Exited | Failed

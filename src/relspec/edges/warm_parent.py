@@ -9,19 +9,21 @@ read by the event loop. When the parent dies, all its children count as dead.
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from relspec.core.errors import WorkerError
-from relspec.edges.forking import CONTROL_BYTES_MAX, PARENT_GONE, Exited, Forked, Kill, Report
+from relspec.edges.forking import CONTROL_BYTES_MAX, DESCRIPTORS_MAX, PARENT_GONE, Exited, Failed, Forked, Kill, Report
+from relspec.edges.process_handle import ProcessHandle
 
 #: How long the parent may take to be warm and to fork, on a machine that is busy with other things.
 START_S = 60.0
@@ -44,15 +46,16 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class ForkedChild:
-    """A child: its number among those of its parent, its process, and the future of its end.
+    """A child: its number among those of its parent, its process, and the future of the parent's word of its end.
 
-    `descriptor` is a pid descriptor, where the parent gives one, and whose it is from now on.
+    Whoever asked for it closes the handle, and the connection to it.
     """
 
     ticket: int
     pid: int
-    descriptor: int | None
+    handle: ProcessHandle
     exited: "asyncio.Future[Exited]"
+    connection: socket.socket
 
 
 class WarmParent:
@@ -68,7 +71,8 @@ class WarmParent:
         self._reports: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
         self._tickets = 0
         self._was_warm = False
-        self._forked: dict[int, asyncio.Future[ForkedChild]] = {}
+        self._failure: str | None = None
+        self._forked: dict[int, asyncio.Future[tuple[int, ProcessHandle]]] = {}
         self._exited: dict[int, asyncio.Future[Exited]] = {}
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(control.fileno(), self._hear)
@@ -77,17 +81,15 @@ class WarmParent:
     def start(cls, program: Program, gone: Callable[[], None]) -> "WarmParent":
         """Start the program; it becomes warm while nobody waits for it.
 
-        `gone` is called when no more children can be had of one that was warm.
+        `gone` is called when no more children can be had of one that was warm. Raises WorkerError.
         """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        with theirs:
+        with _connected(socket.SOCK_SEQPACKET) as (ours, theirs):
+            ours.setblocking(False)
             try:
                 process = _spawn(program, theirs.fileno())
-            except BaseException:
-                ours.close()
-                raise
-        return cls(process, ours, program, gone)
+            except OSError as error:
+                raise _no_room(error) from error
+            return cls(process, ours, program, gone)
 
     @property
     def pid(self) -> int:
@@ -100,20 +102,30 @@ class WarmParent:
         return self._control.fileno() >= 0
 
     async def fork(self, order: Callable[[int], msgspec.Struct], *descriptors: int) -> ForkedChild:
-        """Have a child forked, by an order for its number and the descriptors that it gets. Raises WorkerError."""
-        self._tickets += 1
-        ticket = self._tickets
-        self._exited[ticket] = self._loop.create_future()
-        forked: asyncio.Future[ForkedChild] = self._loop.create_future()
+        """Have a child forked, by an order for its number; it gets its end of a connection, and these descriptors.
+
+        Raises WorkerError.
+        """
+        with _connected(socket.SOCK_STREAM) as (ours, theirs):
+            self._tickets += 1
+            ticket = self._tickets
+            exited = self._exited[ticket] = self._loop.create_future()
+            pid, handle = await self._process_of(ticket, order(ticket), theirs.fileno(), *descriptors)
+            return ForkedChild(ticket, pid, handle, exited, ours)
+
+    async def _process_of(self, ticket: int, order: msgspec.Struct, *descriptors: int) -> tuple[int, ProcessHandle]:
+        forked: asyncio.Future[tuple[int, ProcessHandle]] = self._loop.create_future()
         self._forked[ticket] = forked
         try:
-            self._send(order(ticket), *descriptors)
+            self._send(order, *descriptors)
             async with asyncio.timeout(START_S):
                 return await forked
         except BaseException as error:
             self.kill(ticket)
             _let_go(forked)
             if isinstance(error, TimeoutError):
+                # It will not answer the next one either. At the end of the connection it ends all, when it goes on.
+                self._hang_up()
                 message = f"{self._program.name} was not ready after {START_S:.0f} s"
                 raise WorkerError("timeout", message) from error
             raise
@@ -145,6 +157,8 @@ class WarmParent:
             await asyncio.to_thread(self._program.clean)
 
     def _send(self, order: msgspec.Struct, *descriptors: int) -> None:
+        if not self.alive:
+            raise self._lost()
         try:
             socket.send_fds(self._control, [msgspec.json.encode(order)], descriptors)
         except OSError as error:
@@ -152,15 +166,16 @@ class WarmParent:
             raise self._lost() from error
 
     def _lost(self) -> WorkerError:
-        return WorkerError("crash", f"{self._program.name}'s process is gone; the next build starts another")
+        if self._failure is not None:
+            return WorkerError("crash", f"{self._program.name} did not start: {self._failure}")
+        return WorkerError("crash", f"{self._program.name}'s process is gone; what needs it next starts another")
 
     def _hear(self) -> None:
         try:
-            data, descriptors, _, _ = socket.recv_fds(self._control, CONTROL_BYTES_MAX, 1)
-        except BlockingIOError:
+            data, descriptors, _, _ = socket.recv_fds(self._control, CONTROL_BYTES_MAX, DESCRIPTORS_MAX)
+        except (BlockingIOError, ConnectionResetError):
+            # A reset (it left something unread) is told once, before what it had said until then.
             return
-        except ConnectionError:
-            data, descriptors = b"", []
         if not data:
             self._hang_up()
             return
@@ -169,7 +184,9 @@ class WarmParent:
         match self._reports.decode(data):
             case Forked(ticket=ticket, pid=pid):
                 self._was_warm = True
-                self._welcome(ticket, pid, next(iter(descriptors), None))
+                self._welcome(ticket, pid, *descriptors)
+            case Failed(message=message):
+                self._failure = message
             case Exited(ticket=ticket) as report:
                 _settle(self._exited.pop(ticket, None), report)
                 forked = self._forked.get(ticket)
@@ -177,14 +194,17 @@ class WarmParent:
                     # There was no room for it.
                     forked.set_exception(WorkerError(report.cause or "crash", report.message))
 
-    def _welcome(self, ticket: int, pid: int, descriptor: int | None) -> None:
-        forked, exited = self._forked.get(ticket), self._exited.get(ticket)
-        if forked is None or forked.done() or exited is None:
+    def _welcome(self, ticket: int, pid: int, descriptor: int | None = None) -> None:
+        forked = self._forked.get(ticket)
+        if forked is None or forked.done():
             # Nobody waits for it any more, and it is being ended.
             if descriptor is not None:
                 os.close(descriptor)
+        elif descriptor is None:
+            # It came, and was dropped: this process has as many files open as it may.
+            forked.set_exception(_no_room(OSError(errno.EMFILE, os.strerror(errno.EMFILE))))
         else:
-            forked.set_result(ForkedChild(ticket, pid, descriptor, exited))
+            forked.set_result((pid, ProcessHandle(descriptor)))
 
     def _hang_up(self) -> None:
         if not self.alive:
@@ -214,12 +234,30 @@ def _spawn(program: Program, descriptor: int) -> "subprocess.Popen[bytes]":
     )
 
 
-def _let_go(forked: "asyncio.Future[ForkedChild]") -> None:
+@contextlib.contextmanager
+def _connected(kind: socket.SocketKind) -> Iterator[tuple[socket.socket, socket.socket]]:
+    # Two ends of a connection: the second is for another process, the first stays open where nothing goes wrong.
+    try:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
+    except OSError as error:
+        raise _no_room(error) from error
+    with theirs:
+        try:
+            yield ours, theirs
+        except BaseException:
+            ours.close()
+            raise
+
+
+def _no_room(error: OSError) -> WorkerError:
+    return WorkerError("crash", f"no process can be started: {error.strerror}")
+
+
+def _let_go(forked: "asyncio.Future[tuple[int, ProcessHandle]]") -> None:
     """Close what came with a child in the moment in which nobody wanted it any more."""
     if forked.done() and not forked.cancelled() and forked.exception() is None:
-        descriptor = forked.result().descriptor
-        if descriptor is not None:
-            os.close(descriptor)
+        _, handle = forked.result()
+        handle.close()
 
 
 def _settle(future: "asyncio.Future[Any] | None", value: object) -> None:
@@ -230,13 +268,9 @@ def _settle(future: "asyncio.Future[Any] | None", value: object) -> None:
 async def _exit_of(process: "subprocess.Popen[bytes]") -> None:
     if process.poll() is not None:
         return
-    descriptor = os.pidfd_open(process.pid)
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[int] = loop.create_future()
-    loop.add_reader(descriptor, _settle, ended, 0)
+    handle = ProcessHandle(os.pidfd_open(process.pid))
     try:
-        await ended
+        await handle.ended()
     finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
+        handle.close()
     process.wait()

@@ -1,8 +1,10 @@
 """The pool with real processes: a lost process costs one call, and nothing outlives the pool."""
 
 import asyncio
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import psutil
 import pytest
@@ -31,6 +33,7 @@ from relspec.core.work import (
     PublishViews,
     ViewDefinition,
 )
+from relspec.edges import warm_parent
 from relspec.edges.engine import pool as engine_pool
 from relspec.edges.engine import worker
 from relspec.edges.engine.objects import own_prefix
@@ -242,6 +245,128 @@ async def test_a_parent_that_does_not_start_is_told(
                 await pool.execute(run(tmp_path, ONE))
 
 
+def started_as(monkeypatch: pytest.MonkeyPatch, module: str, *arguments: str) -> None:
+    """Have the parent started as another program, of the tests."""
+    environment = {"PYTHONPATH": str(ROOT), "TEST_ARGUMENTS": " ".join(arguments)}
+    program = replace(engine_pool._PARENT, module=module, environment=environment)
+    monkeypatch.setattr(engine_pool, "_PARENT", program)
+
+
+async def test_a_parent_that_cannot_serve_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started_as(monkeypatch, "tests.edges.engine.no_room", "duckdb")
+    async with EnginePool(LIMITS, "UTC", tmp_path, Start.ASKED) as pool:
+        with pytest.raises(WorkerError, match="the engine did not start: ImportError: this DuckDB is broken"):
+            await pool.execute(run(tmp_path, ONE))
+
+
+async def test_a_process_is_let_go_whose_parent_was_stopped(pool: EnginePool, tmp_path: Path) -> None:
+    """Caught: until the parent went on, nothing of it was removed, and it counted among those that run."""
+    parent = await forked_from(pool)
+    call = asyncio.create_task(pool.execute(run(tmp_path, ENDLESS)))
+    victim = await busy(pool)
+    (tmp_path / "tmp" / f"{own_prefix(victim)}left").touch()
+    parent.suspend()
+    try:
+        call.cancel()
+        await until(lambda: victim not in pool.pids())
+        assert not any((tmp_path / "tmp").iterdir())
+    finally:
+        parent.resume()
+
+
+async def test_a_parent_that_does_not_answer_is_replaced(
+    pool: EnginePool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent = await forked_from(pool)
+    monkeypatch.setattr(warm_parent, "START_S", 0.5)
+    parent.suspend()
+    with pytest.raises(WorkerError, match="not ready after"):
+        await pool.publish(shown(tmp_path))
+    monkeypatch.undo()
+    assert isinstance(await pool.execute(run(tmp_path, ONE)), Executed)
+    await until(lambda: gone(parent))
+    assert (await forked_from(pool)).pid != parent.pid
+
+
+async def test_a_publisher_that_died_is_let_go(pool: EnginePool, tmp_path: Path) -> None:
+    await pool.publish(shown(tmp_path))
+    assert pool._publisher is not None
+    victim = pool._publisher.pid
+    murdered(victim)
+    await pool.publish(shown(tmp_path))
+    await until(lambda: victim not in pool.pids())
+
+
+async def test_how_a_process_ended_is_known_whatever_signals_were_ignored_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caught: the system reaped the engine, and its parent ended over that."""
+    (tmp_path / "tmp").mkdir()
+    begin = warm_parent.WarmParent.start.__func__  # type: ignore[attr-defined]
+
+    def ignoring(*arguments: Any) -> warm_parent.WarmParent:
+        before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        try:
+            return begin(warm_parent.WarmParent, *arguments)
+        finally:
+            signal.signal(signal.SIGCHLD, before)
+
+    monkeypatch.setattr(warm_parent.WarmParent, "start", ignoring)
+    async with EnginePool(LIMITS, "UTC", tmp_path / "tmp") as pool:
+        parent = await forked_from(pool)
+        call = asyncio.create_task(pool.execute(run(tmp_path, ENDLESS)))
+        victim = await busy(pool)
+        os.kill(victim, signal.SIGSEGV)
+        with pytest.raises(WorkerError, match="died of SIGSEGV"):
+            await call
+        await until(lambda: victim not in pool.pids())
+        assert (await forked_from(pool)).pid == parent.pid
+
+
+async def test_descriptors_of_processes_go_to_nobody_else(pool: EnginePool) -> None:
+    await forked_from(pool)
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            if "pidfd" in os.readlink(f"/proc/self/fd/{name}"):
+                assert not os.get_inheritable(int(name))
+    assert pid_descriptors() > 0
+
+
+async def test_where_the_daemon_has_no_room_for_it_the_call_hears_of_it(
+    pool: EnginePool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent = await forked_from(pool)
+    n_children = len(parent.children())
+    received = socket.recv_fds
+
+    def dropped(connection: socket.socket, *arguments: Any) -> tuple[bytes, list[int], int, Any]:
+        data, descriptors, flags, address = received(connection, *arguments)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return data, [], flags, address
+
+    monkeypatch.setattr(socket, "recv_fds", dropped)
+    with pytest.raises(WorkerError, match="no process can be started: Too many open files"):
+        await pool.publish(shown(tmp_path))
+    monkeypatch.undo()
+    await until(lambda: len(parent.children()) == n_children)
+    await pool.publish(shown(tmp_path))
+
+
+async def test_where_there_is_no_room_for_complaints_the_call_hears_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> BinaryIO:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async with EnginePool(LIMITS, "UTC", tmp_path) as pool:
+        monkeypatch.setattr(worker.tempfile, "TemporaryFile", full)
+        for _ in range(2):
+            with pytest.raises(WorkerError, match="can be started: No space left on device"):
+                async with asyncio.timeout(20):
+                    await pool.execute(run(tmp_path, ONE))
+
+
 def pid_descriptors() -> int:
     held = (f"/proc/self/fd/{n}" for n in os.listdir("/proc/self/fd"))
     return sum("pidfd" in os.readlink(name) for name in held if os.path.lexists(name))
@@ -270,18 +395,19 @@ async def test_a_fork_that_is_cancelled_as_it_comes_leaves_nothing(
         await until(lambda: len(psutil.Process(parent.pid).children()) == 1)
 
 
+@pytest.mark.parametrize("call", ["fork", "pidfd_open"])
 async def test_where_no_process_can_be_forked_the_call_hears_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Caught: the parent ended of it, and all that it had forked with it."""
-    program = replace(engine_pool._PARENT, module="tests.edges.engine.no_room", environment={"PYTHONPATH": str(ROOT)})
-    monkeypatch.setattr(engine_pool, "_PARENT", program)
+    started_as(monkeypatch, "tests.edges.engine.no_room", call)
     async with EnginePool(LIMITS, "UTC", tmp_path, Start.ASKED) as pool:
         for _ in range(2):
-            with pytest.raises(WorkerError, match="no engine process can be forked: Resource temporarily unavailable"):
+            with pytest.raises(WorkerError, match="no process can be forked: Resource temporarily unavailable"):
                 await pool.execute(run(tmp_path, ONE))
             assert pool._parent is not None
             assert pool._parent.alive
+            assert psutil.Process(pool._parent.pid).children() == []
 
 
 async def test_a_pool_closes_while_processes_start_whose_parent_was_stopped(tmp_path: Path) -> None:

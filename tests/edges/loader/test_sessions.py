@@ -16,6 +16,7 @@ from relspec.core.layout import Layout
 from relspec.core.settings import Limits, Settings
 from relspec.core.work import Loaded
 from relspec.edges.forking import Forked
+from relspec.edges.forks import Forks
 from relspec.edges.loader import client
 from relspec.edges.loader.client import ForkingLoader
 from relspec.edges.loader.parent import Parent
@@ -75,13 +76,12 @@ async def test_a_child_that_was_forked_for_a_cancelled_call_is_ended(
 
 async def test_a_child_that_ends_in_the_same_moment_as_the_daemon_is_told_of_to_nobody() -> None:
     mine, daemons = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    parent = Parent(mine, lambda *_: None)  # type: ignore[arg-type,return-value]
-    parent._watch(mine.fileno(), parent._obey)
+    forks = Forks(mine, lambda *_: None)
     daemons.close()
-    parent._obey()
-    parent._report(Forked(1, 4711))
+    assert not forks.turn()
+    forks.report(Forked(1, 4711))
     assert mine.fileno() == -1
-    parent._selector.close()
+    forks.close()
 
 
 async def test_a_session_finds_a_child_that_waits_and_has_nothing_of_the_users(tmp_path: Path) -> None:
@@ -169,4 +169,3 @@ async def test_the_parent_rests_while_its_only_child_waits(tmp_path: Path) -> No
     assert 0 < patience < 1
     daemons.close()
     mine.close()
-    parent._selector.close()

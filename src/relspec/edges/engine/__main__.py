@@ -1,17 +1,16 @@
 """The parent of the engines as a program: `python -P -m relspec.edges.engine FD`. The pool starts it."""
 
 import functools
-import gc
 import os
 import resource
-import signal
 import socket
 import sys
 import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
-from relspec.edges.parentage import die_with_parent, end_with_daemon
+from relspec.edges.parentage import die_with_parent
+from relspec.edges.warm_program import serve_daemon
 
 if TYPE_CHECKING:
     from relspec.edges.engine.loop import Answering
@@ -24,14 +23,12 @@ _OWN_MB = 1024
 
 def main(arguments: list[str]) -> None:
     """Fork engines for whoever holds the other end of the inherited socket."""
-    descriptor = int(arguments[0])
-    end_with_daemon(descriptor)
-    # An interrupt at the terminal goes to the whole foreground group; ending us is the daemon's business alone.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Who started us may have it ignored, which outlives `exec`: then the system reaps, and nobody knows how what ended.
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    serve_daemon(int(arguments[0]), _warm_up)
+
+
+def _warm_up() -> "Callable[[socket.socket], None]":
+    """Import what engines need, and give what forks them for a connection."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # Only now: these take a second on a busy machine, in which the daemon may end.
     import duckdb  # noqa: PLC0415
 
     from relspec.edges.engine import publishing, serve  # noqa: F401, PLC0415 - for the children.
@@ -39,11 +36,7 @@ def main(arguments: list[str]) -> None:
 
     # Importing the package opens a database, with a thread for each further core (1.5.6).
     duckdb.default_connection().close()
-    # What is there now stays: children need not look at it, and do not copy its pages by looking.
-    gc.collect()
-    gc.freeze()
-    with socket.socket(fileno=descriptor) as control:
-        Parent(control, run_engine).run()
+    return lambda control: Parent(control, run_engine).run()
 
 
 def run_engine(connection: socket.socket, launch: "Launch", parent: int) -> NoReturn:

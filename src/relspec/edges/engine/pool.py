@@ -94,6 +94,8 @@ class EnginePool:
         self._ahead = start is Start.AHEAD
         self._launch = Launch(limits.memory_mb, limits.spill_mb, timezone, str(temporary), publishes=False)
         self._parent: WarmParent | None = None
+        #: With those that are lost and not yet ended.
+        self._parents: set[WarmParent] = set()
         # The one that was busy last goes first: its caches are warm, a leaf edit takes a tenth less CPU.
         self._free: asyncio.LifoQueue[Worker | WorkerError] = asyncio.LifoQueue()
         self._slots = asyncio.Semaphore(limits.workers)
@@ -124,11 +126,9 @@ class EnginePool:
             worker.kill()
         for task in self._background:
             task.cancel()
-        # First: a parent that was stopped tells of no end, and what waits for that would wait for ever.
-        if self._parent is not None:
-            await self._parent.end()
         await asyncio.gather(*self._background, return_exceptions=True)
         await asyncio.gather(*(self._retire(worker) for worker in tuple(self._workers)))
+        await asyncio.gather(*(parent.end() for parent in self._parents))
         self._free.put_nowait(WorkerError("cancelled", "the engines were closed"))
 
     def pids(self) -> frozenset[int]:
@@ -195,7 +195,10 @@ class EnginePool:
             worker = self._publisher
             if self._closed:
                 raise WorkerError("cancelled", "the engines were closed")
-            if worker is None or not worker.alive():
+            if worker is not None and not worker.alive():
+                self._idle_death(worker)
+                worker = None
+            if worker is None:
                 worker = self._publisher = await self._new_worker(msgspec.structs.replace(self._launch, publishes=True))
             try:
                 return await _ask(worker, question, self._limits.query_s)
@@ -227,10 +230,13 @@ class EnginePool:
                 raise found
             if found.alive():
                 return found
-            # It died while nobody asked it anything, so nobody is to blame.
-            _LOG.warning("engine process %d ended while it had nothing to do", found.pid)
-            self._discard(found)
+            self._idle_death(found)
             self._replace()
+
+    def _idle_death(self, worker: Worker) -> None:
+        """Let go of one that died while nobody asked it anything, so nobody is to blame."""
+        _LOG.warning("engine process %d ended while it had nothing to do", worker.pid)
+        self._discard(worker)
 
     async def _next_free(self) -> Worker | WorkerError:
         self._waiting += 1
@@ -260,15 +266,17 @@ class EnginePool:
 
     async def _new_worker(self, launch: Launch) -> Worker:
         if self._parent is None or not self._parent.alive:
-            try:
-                lost, self._parent = self._parent, WarmParent.start(_PARENT, _nothing)
-            except OSError as error:
-                raise WorkerError("crash", f"no engine process can be started: {error.strerror}") from error
+            lost, self._parent = self._parent, WarmParent.start(_PARENT, _nothing)
+            self._parents.add(self._parent)
             if lost is not None:
-                self._later(lost.end())
+                self._later(self._end_of(lost))
         worker = await Worker.start(self._parent, launch)
         self._workers.add(worker)
         return worker
+
+    async def _end_of(self, parent: WarmParent) -> None:
+        await parent.end()
+        self._parents.discard(parent)
 
     def _discard(self, worker: Worker) -> None:
         worker.kill()

@@ -1,18 +1,16 @@
 """One engine process as the daemon sees it: forked from the parent of all, asked one question at a time, killed.
 
-It is known by a pid descriptor, so killing takes effect at once and meets nobody else. How it ended its parent says.
+Killing it takes effect at once, and needs nobody else. How it ended its parent says.
 """
 
 import asyncio
 import contextlib
 import functools
 import os
-import select
 import signal
-import socket
 import tempfile
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 from relspec.core.errors import WorkerError
 from relspec.edges.async_wire import AsyncChannel
@@ -31,10 +29,8 @@ _LAST_WORDS_BYTES = 4096
 class Worker:
     """A running engine process; made by `start`."""
 
-    def __init__(self, child: ForkedChild, complaints: IO[bytes], launch: Launch) -> None:
-        assert child.descriptor is not None, "the parent of the engines gives one"
+    def __init__(self, child: ForkedChild, complaints: BinaryIO, launch: Launch) -> None:
         self._child = child
-        self._descriptor = child.descriptor
         self._complaints = complaints
         self._temporary = Path(launch.temporary)
         self._channel: AsyncChannel[Answer, Question] | None = None
@@ -42,30 +38,28 @@ class Worker:
     @classmethod
     async def start(cls, parent: WarmParent, launch: Launch) -> "Worker":
         """Have a process forked and wait until it is warm; raises WorkerError."""
-        ours, theirs = socket.socketpair()
-        complaints = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process lives; `end` closes it.
         try:
-            with theirs:
-                order = functools.partial(Fork, launch=launch)
-                child = await parent.fork(order, theirs.fileno(), complaints.fileno())
+            complaints = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process lives; `end` closes it.
+        except OSError as error:
+            raise WorkerError("crash", f"no engine process can be started: {error.strerror}") from error
+        try:
+            child = await parent.fork(functools.partial(Fork, launch=launch), complaints.fileno())
         except BaseException:
-            ours.close()
             complaints.close()
             raise
         worker = cls(child, complaints, launch)
         try:
             async with asyncio.timeout(START_S):
-                await worker._greet(ours)
+                await worker._greet()
         except BaseException as error:
-            ours.close()
             await worker.end()
             if isinstance(error, TimeoutError):
                 raise WorkerError("timeout", f"an engine process was not ready after {START_S:.0f} s") from error
             raise
         return worker
 
-    async def _greet(self, connection: socket.socket) -> None:
-        self._channel = await AsyncChannel.over(connection, Answer)
+    async def _greet(self) -> None:
+        self._channel = await AsyncChannel.over(self._child.connection, Answer)
         hello = await self._receive(self._channel)
         if not isinstance(hello, Ready):
             raise WorkerError("crash", f"an engine process did not start: {_said(hello)}")
@@ -76,13 +70,8 @@ class Worker:
         return self._child.pid
 
     def alive(self) -> bool:
-        """Whether the process still runs."""
-        if self._child.exited.done():
-            return False
-        # Its parent's word of its end may be on its way.
-        looking = select.poll()
-        looking.register(self._descriptor, select.POLLIN)
-        return not looking.poll(0)
+        """Whether the process still runs, and so does its parent; the parent's word of an end may be on its way."""
+        return not self._child.exited.done() and self._child.handle.alive()
 
     async def ask(self, question: Question) -> Answer:
         """Send a question and wait for its answer; raises WorkerError when the process ends instead."""
@@ -95,17 +84,17 @@ class Worker:
 
     def kill(self) -> None:
         """End the process, now."""
-        if not self._child.exited.done():
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
+        self._child.handle.kill()
 
     async def end(self) -> None:
-        """Kill the process, wait until it was reaped, and remove what it was writing."""
+        """Kill the process, wait until it has ended, and remove what it was writing."""
         self.kill()
         if self._channel is not None:
             self._channel.close()
-        await asyncio.wait((self._child.exited,))
-        os.close(self._descriptor)
+        else:
+            self._child.connection.close()
+        await self._child.handle.ended()
+        self._child.handle.close()
         self._complaints.close()
         for left in _named(self._temporary, own_prefix(self._child.pid)):
             # What cannot be removed now goes with the next start.

@@ -1,82 +1,38 @@
-"""The loader as the application knows it: sessions, each with a child that is forked when it is first needed.
-
-A call that runs past its limit, is cancelled, or loses its child costs the child its life, at once; the next call of
-the session gets a fresh child, which loads again what it needs. Nothing here retries: whoever asked decides.
-"""
+"""The loader as the application knows it: a warm parent, and sessions with children that are forked from it."""
 
 import asyncio
 import functools
-import logging
-import socket
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import msgspec
 
-from relspec.core.errors import InputMovedError, WorkerError
+from relspec.core.errors import WorkerError
 from relspec.core.layout import Layout
-from relspec.core.problem import Problem
-from relspec.core.schema import Schema
 from relspec.core.settings import Settings
-from relspec.core.spec import TaskSpec
-from relspec.core.work import (
-    BuildFailed,
-    Built,
-    Execute,
-    Executed,
-    Extract,
-    Extracted,
-    Loaded,
-    LoadFailed,
-    Needs,
-)
 from relspec.edges.async_wire import AsyncChannel
-from relspec.edges.forking import Exited
-from relspec.edges.loader.death import death_of
+from relspec.edges.loader.calls import Session
+from relspec.edges.loader.forked import Child
 from relspec.edges.loader.messages import (
-    Answer,
     Bounds,
     Configure,
-    DoBuild,
-    DoExecute,
-    DoExtract,
-    DoLoad,
-    Fault,
     Fork,
-    GaveBuildFailed,
-    GaveBuilt,
-    GaveExecuted,
-    GaveExtracted,
-    GaveLoaded,
-    GaveLoadFailed,
-    GaveNeeds,
-    GaveProblem,
-    InputMoved,
-    Noted,
     Reply,
     Request,
     Take,
     Warm,
 )
 from relspec.edges.loader.program import program_of
-from relspec.edges.warm_parent import START_S, ForkedChild, WarmParent
-from relspec.edges.wire import GarbledError, WireError
+from relspec.edges.warm_parent import START_S, WarmParent
+from relspec.edges.wire import WireError
 
-_LOG = logging.getLogger("relspec.worker")
-#: Only a daemon writes these down; without it nothing is to be printed.
-_LOG.addHandler(logging.NullHandler())
 #: What extractors need. It has no thread where Arrow's allocator has none in the background, so who has it can fork.
 #: Arrow takes pandas in, where that is installed, with the first table that is made of lists.
 _FOR_EXTRACTORS = ("pyarrow.parquet", "pandas")
 #: What the interpreter and the libraries of ours hold themselves.
 OWN_MB = 256
-#: How long the news of a child's end may take after its connection closed, or after it was killed.
-_GOODBYE_S = 1.0
-#: An answer that was sent before the child ended may be read after the news of its end.
-_LATE_S = 0.2
 
 
 class ForkingLoader:
@@ -106,8 +62,8 @@ class ForkingLoader:
         self._bounds = Bounds(limits.processes, limits.memory_mb + limits.python_mb + OWN_MB, limits.output_kb)
         self._parent: WarmParent | None = None
         self._extractors = False
-        self._children: set[_Child] = set()
-        self._spare: _Child | None = None
+        self._children: set[Child] = set()
+        self._spare: Child | None = None
         self._was_needed = False
         self._preparing: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()
@@ -163,10 +119,10 @@ class ForkingLoader:
 
     async def _prepare(self) -> None:
         # Where there is no room for it now, the next session finds out whether there is then.
-        with suppress(WorkerError, OSError):
+        with suppress(WorkerError):
             self._spare = await self._fork(waits=True)
 
-    def _is_fit(self, spare: "_Child") -> bool:
+    def _is_fit(self, spare: Child) -> bool:
         return not spare.exited.done() and spare.project is self.project
 
     def _drop_spare(self) -> None:
@@ -181,15 +137,15 @@ class ForkingLoader:
         task.add_done_callback(self._ending.discard)
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator["Session"]:
+    async def session(self) -> AsyncIterator[Session]:
         """Open a session; nothing is forked before its first call."""
-        session = Session(self)
+        session = Session(self.fork, self._limits)
         try:
             yield session
         finally:
             await session.end()
 
-    async def fork(self) -> "_Child":
+    async def fork(self) -> Child:
         """Give a child that knows the project: the one that waits for this, or a new one. Raises WorkerError."""
         self._was_needed = True
         spare = self._spare
@@ -199,21 +155,20 @@ class ForkingLoader:
             return spare
         return await self._fork(waits=False)
 
-    async def _fork(self, *, waits: bool) -> "_Child":
+    async def _fork(self, *, waits: bool) -> Child:
         if self._parent is None or not self._parent.alive:
             if self._parent is not None:
                 await self._parent.end()
             self._parent = self._started()
-        ours, theirs = socket.socketpair()
+        forked = await self._parent.fork(functools.partial(Fork, bounds=self._bounds, waits=waits))
+        forked.exited.add_done_callback(lambda _: forked.handle.close())
         try:
-            with theirs:
-                order = functools.partial(Fork, bounds=self._bounds, waits=waits)
-                forked = await self._parent.fork(order, theirs.fileno())
-            channel: AsyncChannel[Reply, Request] = await AsyncChannel.over(ours, Reply)
+            channel: AsyncChannel[Reply, Request] = await AsyncChannel.over(forked.connection, Reply)
         except BaseException:
-            ours.close()
+            # What its other end is not told of ends by that.
+            forked.connection.close()
             raise
-        child = _Child(self._parent, self.project, forked, channel)
+        child = Child(self._parent, self.project, forked, channel)
         self._children.add(child)
         forked.exited.add_done_callback(lambda _: self._children.discard(child))
         try:
@@ -238,163 +193,9 @@ class ForkingLoader:
             return
         self._let_end(self._parent.end())
         # Where the system has no room for it now, the next call tries again.
-        with suppress(OSError):
+        with suppress(WorkerError):
             self._parent = self._started()
-
-    def limit_of(self, request: Request) -> float:
-        """Give the seconds that a request may take."""
-        match request:
-            case DoBuild():
-                return self._limits.build_s
-            case DoExecute() | DoExtract():
-                return self._limits.query_s
-        return self._limits.load_s
 
 
 def _folders(root: str, settings: Settings) -> tuple[str, ...]:
     return tuple(f"{root}/{folder}" for folder in settings.tasks)
-
-
-@dataclass(frozen=True, eq=False)
-class _Child:
-    parent: WarmParent
-    project: Configure
-    forked: ForkedChild
-    channel: AsyncChannel[Reply, Request]
-    noted: list[Noted] = field(default_factory=list)
-
-    @property
-    def exited(self) -> "asyncio.Future[Exited]":
-        """The future of its end."""
-        return self.forked.exited
-
-    async def ask(self, request: Request) -> Reply:
-        """Send a request and wait for its answer; raises WorkerError when the child ends instead.
-
-        `noted` has what user code read and tried meanwhile.
-        """
-        self.noted.clear()
-        receiving = asyncio.ensure_future(self._exchange(request))
-        either: set[asyncio.Future[Any]] = {receiving, self.exited}
-        try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not receiving.done():
-                await asyncio.wait({receiving}, timeout=_LATE_S)
-            if receiving.done() and receiving.exception() is None:
-                return receiving.result()
-            if receiving.done() and isinstance(receiving.exception(), GarbledError):
-                raise WorkerError("crash", "task code wrote into its process's connection to relspec-watch")
-            await asyncio.wait({self.exited}, timeout=_GOODBYE_S)
-            raise death_of(self.exited.result() if self.exited.done() else None)
-        finally:
-            receiving.cancel()
-
-    async def end(self, patience_s: float = _GOODBYE_S) -> None:
-        """Kill the child and wait until it was reaped; a parent that does not reap it (it may be stopped) goes too."""
-        self.parent.kill(self.forked.ticket)
-        self.channel.close()
-        await asyncio.wait({self.exited}, timeout=patience_s)
-        if not self.exited.done():
-            await self.parent.end()
-
-    async def _exchange(self, request: Request) -> Reply:
-        await self.channel.send(request)
-        while isinstance(note := (reply := await self.channel.receive()).answer, Noted):
-            self.noted.append(note)
-        return reply
-
-
-class Session:
-    """The calls of one build; implements `app.ports.LoaderSession`. Calls wait for each other."""
-
-    def __init__(self, loader: ForkingLoader) -> None:
-        self._loader = loader
-        self._child: _Child | None = None
-        self._turn = asyncio.Lock()
-
-    async def load(self, path: str) -> Loaded | LoadFailed:
-        """Load a Python source by its path as the user knows it."""
-        answer = await self._ask(DoLoad(path))
-        if not isinstance(answer, (GaveLoaded, GaveLoadFailed)):
-            raise await self._surprised(answer)
-        return answer.value
-
-    async def build(self, spec: TaskSpec, schemas: Mapping[str, Schema]) -> Built | Needs | BuildFailed:
-        """Run the builder of a task; `schemas` are those of datasets, by name without regard to case."""
-        answer = await self._ask(DoBuild(spec, tuple(schemas.items())))
-        if not isinstance(answer, (GaveBuilt, GaveNeeds, GaveBuildFailed)):
-            raise await self._surprised(answer)
-        return answer.value
-
-    async def extract(self, request: Extract) -> Extracted | Problem:
-        """Run an extractor on one file."""
-        answer = await self._ask(DoExtract(request))
-        if not isinstance(answer, (GaveExtracted, GaveProblem)):
-            raise await self._surprised(answer)
-        return answer.value
-
-    async def execute(self, request: Execute) -> Executed | Problem:
-        """Run a query that calls Python functions of the user."""
-        answer = await self._ask(DoExecute(request))
-        if not isinstance(answer, (GaveExecuted, GaveProblem)):
-            raise await self._surprised(answer)
-        return answer.value
-
-    def beside(self) -> "Session":
-        """Open another session, which forks a child of its own; who asked for it ends it."""
-        return Session(self._loader)
-
-    async def end(self) -> None:
-        """End the child, if there is one."""
-        child, self._child = self._child, None
-        if child is not None:
-            await child.end()
-
-    async def _ask(self, request: Request) -> Answer:
-        async with self._turn:
-            if self._child is None or self._child.exited.done():
-                await self.end()
-                self._child = await self._loader.fork()
-            limit, noted = self._loader.limit_of(request), self._child.noted
-            try:
-                async with asyncio.timeout(limit):
-                    reply = await self._child.ask(request)
-            except TimeoutError as error:
-                _LOG.warning("a session of the loader is lost: %s did not end within %g s", _named(request), limit)
-                await self.end()
-                raise _told(WorkerError("timeout", f"it did not end within {limit:g} s"), noted) from error
-            except WorkerError as error:
-                _LOG.warning("a session of the loader is lost at %s: %s", _named(request), error)
-                _told(error, noted)
-                await self.end()
-                raise
-            except BaseException:
-                await self.end()
-                raise
-            if reply.spoilt is not None:
-                # Whoever is next, also of the same file, gets a process that is as it should be.
-                await self.end()
-            return await self._sound(request, reply.answer)
-
-    async def _surprised(self, answer: Answer) -> WorkerError:
-        await self.end()
-        return WorkerError("crash", f"its process gave {type(answer).__name__}, which is no answer to the request")
-
-    async def _sound(self, request: Request, answer: Answer) -> Answer:
-        if isinstance(answer, InputMoved) and isinstance(request, (DoExtract, DoExecute)):
-            raise InputMovedError(answer.path)
-        if isinstance(answer, Fault):
-            await self.end()
-            raise WorkerError("memory" if answer.memory else "crash", answer.message)
-        return answer
-
-
-def _told(error: WorkerError, noted: Iterable[Noted]) -> WorkerError:
-    """Let an error say what user code had read and tried until then; what was read first counts."""
-    error.files = tuple({use.path: use for note in reversed(list(noted)) for use in note.files}.values())
-    error.imports = tuple(sorted({name for note in noted for name in note.imports}))
-    return error
-
-
-def _named(request: Request) -> str:
-    return type(request).__name__.removeprefix("Do").lower()

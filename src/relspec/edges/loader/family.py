@@ -61,13 +61,6 @@ def weight_mb(family: Iterable[int], enough_mb: float) -> float:
     return quick if quick <= enough_mb else sum(map(_share_kb, family)) / 1024
 
 
-def end(pid: int) -> None:
-    """Kill a process, and the group that it leads if it leads one."""
-    for kill in (os.killpg, os.kill):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            kill(pid, signal.SIGKILL)
-
-
 def end_marked(name: str, value: str) -> None:
     """Kill every process that was started with this variable in its environment, and what forked from it."""
     wanted = f"{name}={value}".encode()

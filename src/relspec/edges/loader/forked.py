@@ -1,0 +1,67 @@
+"""A child of the warm parent as the daemon sees it: asked one thing at a time, ended with all that it started."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from relspec.core.errors import WorkerError
+from relspec.edges.async_wire import AsyncChannel
+from relspec.edges.forking import Exited
+from relspec.edges.loader.death import death_of
+from relspec.edges.loader.messages import Configure, Noted, Reply, Request
+from relspec.edges.warm_parent import ForkedChild, WarmParent
+from relspec.edges.wire import GarbledError
+
+#: How long the news of a child's end may take after its connection closed, or after it was killed.
+_GOODBYE_S = 1.0
+#: An answer that was sent before the child ended may be read after the news of its end.
+_LATE_S = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Child:
+    parent: WarmParent
+    project: Configure
+    forked: ForkedChild
+    channel: AsyncChannel[Reply, Request]
+    noted: list[Noted] = field(default_factory=list)
+
+    @property
+    def exited(self) -> "asyncio.Future[Exited]":
+        """The future of its end."""
+        return self.forked.exited
+
+    async def ask(self, request: Request) -> Reply:
+        """Send a request and wait for its answer; raises WorkerError when the child ends instead.
+
+        `noted` has what user code read and tried meanwhile.
+        """
+        self.noted.clear()
+        receiving = asyncio.ensure_future(self._exchange(request))
+        either: set[asyncio.Future[Any]] = {receiving, self.exited}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not receiving.done():
+                await asyncio.wait({receiving}, timeout=_LATE_S)
+            if receiving.done() and receiving.exception() is None:
+                return receiving.result()
+            if receiving.done() and isinstance(receiving.exception(), GarbledError):
+                raise WorkerError("crash", "task code wrote into its process's connection to relspec-watch")
+            await asyncio.wait({self.exited}, timeout=_GOODBYE_S)
+            raise death_of(self.exited.result() if self.exited.done() else None)
+        finally:
+            receiving.cancel()
+
+    async def end(self, patience_s: float = _GOODBYE_S) -> None:
+        """Kill the child and wait until it was reaped; a parent that does not reap it (it may be stopped) goes too."""
+        self.parent.kill(self.forked.ticket)
+        self.channel.close()
+        await asyncio.wait({self.exited}, timeout=patience_s)
+        if not self.exited.done():
+            await self.parent.end()
+
+    async def _exchange(self, request: Request) -> Reply:
+        await self.channel.send(request)
+        while isinstance(note := (reply := await self.channel.receive()).answer, Noted):
+            self.noted.append(note)
+        return reply
