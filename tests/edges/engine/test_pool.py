@@ -247,7 +247,8 @@ async def test_a_parent_that_does_not_start_is_told(
 
 def started_as(monkeypatch: pytest.MonkeyPatch, module: str, *arguments: str) -> None:
     """Have the parent started as another program, of the tests."""
-    environment = {"PYTHONPATH": str(ROOT), "TEST_ARGUMENTS": " ".join(arguments)}
+    path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(ROOT))))
+    environment = {"PYTHONPATH": path, "TEST_ARGUMENTS": " ".join(arguments)}
     program = replace(engine_pool._PARENT, module=module, environment=environment)
     monkeypatch.setattr(engine_pool, "_PARENT", program)
 
