@@ -13,6 +13,7 @@ from relspec.core.plan import InferredDeps, PlanArtifact, Requirement, Udf
 from relspec.core.schema import Column, Schema
 from relspec.core.state import Delta, Publication
 from relspec.core.warning import UNKNOWN, Finding, Repeatability, Uniqueness, WarningCode
+from relspec.edges.store import seals
 from relspec.edges.store.connection import Connection
 from relspec.edges.store.database import Store
 from relspec.edges.store.write import _PLAN_ROWS
@@ -163,4 +164,34 @@ def test_of_a_plan_that_is_known_what_moved_is_written(tmp_path: Path, what: str
     store.commit(Delta(plans={"t": None}, stored_plans={"t": moved}))
     assert store.load().plans == {}
     assert store.faults() == ()
+    store.close()
+
+
+def test_an_upgrade_that_is_interrupted_leaves_the_state_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caught: seals were gone and tables there twice, so the next start set all of it aside."""
+    path = tmp_path / "relspec.sqlite"
+    Store.open(path, "first").close()
+    connection = opened(path)
+    seals.lift(connection)
+    connection.executescript(
+        """
+        drop table source_file; delete from _sqlite_migrations where name like '0007%'; pragma user_version = 6;
+        """
+    )
+    seals.renew(connection)
+
+    def interrupted(_: sqlite3.Connection) -> None:
+        raise KeyboardInterrupt
+
+    before = (*connection.iterdump(), connection.execute("pragma user_version").fetchone())
+    with monkeypatch.context() as patched:
+        patched.setattr(seals, "renew", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            Store.open(path, "second")
+    assert (*connection.iterdump(), connection.execute("pragma user_version").fetchone()) == before
+    connection.close()
+    store = Store.open(path, "third")
+    assert store.aside is None
     store.close()

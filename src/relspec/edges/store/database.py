@@ -263,9 +263,10 @@ def _migrate(connection: sqlite3.Connection) -> None:
     from relspec.edges.store.migrations import migrations  # noqa: PLC0415
     from relspec.edges.store.tables import Database  # noqa: PLC0415
 
-    seals.lift(connection)
-    migrations.apply(Database(connection))
+    # All in one: whoever is killed meanwhile has the database of before, and a new one waits for the disk once.
     with _transaction(connection):
+        seals.lift(connection)
+        migrations.apply(Database(connection))
         seals.renew(connection)
         connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
 
