@@ -9,9 +9,9 @@ from tests.fuzz.fuzzer import Fuzzer
 
 def test_no_verdict_is_contradicted() -> None:
     fuzzer = Fuzzer()
-    for seed in range(30):
+    for seed in range(16):
         fuzzer.run(seed)
     assert fuzzer.tally.counterexamples == []
     # A fuzzer that compares nothing would find nothing.
-    assert fuzzer.tally.precise > 100
-    assert fuzzer.tally.equal > 20
+    assert fuzzer.tally.precise > 50
+    assert fuzzer.tally.equal > 10
