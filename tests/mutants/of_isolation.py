@@ -281,6 +281,20 @@ BREAKS = (
         (f"{_POOL}::test_where_there_is_no_room_for_complaints_the_call_hears_of_it",),
     ),
     Break(
+        "a session that finds no room for its output ends the parent",
+        "edges/loader/parent.py",
+        "        except OSError as error:\n            self._forks.refuse(ticket, error)\n",
+        "        except ValueError as error:\n            self._forks.refuse(ticket, error)\n",
+        ("tests/edges/loader/test_sessions.py",),
+    ),
+    Break(
+        "the handle of a session's child stays open",
+        "edges/loader/client.py",
+        "        forked.exited.add_done_callback(lambda _: forked.handle.close())\n",
+        "",
+        ("tests/edges/loader/test_sessions.py::test_handles_of_children_that_ended_are_closed",),
+    ),
+    Break(
         "a child that cannot be known ends its parent",
         "edges/forks.py",
         "            end(pid)\n            os.waitpid(pid, 0)\n            raise\n",

@@ -1,6 +1,7 @@
 """Sessions leave no process behind, wherever a build is cancelled, but one that waits for the next of them."""
 
 import asyncio
+import os
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -20,6 +21,8 @@ from relspec.edges.forks import Forks
 from relspec.edges.loader import client
 from relspec.edges.loader.client import ForkingLoader
 from relspec.edges.loader.parent import Parent
+
+ROOT = Path(__file__).parents[3]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -169,3 +172,32 @@ async def test_the_parent_rests_while_its_only_child_waits(tmp_path: Path) -> No
     assert 0 < patience < 1
     daemons.close()
     mine.close()
+
+
+@pytest.mark.parametrize("call", ["fork", "pidfd_open", "pipe"])
+async def test_where_no_process_can_be_forked_the_call_hears_of_it_and_the_next_is_served(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caught: the parent ended of it, and every session with it."""
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks/a.py").write_text("X = 1\n")
+    paths = filter(None, (os.environ.get("PYTHONPATH"), str(ROOT)))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    monkeypatch.setenv("TEST_REFUSED", call)
+    async with ForkingLoader(Layout(tmp_path), Settings(), "tests.edges.loader.no_room") as loader:
+        async with loader.session() as session:
+            with pytest.raises(WorkerError, match="no process can be forked: Resource temporarily unavailable"):
+                await session.load("tasks/a.py")
+            parent = loader.pid
+            await until(lambda: children_of(loader) == [])
+            assert isinstance(await session.load("tasks/a.py"), Loaded)
+        assert loader.pid == parent
+
+
+async def test_handles_of_children_that_ended_are_closed(tmp_path: Path) -> None:
+    async with prepared(tmp_path) as loader:
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(5):
+            async with loader.session() as session:
+                await session.load("tasks/a.py")
+        await until(lambda: len(os.listdir("/proc/self/fd")) <= before)
