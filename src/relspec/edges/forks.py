@@ -42,8 +42,8 @@ class Forks:
         """Wait for something and act on all that there is; whether the daemon's end is still open."""
         with contextlib.suppress(ConnectionError):
             for key, _ in self._selector.select(patience_s):
-                # What came before in the same batch may have let go of this.
-                if key.fileobj in self._selector.get_map():
+                # What came before in the same batch may have let go of this, and its number be another's by now.
+                if self._selector.get_map().get(key.fd) is key:
                     act: Callable[[], None] = key.data
                     act()
             return self._control.fileno() >= 0
@@ -61,7 +61,7 @@ class Forks:
     def fork(self, ticket: int, become: Callable[[], NoReturn], reap: Callable[[], None]) -> bool:
         """Fork a child, in a group of its own, that holds nothing of this; report it, or that there is no room for it.
 
-        `reap` is called once it ended, and has to call `reaped`.
+        `reap` is called once it ended, and has to call `reaped`; not where all are ended by `close`.
         """
         try:
             child = self._forked(become)

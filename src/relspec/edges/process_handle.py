@@ -34,8 +34,8 @@ class ProcessHandle:
             return
         if self._ended is None:
             loop = asyncio.get_running_loop()
-            self._ended = loop.create_future()
             loop.add_reader(self._descriptor, self._settle, loop)
+            self._ended = loop.create_future()
         # Not the future itself: who is cancelled while waiting would take it from all others.
         await asyncio.wait((self._ended,))
 

@@ -161,6 +161,9 @@ class WarmParent:
             raise self._lost()
         try:
             socket.send_fds(self._control, [msgspec.json.encode(order)], descriptors)
+        except ConnectionError:
+            # It ended: that is heard next, after what it had said until then.
+            return
         except OSError as error:
             self._hang_up()
             raise self._lost() from error
@@ -268,7 +271,12 @@ def _settle(future: "asyncio.Future[Any] | None", value: object) -> None:
 async def _exit_of(process: "subprocess.Popen[bytes]") -> None:
     if process.poll() is not None:
         return
-    handle = ProcessHandle(os.pidfd_open(process.pid))
+    try:
+        handle = ProcessHandle(os.pidfd_open(process.pid))
+    except OSError:
+        # As many files are open as may be.
+        await asyncio.to_thread(process.wait)
+        return
     try:
         await handle.ended()
     finally:

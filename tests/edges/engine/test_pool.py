@@ -423,6 +423,29 @@ async def test_a_pool_closes_while_processes_start_whose_parent_was_stopped(tmp_
         await until(lambda: gone(parent))
 
 
+async def test_who_publishes_and_starts_while_all_is_closed_is_ended_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caught: what was closed did not know of it, so its file of complaints and its connection stayed open."""
+    (tmp_path / "tmp").mkdir()
+    pool = EnginePool(LIMITS, "UTC", tmp_path / "tmp")
+    async with pool:
+        await forked_from(pool)
+        greet = worker.Worker._greet
+
+        async def slowly(starting: worker.Worker) -> None:
+            await greet(starting)
+            pool._closed = True  # As if it were closed in this moment.
+
+        monkeypatch.setattr(worker.Worker, "_greet", slowly)
+        with pytest.raises(WorkerError, match="the engines were closed"):
+            await pool.publish(shown(tmp_path))
+        assert len(pool.pids()) == LIMITS.workers + 1
+        assert pool._parent is not None
+        children = psutil.Process(pool._parent.pid).children
+        await until(lambda: len(children()) == LIMITS.workers + 1)
+
+
 def test_a_kill_from_outside_is_taken_for_the_systems_memory() -> None:
     assert death_of(-9, "").cause == "memory"
     assert death_of(-11, "").cause == "crash"

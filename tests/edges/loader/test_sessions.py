@@ -18,7 +18,8 @@ from relspec.core.settings import Limits, Settings
 from relspec.core.work import Loaded
 from relspec.edges.forking import Forked
 from relspec.edges.forks import Forks
-from relspec.edges.loader import client
+from relspec.edges.loader import client, forked
+from relspec.edges.loader.calls import Session
 from relspec.edges.loader.client import ForkingLoader
 from relspec.edges.loader.parent import Parent
 
@@ -201,3 +202,42 @@ async def test_handles_of_children_that_ended_are_closed(tmp_path: Path) -> None
             async with loader.session() as session:
                 await session.load("tasks/a.py")
         await until(lambda: len(os.listdir("/proc/self/fd")) <= before)
+
+
+async def test_sessions_that_find_their_parent_gone_at_once_have_one_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caught: each started one, and the last was the only one that was ever ended."""
+    async with prepared(tmp_path) as loader:
+        before = psutil.Process().children()
+        assert loader._parent is not None
+        monkeypatch.setattr(loader._parent, "_gone", lambda: None)  # Nothing has replaced it yet.
+        await loader._parent.end()
+        one = Session(loader.fork, Limits())
+        sessions = (one, one.beside())
+        await asyncio.gather(*(session.load("tasks/a.py") for session in sessions))
+        assert len(psutil.Process().children()) == len(before)
+        await asyncio.gather(*(session.end() for session in sessions))
+    with pytest.raises(WorkerError, match="the loader was closed"):
+        await loader.fork()
+
+
+async def test_what_a_session_runs_is_dead_at_once_though_its_parent_was_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with prepared(tmp_path) as loader:
+        monkeypatch.setattr(forked, "_GOODBYE_S", 60.0)
+        (tmp_path / "tasks/a.py").write_text("while True: pass\n")
+        async with loader.session() as session:
+            loading = asyncio.create_task(session.load("tasks/a.py"))
+            await until(lambda: any(c.cpu_times().user > 0.1 for c in children_of(loader)))
+            (busy,) = (c for c in children_of(loader) if c.cpu_times().user > 0.1)
+            assert loader.pid is not None
+            parent = psutil.Process(loader.pid)
+            parent.suspend()
+            try:
+                loading.cancel()
+                await until(lambda: busy.status() == psutil.STATUS_ZOMBIE)
+            finally:
+                parent.resume()
+            await asyncio.wait([loading])

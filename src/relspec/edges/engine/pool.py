@@ -127,9 +127,11 @@ class EnginePool:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        await asyncio.gather(*(self._retire(worker) for worker in tuple(self._workers)))
-        await asyncio.gather(*(parent.end() for parent in self._parents))
-        self._free.put_nowait(WorkerError("cancelled", "the engines were closed"))
+        try:
+            await asyncio.gather(*(self._retire(worker) for worker in tuple(self._workers)))
+        finally:
+            await asyncio.gather(*(parent.end() for parent in self._parents))
+            self._free.put_nowait(_closed())
 
     def pids(self) -> frozenset[int]:
         """Name the processes that run now."""
@@ -194,7 +196,7 @@ class EnginePool:
         async with self._publishing:
             worker = self._publisher
             if self._closed:
-                raise WorkerError("cancelled", "the engines were closed")
+                raise _closed()
             if worker is not None and not worker.alive():
                 self._idle_death(worker)
                 worker = None
@@ -261,6 +263,8 @@ class EnginePool:
             self._free.put_nowait(await self._new_worker(self._launch))
         except WorkerError as error:
             self._free.put_nowait(error)
+        except OSError as error:
+            self._free.put_nowait(WorkerError("crash", f"no engine process can be started: {error.strerror}"))
         finally:
             self._starting -= 1
 
@@ -271,6 +275,10 @@ class EnginePool:
             if lost is not None:
                 self._later(self._end_of(lost))
         worker = await Worker.start(self._parent, launch)
+        if self._closed:
+            # Who closed them did not know of this one.
+            await worker.end()
+            raise _closed()
         self._workers.add(worker)
         return worker
 
@@ -316,6 +324,10 @@ def _surprise(answer: Answer) -> RelspecError:
     if isinstance(answer, InputMoved):
         return InputMovedError(answer.path)
     return WorkerError("crash", f"an engine process gave {type(answer).__name__}, which is no answer to the question")
+
+
+def _closed() -> WorkerError:
+    return WorkerError("cancelled", "the engines were closed")
 
 
 def _nothing() -> None:

@@ -142,7 +142,7 @@ def death_of(code: int, last_words: str) -> WorkerError:
 
 def _named(folder: Path, prefix: str) -> list[Path]:
     """What lies in a folder under names that begin so; no pattern, which would stay compiled for each process."""
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):
         return [folder / name for name in os.listdir(folder) if name.startswith(prefix)]
     return []
 

@@ -61,6 +61,7 @@ class ForkingLoader:
         limits = settings.limits
         self._bounds = Bounds(limits.processes, limits.memory_mb + limits.python_mb + OWN_MB, limits.output_kb)
         self._parent: WarmParent | None = None
+        self._closed = False
         self._extractors = False
         self._children: set[Child] = set()
         self._spare: Child | None = None
@@ -90,6 +91,7 @@ class ForkingLoader:
 
     async def close(self) -> None:
         """End the parent and all children; sessions that are still open are dead afterwards."""
+        self._closed = True
         if self._preparing is not None:
             self._preparing.cancel()
             await asyncio.wait((self._preparing,))
@@ -119,11 +121,11 @@ class ForkingLoader:
 
     async def _prepare(self) -> None:
         # Where there is no room for it now, the next session finds out whether there is then.
-        with suppress(WorkerError):
+        with suppress(WorkerError, OSError):
             self._spare = await self._fork(waits=True)
 
     def _is_fit(self, spare: Child) -> bool:
-        return not spare.exited.done() and spare.project is self.project
+        return spare.alive() and spare.project is self.project
 
     def _drop_spare(self) -> None:
         spare, self._spare = self._spare, None
@@ -156,11 +158,8 @@ class ForkingLoader:
         return await self._fork(waits=False)
 
     async def _fork(self, *, waits: bool) -> Child:
-        if self._parent is None or not self._parent.alive:
-            if self._parent is not None:
-                await self._parent.end()
-            self._parent = self._started()
-        forked = await self._parent.fork(functools.partial(Fork, bounds=self._bounds, waits=waits))
+        parent = self._living()
+        forked = await parent.fork(functools.partial(Fork, bounds=self._bounds, waits=waits))
         forked.exited.add_done_callback(lambda _: forked.handle.close())
         try:
             channel: AsyncChannel[Reply, Request] = await AsyncChannel.over(forked.connection, Reply)
@@ -168,7 +167,7 @@ class ForkingLoader:
             # What its other end is not told of ends by that.
             forked.connection.close()
             raise
-        child = Child(self._parent, self.project, forked, channel)
+        child = Child(parent, self.project, forked, channel)
         self._children.add(child)
         forked.exited.add_done_callback(lambda _: self._children.discard(child))
         try:
@@ -180,6 +179,16 @@ class ForkingLoader:
             await child.end()
             raise
         return child
+
+    def _living(self) -> WarmParent:
+        if self._closed:
+            raise WorkerError("cancelled", "the loader was closed")
+        if self._parent is None or not self._parent.alive:
+            # At once, so that who asks meanwhile finds the new one.
+            lost, self._parent = self._parent, self._started()
+            if lost is not None:
+                self._let_end(lost.end())
+        return self._parent
 
     def _started(self) -> WarmParent:
         parent = WarmParent.start(program_of(self._module, self._timezone), self._replace)

@@ -31,6 +31,10 @@ class Child:
         """The future of its end."""
         return self.forked.exited
 
+    def alive(self) -> bool:
+        """Whether it still runs; the parent's word of its end may be on its way."""
+        return not self.exited.done() and self.forked.handle.alive()
+
     async def ask(self, request: Request) -> Reply:
         """Send a request and wait for its answer; raises WorkerError when the child ends instead.
 
@@ -54,7 +58,9 @@ class Child:
 
     async def end(self, patience_s: float = _GOODBYE_S) -> None:
         """Kill the child and wait until it was reaped; a parent that does not reap it (it may be stopped) goes too."""
+        # The parent kills what it started as well; this one dies also where the parent is busy or stopped.
         self.parent.kill(self.forked.ticket)
+        self.forked.handle.kill()
         self.channel.close()
         await asyncio.wait({self.exited}, timeout=patience_s)
         if not self.exited.done():

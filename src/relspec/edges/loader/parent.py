@@ -116,7 +116,8 @@ class Parent:
                 self._forks.kill(ticket)
             case Warm(modules=modules):
                 for module in modules:
-                    with contextlib.suppress(ModuleNotFoundError):
+                    # An extractor that needs one which is broken says so itself.
+                    with contextlib.suppress(Exception):
                         importlib.import_module(module)
                 # As at the start: children need not look at it.
                 gc.collect()
