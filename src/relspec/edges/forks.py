@@ -6,6 +6,7 @@ number of a process is never used after it was given to another.
 """
 
 import contextlib
+import errno
 import os
 import selectors
 import signal
@@ -18,6 +19,9 @@ import msgspec
 
 from relspec.edges.forking import CONTROL_BYTES_MAX, DESCRIPTORS_MAX, Exited, Forked, Report
 
+#: Why an order came without its descriptors.
+TOO_MANY_FILES = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
 
 @dataclass(frozen=True, slots=True)
 class _Child:
@@ -28,7 +32,8 @@ class _Child:
 class Forks:
     """The children by their tickets.
 
-    `obey` is called with each message of the daemon's and the descriptors that came with it, which are its own then.
+    `obey` is called with each message of the daemon's and the descriptors that came with it, which are its own then:
+    all of them, or none where there was no room.
     """
 
     def __init__(self, control: socket.socket, obey: Callable[[bytes, Sequence[int]], None]) -> None:
@@ -129,12 +134,19 @@ class Forks:
 
     def close(self) -> None:
         """End and reap all children."""
+        for _, pid in self.pids():
+            end(pid)
         for ticket in tuple(self._children):
             self.reaped(ticket)
         self._selector.close()
 
     def _hear(self) -> None:
-        data, descriptors, _, _ = socket.recv_fds(self._control, CONTROL_BYTES_MAX, DESCRIPTORS_MAX)
+        data, descriptors, flags, _ = socket.recv_fds(self._control, CONTROL_BYTES_MAX, DESCRIPTORS_MAX)
+        if flags & socket.MSG_CTRUNC:
+            # This process has as many files open as it may: what came was dropped, in part or all.
+            for descriptor in descriptors:
+                os.close(descriptor)
+            descriptors = []
         if data:
             self._obey(data, descriptors)
         else:

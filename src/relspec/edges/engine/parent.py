@@ -13,7 +13,7 @@ import msgspec
 
 from relspec.edges.engine.protocol import Fork, Launch, Order
 from relspec.edges.forking import Exited, Kill
-from relspec.edges.forks import Forks
+from relspec.edges.forks import TOO_MANY_FILES, Forks
 
 #: Serves a connection as an engine, in the process that was forked for it.
 Serve = Callable[[socket.socket, Launch, int], NoReturn]
@@ -37,6 +37,8 @@ class Parent:
 
     def _obey(self, message: bytes, descriptors: Sequence[int]) -> None:
         match order := self._orders.decode(message):
+            case Fork(ticket=ticket) if not descriptors:
+                self._forks.refuse(ticket, TOO_MANY_FILES)
             case Fork(ticket=ticket):
                 become = functools.partial(self._become_engine, order.launch, descriptors, os.getpid())
                 self._forks.fork(ticket, become, lambda: self._reap(ticket))

@@ -124,6 +124,7 @@ class EnginePool:
         self._closed = True
         for worker in self._workers:
             worker.kill()
+        self._free.put_nowait(_closed())
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -131,7 +132,6 @@ class EnginePool:
             await asyncio.gather(*(self._retire(worker) for worker in tuple(self._workers)))
         finally:
             await asyncio.gather(*(parent.end() for parent in self._parents))
-            self._free.put_nowait(_closed())
 
     def pids(self) -> frozenset[int]:
         """Name the processes that run now."""
@@ -199,7 +199,7 @@ class EnginePool:
                 raise _closed()
             if worker is not None and not worker.alive():
                 self._idle_death(worker)
-                worker = None
+                worker = self._publisher = None
             if worker is None:
                 worker = self._publisher = await self._new_worker(msgspec.structs.replace(self._launch, publishes=True))
             try:
@@ -263,8 +263,8 @@ class EnginePool:
             self._free.put_nowait(await self._new_worker(self._launch))
         except WorkerError as error:
             self._free.put_nowait(error)
-        except OSError as error:
-            self._free.put_nowait(WorkerError("crash", f"no engine process can be started: {error.strerror}"))
+        except Exception as error:  # noqa: BLE001 - whatever it is, who waits has to hear of it.
+            self._free.put_nowait(WorkerError("crash", f"no engine process can be started: {error}"))
         finally:
             self._starting -= 1
 

@@ -19,7 +19,7 @@ from typing import NoReturn
 import msgspec
 
 from relspec.edges.forking import Exited, Kill
-from relspec.edges.forks import Forks, end
+from relspec.edges.forks import TOO_MANY_FILES, Forks, end
 from relspec.edges.loader.child import run_child
 from relspec.edges.loader.family import adopt_orphans, children_by_parent, family_of, has_children, weight_mb
 from relspec.edges.loader.messages import Bounds, Fork, Order, Take, Warm
@@ -104,6 +104,8 @@ class Parent:
 
     def _obey(self, message: bytes, descriptors: Sequence[int]) -> None:
         match order := self._orders.decode(message):
+            case Fork(ticket=ticket) if not descriptors:
+                self._forks.refuse(ticket, TOO_MANY_FILES)
             case Fork(ticket=ticket):
                 with socket.socket(fileno=descriptors[0]) as connection:
                     self._fork(order, connection)
