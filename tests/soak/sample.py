@@ -57,7 +57,7 @@ async def take(layout: Layout, pid: int, edits: int) -> Sample:
         threads=daemon.num_threads(),
         children=len(children),
         watches=_watches(pid),
-        temporaries=sum(1 for path in temporary.rglob("*") if path.is_file()) if temporary.exists() else 0,
+        temporaries=sum(map(_counts, temporary.rglob("*"))) if temporary.exists() else 0,
     )
 
 
@@ -112,3 +112,8 @@ def _slope(xs: Sequence[float], ys: Sequence[float]) -> float:
     mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
     spread = sum((x - mean_x) ** 2 for x in xs)
     return sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True)) / spread if spread else 0.0
+
+
+def _counts(path: Path) -> bool:
+    # A log belongs to its file: that of the publisher's own views comes and goes with the way in which it publishes.
+    return path.is_file() and not (path.suffix == ".wal" and path.with_suffix("").exists())
