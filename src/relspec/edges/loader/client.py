@@ -98,6 +98,10 @@ class ForkingLoader:
         for child in list(self._children):
             child.channel.close()
         self._children.clear()
+        if self._spare is not None:
+            # One that ended is no longer among them.
+            self._spare.channel.close()
+            self._spare = None
         if self._parent is not None:
             parent, self._parent = self._parent, None
             await parent.end()
