@@ -13,5 +13,5 @@ def test_no_verdict_is_contradicted() -> None:
         fuzzer.run(seed)
     assert fuzzer.tally.counterexamples == []
     # A fuzzer that compares nothing would find nothing.
-    assert fuzzer.tally.precise > 50
-    assert fuzzer.tally.equal > 10
+    assert fuzzer.tally.precise > 100
+    assert fuzzer.tally.equal > 20

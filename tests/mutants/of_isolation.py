@@ -269,7 +269,7 @@ BREAKS = (
     Break(
         "a daemon without room for another descriptor waits for a child that it cannot know",
         "edges/warm_parent.py",
-        "            forked.set_exception(_no_room(OSError(errno.EMFILE, os.strerror(errno.EMFILE))))\n",
+        "            forked.set_exception(_no_room(TOO_MANY_FILES))\n",
         "            pass\n",
         (f"{_POOL}::test_where_the_daemon_has_no_room_for_it_the_call_hears_of_it",),
     ),

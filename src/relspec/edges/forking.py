@@ -1,11 +1,16 @@
 """What a warm parent and the process that started it say to each other about children; each message is one datagram."""
 
+import errno
+import os
+
 import msgspec
 
 #: A message is a few numbers and paths; the longest datagram that is read.
 CONTROL_BYTES_MAX = 1 << 14
 #: As many descriptors come with a message at most.
 DESCRIPTORS_MAX = 2
+#: Why a message came without its descriptors: they were dropped where its receiver has as many files open as it may.
+TOO_MANY_FILES = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 #: Stands for the wait status of a child whose parent ended first.
 PARENT_GONE = -1
 

@@ -6,7 +6,6 @@ number of a process is never used after it was given to another.
 """
 
 import contextlib
-import errno
 import os
 import selectors
 import signal
@@ -18,9 +17,6 @@ from typing import NoReturn
 import msgspec
 
 from relspec.edges.forking import CONTROL_BYTES_MAX, DESCRIPTORS_MAX, Exited, Forked, Report
-
-#: Why an order came without its descriptors.
-TOO_MANY_FILES = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ read by the event loop. When the parent dies, all its children count as dead.
 
 import asyncio
 import contextlib
-import errno
 import os
 import signal
 import socket
@@ -22,7 +21,17 @@ from typing import Any
 import msgspec
 
 from relspec.core.errors import WorkerError
-from relspec.edges.forking import CONTROL_BYTES_MAX, DESCRIPTORS_MAX, PARENT_GONE, Exited, Failed, Forked, Kill, Report
+from relspec.edges.forking import (
+    CONTROL_BYTES_MAX,
+    DESCRIPTORS_MAX,
+    PARENT_GONE,
+    TOO_MANY_FILES,
+    Exited,
+    Failed,
+    Forked,
+    Kill,
+    Report,
+)
 from relspec.edges.process_handle import ProcessHandle
 
 #: How long the parent may take to be warm and to fork, on a machine that is busy with other things.
@@ -204,8 +213,7 @@ class WarmParent:
             if descriptor is not None:
                 os.close(descriptor)
         elif descriptor is None:
-            # It came, and was dropped: this process has as many files open as it may.
-            forked.set_exception(_no_room(OSError(errno.EMFILE, os.strerror(errno.EMFILE))))
+            forked.set_exception(_no_room(TOO_MANY_FILES))
         else:
             forked.set_result((pid, ProcessHandle(descriptor)))
 

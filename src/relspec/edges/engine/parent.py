@@ -12,8 +12,8 @@ from typing import NoReturn
 import msgspec
 
 from relspec.edges.engine.protocol import Fork, Launch, Order
-from relspec.edges.forking import Exited, Kill
-from relspec.edges.forks import TOO_MANY_FILES, Forks
+from relspec.edges.forking import TOO_MANY_FILES, Exited, Kill
+from relspec.edges.forks import Forks
 
 #: Serves a connection as an engine, in the process that was forked for it.
 Serve = Callable[[socket.socket, Launch, int], NoReturn]

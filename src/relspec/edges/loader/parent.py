@@ -18,8 +18,8 @@ from typing import NoReturn
 
 import msgspec
 
-from relspec.edges.forking import Exited, Kill
-from relspec.edges.forks import TOO_MANY_FILES, Forks, end
+from relspec.edges.forking import TOO_MANY_FILES, Exited, Kill
+from relspec.edges.forks import Forks, end
 from relspec.edges.loader.child import run_child
 from relspec.edges.loader.family import adopt_orphans, children_by_parent, family_of, has_children, weight_mb
 from relspec.edges.loader.messages import Bounds, Fork, Order, Take, Warm
