@@ -4,6 +4,7 @@ from tests.mutants.planted import Break
 
 _LOADER = "tests/edges/loader/test_rogues.py"
 _POOL = "tests/edges/engine/test_pool.py"
+_SESSIONS = "tests/edges/loader/test_sessions.py"
 
 BREAKS = (
     Break(
@@ -255,37 +256,93 @@ BREAKS = (
     Break(
         "engines are waited for while their parent, which was stopped, has to tell of their end",
         "edges/engine/worker.py",
-        "        await self._child.handle.ended()\n",
-        "        await asyncio.wait((self._child.exited,))\n",
+        "            await self._child.handle.ended()\n",
+        "            await asyncio.wait((self._child.exited,))\n",
         (f"{_POOL}::test_a_process_is_let_go_whose_parent_was_stopped",),
     ),
     Break(
         "a parent that does not answer is asked again",
         "edges/warm_parent.py",
-        "                self._hang_up()\n                message",
-        "                message",
+        "                    self._hang_up()\n                raise WorkerError(",
+        "                    pass\n                raise WorkerError(",
         (f"{_POOL}::test_a_parent_that_does_not_answer_is_replaced",),
     ),
     Break(
         "a daemon without room for another descriptor waits for a child that it cannot know",
         "edges/warm_parent.py",
-        "            forked.set_exception(_no_room(TOO_MANY_FILES))\n",
+        "            forked.set_exception(no_room(TOO_MANY_FILES))\n",
         "            pass\n",
         (f"{_POOL}::test_where_the_daemon_has_no_room_for_it_the_call_hears_of_it",),
     ),
     Break(
         "a system without room for a file leaves the call waiting",
         "edges/engine/worker.py",
-        "        except OSError as error:\n            raise WorkerError",
-        "        except ValueError as error:\n            raise WorkerError",
+        "        except OSError as error:\n            raise no_room",
+        "        except ValueError as error:\n            raise no_room",
         (f"{_POOL}::test_where_there_is_no_room_for_complaints_the_call_hears_of_it",),
     ),
     Break(
         "a session that finds no room for its output ends the parent",
         "edges/loader/parent.py",
-        "        except OSError as error:\n            self._forks.refuse(ticket, error)\n",
-        "        except ValueError as error:\n            self._forks.refuse(ticket, error)\n",
+        "        except OSError as error:\n            self._forks.refuse(ticket, error)\n            return\n",
+        "        except ValueError as error:\n            self._forks.refuse(ticket, error)\n            return\n",
         ("tests/edges/loader/test_sessions.py",),
+    ),
+    Break(
+        "a session whose output cannot be watched ends the parent",
+        "edges/loader/parent.py",
+        "            self._forks.watch(child.output.descriptor, lambda: self._pump(child))\n        except OSError",
+        "            self._forks.watch(child.output.descriptor, lambda: self._pump(child))\n        except ValueError",
+        ("tests/edges/loader/test_sessions.py",),
+    ),
+    Break(
+        "a parent that can open no file while it looks at sessions ends",
+        "edges/loader/parent.py",
+        "            with contextlib.suppress(OSError):\n                self._check_all()\n",
+        "            self._check_all()\n",
+        (f"{_SESSIONS}::test_a_parent_that_can_open_no_file_for_a_while_goes_on_and_looks_again",),
+    ),
+    Break(
+        "strays that could not be looked for are left",
+        "edges/loader/parent.py",
+        "            return True  # No file",
+        "            return False  # No file",
+        (f"{_SESSIONS}::test_a_parent_that_can_open_no_file_for_a_while_goes_on_and_looks_again",),
+    ),
+    Break(
+        "patience with a parent begins anew with each call",
+        "edges/warm_parent.py",
+        "            self._forked.pop(ticket, None)\n",
+        "            self._forked.pop(ticket, None)\n            self._unanswered.pop(ticket, None)\n",
+        (f"{_POOL}::test_who_no_longer_waits_counts_towards_the_patience_with_a_parent",),
+    ),
+    Break(
+        "a parent that is not warm after a minute is given up",
+        "edges/warm_parent.py",
+        "        return _SILENT_S if self.was_warm else _COLD_S\n",
+        "        return _SILENT_S\n",
+        (f"{_POOL}::test_a_parent_that_is_long_in_becoming_warm_is_kept",),
+    ),
+    Break(
+        "a parent that was given up lives on",
+        "edges/engine/pool.py",
+        "            self._later(self._end_of(parent))\n",
+        "            pass\n",
+        (f"{_POOL}::test_a_parent_that_does_not_answer_is_replaced",),
+    ),
+    Break(
+        "an engine that came to a call in the moment of its cancellation is nobody's",
+        "edges/engine/free.py",
+        "                self.give(call.result())\n",
+        "                pass\n",
+        (f"{_POOL}::test_a_call_that_is_cancelled_as_a_process_becomes_free_leaves_it_to_the_next",),
+    ),
+    Break(
+        "an end that nobody waits for any more leaves its descriptors",
+        "edges/engine/worker.py",
+        "        try:\n            await self._child.handle.ended()\n        finally:\n",
+        "        await self._child.handle.ended()\n        if True:\n",
+        (f"{_POOL}::test_a_process_whose_end_nobody_waits_for_any_more_keeps_no_descriptor",),
     ),
     Break(
         "the handle of a session's child stays open",
@@ -304,8 +361,8 @@ BREAKS = (
     Break(
         "each session that finds its parent gone starts one",
         "edges/loader/client.py",
-        "            lost, self._parent = self._parent, self._started()\n",
-        "            lost, started = self._parent, self._started()\n            return started\n",
+        "            self._parent = self._started()\n        return self._parent\n",
+        "            return self._started()\n        return self._parent\n",
         ("tests/edges/loader/test_sessions.py",),
     ),
     Break(

@@ -28,6 +28,13 @@ class Forked(msgspec.Struct, tag="forked", frozen=True):
     pid: int
 
 
+class Refused(msgspec.Struct, tag="refused", frozen=True):
+    """There is no room for a child; `why` is the system's word."""
+
+    ticket: int
+    why: str
+
+
 class Exited(msgspec.Struct, tag="exited", frozen=True):
     """A child ended and was reaped; `status` is that of `waitpid`. `cause` and `message` say what it was ended for."""
 
@@ -43,4 +50,4 @@ class Failed(msgspec.Struct, tag="failed", frozen=True):
     message: str
 
 
-Report = Forked | Exited | Failed
+Report = Forked | Refused | Exited | Failed

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import msgspec
 
-from relspec.edges.forking import CONTROL_BYTES_MAX, DESCRIPTORS_MAX, Exited, Forked, Report
+from relspec.edges.forking import CONTROL_BYTES_MAX, DESCRIPTORS_MAX, Forked, Refused, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,33 +60,36 @@ class Forks:
             self._selector.unregister(descriptor)
 
     def fork(self, ticket: int, become: Callable[[], NoReturn], reap: Callable[[], None]) -> bool:
-        """Fork a child, in a group of its own, that holds nothing of this; report it, or that there is no room for it.
+        """Fork a child, in a group of its own, that holds nothing of this class; report it, or that it found no room.
 
         `reap` is called once it ended, and has to call `reaped`; not where all are ended by `close`.
         """
         try:
-            child = self._forked(become)
+            child = self._children[ticket] = self._forked(become, reap)
         except OSError as error:
             self.refuse(ticket, error)
             return False
-        self._children[ticket] = child
-        self.watch(child.ended, reap)
         self.report(Forked(ticket, child.pid), child.ended)
         return True
 
-    def _forked(self, become: Callable[[], NoReturn]) -> _Child:
+    def _forked(self, become: Callable[[], NoReturn], reap: Callable[[], None]) -> _Child:
         pid = os.fork()
         if pid == 0:
             self._become(become)
         # Both do it, so that it is done whoever goes first.
         with contextlib.suppress(PermissionError, ProcessLookupError):
             os.setpgid(pid, pid)
+        ended: int | None = None
         try:
-            return _Child(pid, os.pidfd_open(pid))
+            ended = os.pidfd_open(pid)
+            self.watch(ended, reap)
         except OSError:
+            if ended is not None:
+                os.close(ended)
             end(pid)
             os.waitpid(pid, 0)
             raise
+        return _Child(pid, ended)
 
     def _become(self, become: Callable[[], NoReturn]) -> NoReturn:
         try:
@@ -101,7 +104,7 @@ class Forks:
 
     def refuse(self, ticket: int, error: OSError) -> None:
         """Report that there is no room for a child."""
-        self.report(Exited(ticket, 0, "crash", f"no process can be forked: {error.strerror}"))
+        self.report(Refused(ticket, error.strerror or str(error)))
 
     def pids(self) -> Iterator[tuple[int, int]]:
         """Name ticket and process of each child that was not reaped yet."""

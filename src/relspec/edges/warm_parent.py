@@ -30,12 +30,19 @@ from relspec.edges.forking import (
     Failed,
     Forked,
     Kill,
+    Refused,
     Report,
 )
 from relspec.edges.process_handle import ProcessHandle
 
-#: How long the parent may take to be warm and to fork, on a machine that is busy with other things.
+#: How long a call waits for a child, on a machine that is busy with other things.
 START_S = 60.0
+#: A warm parent that has not answered for so long is given up, and one that is not warm yet only after the second.
+#: Who waited for it may be another each time.
+_SILENT_S = START_S
+_COLD_S = 5 * START_S
+#: A call waits so long at least: the answer may be there, and the daemon itself may have been stopped meanwhile.
+_GRACE_S = 1.0
 #: An end that takes longer is made.
 END_S = 0.5
 
@@ -71,7 +78,11 @@ class WarmParent:
     """A running parent process; made by `start` within a running event loop."""
 
     def __init__(
-        self, process: "subprocess.Popen[bytes]", control: socket.socket, program: Program, gone: Callable[[], None]
+        self,
+        process: "subprocess.Popen[bytes]",
+        control: socket.socket,
+        program: Program,
+        gone: Callable[["WarmParent"], None],
     ) -> None:
         self._process = process
         self._gone = gone
@@ -79,25 +90,28 @@ class WarmParent:
         self._control = control
         self._reports: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
         self._tickets = 0
-        self._was_warm = False
+        #: Whether it has answered.
+        self.was_warm = False
         self._failure: str | None = None
+        #: When each order for a child was given that was not answered yet, in seconds; also those nobody waits for.
+        self._unanswered: dict[int, float] = {}
         self._forked: dict[int, asyncio.Future[tuple[int, ProcessHandle]]] = {}
         self._exited: dict[int, asyncio.Future[Exited]] = {}
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(control.fileno(), self._hear)
 
     @classmethod
-    def start(cls, program: Program, gone: Callable[[], None]) -> "WarmParent":
+    def start(cls, program: Program, gone: Callable[["WarmParent"], None]) -> "WarmParent":
         """Start the program; it becomes warm while nobody waits for it.
 
-        `gone` is called when no more children can be had of one that was warm. Raises WorkerError.
+        `gone` is called when no more children can be had of it. Raises WorkerError.
         """
         with _connected(socket.SOCK_SEQPACKET) as (ours, theirs):
             ours.setblocking(False)
             try:
                 process = _spawn(program, theirs.fileno())
             except OSError as error:
-                raise _no_room(error) from error
+                raise no_room(error) from error
             return cls(process, ours, program, gone)
 
     @property
@@ -127,19 +141,31 @@ class WarmParent:
         self._forked[ticket] = forked
         try:
             self._send(order, *descriptors)
-            async with asyncio.timeout(START_S):
+            self._unanswered[ticket] = self._loop.time()
+            async with asyncio.timeout(self._patience()):
                 return await forked
         except BaseException as error:
             self.kill(ticket)
             _let_go(forked)
             if isinstance(error, TimeoutError):
-                # It will not answer the next one either. At the end of the connection it ends all, when it goes on.
-                self._hang_up()
-                message = f"{self._program.name} was not ready after {START_S:.0f} s"
-                raise WorkerError("timeout", message) from error
+                silence = self._silence()
+                if silence + _GRACE_S > self._silence_max():
+                    # It will not answer the next one either. At the end of the connection it ends all, if it goes on.
+                    self._hang_up()
+                raise WorkerError("timeout", f"{self._program.name} was not ready after {silence:.0f} s") from error
             raise
         finally:
             self._forked.pop(ticket, None)
+
+    def _silence(self) -> float:
+        """For how many seconds it has not answered. It answers orders as they came, so the first has waited longest."""
+        return max((self._loop.time() - given for given in self._unanswered.values()), default=0.0)
+
+    def _silence_max(self) -> float:
+        return _SILENT_S if self.was_warm else _COLD_S
+
+    def _patience(self) -> float:
+        return min(START_S, max(_GRACE_S, self._silence_max() - self._silence()))
 
     def order(self, order: msgspec.Struct) -> None:
         """Give an order that has no answer; nothing happens when the parent is gone."""
@@ -195,16 +221,22 @@ class WarmParent:
             os.set_inheritable(descriptor, False)
         match self._reports.decode(data):
             case Forked(ticket=ticket, pid=pid):
-                self._was_warm = True
+                self._answered(ticket)
                 self._welcome(ticket, pid, *descriptors)
+            case Refused(ticket=ticket, why=why):
+                self._answered(ticket)
+                self._exited.pop(ticket, None)
+                forked = self._forked.get(ticket)
+                if forked is not None and not forked.done():
+                    forked.set_exception(no_room(why))
             case Failed(message=message):
                 self._failure = message
             case Exited(ticket=ticket) as report:
                 _settle(self._exited.pop(ticket, None), report)
-                forked = self._forked.get(ticket)
-                if forked is not None and not forked.done():
-                    # There was no room for it.
-                    forked.set_exception(WorkerError(report.cause or "crash", report.message))
+
+    def _answered(self, ticket: int) -> None:
+        self.was_warm = True
+        del self._unanswered[ticket]
 
     def _welcome(self, ticket: int, pid: int, descriptor: int | None = None) -> None:
         forked = self._forked.get(ticket)
@@ -213,7 +245,7 @@ class WarmParent:
             if descriptor is not None:
                 os.close(descriptor)
         elif descriptor is None:
-            forked.set_exception(_no_room(TOO_MANY_FILES))
+            forked.set_exception(no_room(TOO_MANY_FILES))
         else:
             forked.set_result((pid, ProcessHandle(descriptor)))
 
@@ -228,8 +260,7 @@ class WarmParent:
         for ticket, exited in self._exited.items():
             _settle(exited, Exited(ticket, PARENT_GONE))
         self._exited.clear()
-        if self._was_warm:
-            self._gone()
+        self._gone(self)
 
 
 def _spawn(program: Program, descriptor: int) -> "subprocess.Popen[bytes]":
@@ -251,7 +282,7 @@ def _connected(kind: socket.SocketKind) -> Iterator[tuple[socket.socket, socket.
     try:
         ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
     except OSError as error:
-        raise _no_room(error) from error
+        raise no_room(error) from error
     with theirs:
         try:
             yield ours, theirs
@@ -260,8 +291,10 @@ def _connected(kind: socket.SocketKind) -> Iterator[tuple[socket.socket, socket.
             raise
 
 
-def _no_room(error: OSError) -> WorkerError:
-    return WorkerError("crash", f"no process can be started: {error.strerror}")
+def no_room(error: OSError | str) -> WorkerError:
+    """Say that the system has no room for one more process, or for what it needs."""
+    why = error if isinstance(error, str) else error.strerror or str(error)
+    return WorkerError("crash", f"no process can be started: {why}")
 
 
 def _let_go(forked: "asyncio.Future[tuple[int, ProcessHandle]]") -> None:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import psutil
 import pytest
@@ -36,6 +36,7 @@ from relspec.core.work import (
 from relspec.edges import warm_parent
 from relspec.edges.engine import pool as engine_pool
 from relspec.edges.engine import worker
+from relspec.edges.engine.free import FreeEngines
 from relspec.edges.engine.objects import own_prefix
 from relspec.edges.engine.pool import EnginePool, Start
 from relspec.edges.engine.worker import death_of
@@ -279,14 +280,98 @@ async def test_a_parent_that_does_not_answer_is_replaced(
     pool: EnginePool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parent = await forked_from(pool)
-    monkeypatch.setattr(warm_parent, "START_S", 0.5)
+    monkeypatch.setattr(warm_parent, "_SILENT_S", 0.5)
     parent.suspend()
-    with pytest.raises(WorkerError, match="not ready after"):
+    with pytest.raises(WorkerError, match="not ready after 1 s"):
         await pool.publish(shown(tmp_path))
+    await until(lambda: gone(parent))
     monkeypatch.undo()
     assert isinstance(await pool.execute(run(tmp_path, ONE)), Executed)
-    await until(lambda: gone(parent))
     assert (await forked_from(pool)).pid != parent.pid
+
+
+async def test_who_no_longer_waits_counts_towards_the_patience_with_a_parent(
+    pool: EnginePool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caught: who saved every half minute kept a parent that was stopped."""
+    monkeypatch.setattr(warm_parent, "START_S", 5.0)
+    suspended = await forked_from(pool)
+    parent = pool._parent
+    assert parent is not None
+    suspended.suspend()
+    waiting = asyncio.create_task(pool.publish(shown(tmp_path)))
+    await until(lambda: bool(parent._unanswered))
+    waiting.cancel()
+    await asyncio.wait((waiting,))
+    # As if that had been a minute ago.
+    parent._unanswered = {ticket: given - 60 for ticket, given in parent._unanswered.items()}
+    with pytest.raises(WorkerError, match="not ready after 61 s"):
+        await pool.publish(shown(tmp_path))
+    await until(lambda: gone(suspended))
+    await pool.publish(shown(tmp_path))
+
+
+async def test_a_parent_that_is_long_in_becoming_warm_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Caught: each call started one anew, that was not warm in time either."""
+    for name in ("objects", "tmp"):
+        (tmp_path / name).mkdir()
+    async with EnginePool(LIMITS, "UTC", tmp_path / "tmp", Start.ASKED) as pool:
+        call = asyncio.create_task(pool.execute(run(tmp_path, ONE)))
+        monkeypatch.setattr(warm_parent, "START_S", 0.3)
+        monkeypatch.setattr(warm_parent, "_SILENT_S", 0.3)
+        await until(lambda: pool._parent is not None)
+        assert pool._parent is not None
+        parent = psutil.Process(pool._parent.pid)
+        parent.suspend()
+        with pytest.raises(WorkerError, match="not ready after 0 s"):
+            await call
+        parent.resume()
+        monkeypatch.undo()
+        assert isinstance(await pool.execute(run(tmp_path, ONE)), Executed)
+        assert pool._parent.pid == parent.pid
+        await until(lambda: len(parent.children()) == 1)
+
+
+async def test_what_kept_a_process_from_starting_is_told_to_nobody_later(
+    pool: EnginePool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Caught: a call failed of a want of room that had passed, though processes were free."""
+    await forked_from(pool)
+    with monkeypatch.context() as patch:
+        patch.setattr(worker.tempfile, "TemporaryFile", full)
+        pool._start_soon()
+        await until(lambda: pool._starting == 0)
+    assert "did not start: no process can be started: No space left on device" in caplog.text
+    assert isinstance(await pool.execute(run(tmp_path, ONE)), Executed)
+
+
+async def test_a_call_that_is_cancelled_as_a_process_becomes_free_leaves_it_to_the_next(tmp_path: Path) -> None:
+    free = FreeEngines()
+    taking = asyncio.create_task(free.take())
+    await until(lambda: free.n_calls == 1)
+    engine = cast("worker.Worker", object())
+    free.give(engine)
+    taking.cancel()
+    await asyncio.wait((taking,))
+    assert (taking.cancelled(), free.n_calls) == (True, 0)
+    async with asyncio.timeout(5):
+        assert await free.take() is engine
+
+
+async def test_a_process_whose_end_nobody_waits_for_any_more_keeps_no_descriptor(
+    pool: EnginePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await forked_from(pool)
+    assert pool._parent is not None
+    before = pid_descriptors()
+    one = await worker.Worker.start(pool._parent, pool._launch)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(one._child.handle), "ended", lambda _: asyncio.Event().wait())
+        ending = asyncio.create_task(one.end())
+        await asyncio.sleep(0)
+        ending.cancel()
+        await asyncio.wait((ending,))
+    assert (ending.cancelled(), pid_descriptors(), one._complaints.closed) == (True, before, True)
 
 
 async def test_a_publisher_that_died_is_let_go(pool: EnginePool, tmp_path: Path) -> None:
@@ -354,12 +439,13 @@ async def test_where_the_daemon_has_no_room_for_it_the_call_hears_of_it(
     await pool.publish(shown(tmp_path))
 
 
+def full() -> BinaryIO:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 async def test_where_there_is_no_room_for_complaints_the_call_hears_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full() -> BinaryIO:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
     async with EnginePool(LIMITS, "UTC", tmp_path) as pool:
         monkeypatch.setattr(worker.tempfile, "TemporaryFile", full)
         for _ in range(2):
@@ -396,15 +482,22 @@ async def test_a_fork_that_is_cancelled_as_it_comes_leaves_nothing(
         await until(lambda: len(psutil.Process(parent.pid).children()) == 1)
 
 
-@pytest.mark.parametrize("call", ["fork", "pidfd_open"])
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("fork", "Resource temporarily unavailable"),
+        ("pidfd_open", "Resource temporarily unavailable"),
+        ("register", "No space left on device"),
+    ],
+)
 async def test_where_no_process_can_be_forked_the_call_hears_of_it(
-    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    call: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Caught: the parent ended of it, and all that it had forked with it."""
     started_as(monkeypatch, "tests.edges.engine.no_room", call)
     async with EnginePool(LIMITS, "UTC", tmp_path, Start.ASKED) as pool:
         for _ in range(2):
-            with pytest.raises(WorkerError, match="no process can be forked: Resource temporarily unavailable"):
+            with pytest.raises(WorkerError, match=f"no process can be started: {said}"):
                 await pool.execute(run(tmp_path, ONE))
             assert pool._parent is not None
             assert pool._parent.alive

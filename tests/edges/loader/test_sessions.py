@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -181,6 +182,7 @@ async def test_the_parent_rests_while_its_only_child_waits(tmp_path: Path) -> No
         ("fork", "Resource temporarily unavailable"),
         ("pidfd_open", "Resource temporarily unavailable"),
         ("pipe", "Resource temporarily unavailable"),
+        ("register", "No space left on device"),
         ("recv_fds", "Too many open files"),
     ],
 )
@@ -195,12 +197,33 @@ async def test_where_no_process_can_be_forked_the_call_hears_of_it_and_the_next_
     monkeypatch.setenv("TEST_REFUSED", call)
     async with ForkingLoader(Layout(tmp_path), Settings(), "tests.edges.loader.no_room") as loader:
         async with loader.session() as session:
-            with pytest.raises(WorkerError, match=f"no process can be forked: {said}"):
+            with pytest.raises(WorkerError, match=f"no process can be started: {said}"):
                 await session.load("tasks/a.py")
             parent = loader.pid
             await until(lambda: children_of(loader) == [])
             assert isinstance(await session.load("tasks/a.py"), Loaded)
         assert loader.pid == parent
+
+
+async def test_a_parent_that_can_open_no_file_for_a_while_goes_on_and_looks_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caught: the parent ended when it could not look at processes, and every session with it."""
+    (tmp_path / "tasks").mkdir()
+    source = "import subprocess, time\nx = subprocess.Popen(['sleep', '60'])\ntime.sleep(0.3)\n"
+    (tmp_path / "tasks/a.py").write_text(source)
+    paths = filter(None, (os.environ.get("PYTHONPATH"), str(ROOT)))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    monkeypatch.setenv("TEST_REFUSED", "look")
+    settings = replace(Settings(), limits=replace(Limits(), processes=1))
+    async with ForkingLoader(Layout(tmp_path), settings, "tests.edges.loader.no_room") as loader:
+        parent = loader.pid
+        async with loader.session() as session:
+            with pytest.raises(WorkerError, match="it had 2 processes at once"):
+                await session.load("tasks/a.py")
+        assert loader.pid == parent
+        assert parent is not None
+        await until(lambda: psutil.Process(parent).children(recursive=True) == [])
 
 
 async def test_handles_of_children_that_ended_are_closed(tmp_path: Path) -> None:
@@ -222,7 +245,7 @@ async def test_sessions_that_find_their_parent_gone_at_once_have_one_other(
     async with prepared(tmp_path) as loader:
         before = psutil.Process().children()
         assert loader._parent is not None
-        monkeypatch.setattr(loader._parent, "_gone", lambda: None)  # Nothing has replaced it yet.
+        monkeypatch.setattr(loader._parent, "_gone", lambda _: None)  # Nothing has replaced it yet.
         await loader._parent.end()
         one = Session(loader.fork, Limits())
         sessions = (one, one.beside())

@@ -40,6 +40,7 @@ from relspec.core.work import (
     Published,
     PublishViews,
 )
+from relspec.edges.engine.free import FreeEngines
 from relspec.edges.engine.protocol import (
     Answer,
     AskAnalyse,
@@ -61,7 +62,7 @@ from relspec.edges.engine.protocol import (
     Question,
 )
 from relspec.edges.engine.worker import Worker
-from relspec.edges.warm_parent import Program, WarmParent
+from relspec.edges.warm_parent import Program, WarmParent, no_room
 
 _LOG = logging.getLogger("relspec.worker")
 #: Only a daemon writes these down; without it nothing is to be printed.
@@ -96,12 +97,11 @@ class EnginePool:
         self._parent: WarmParent | None = None
         #: With those that are lost and not yet ended.
         self._parents: set[WarmParent] = set()
-        # The one that was busy last goes first: its caches are warm, a leaf edit takes a tenth less CPU.
-        self._free: asyncio.LifoQueue[Worker | WorkerError] = asyncio.LifoQueue()
+        self._free = FreeEngines()
         self._slots = asyncio.Semaphore(limits.workers)
         self._workers: set[Worker] = set()
         self._background: set[asyncio.Task[None]] = set()
-        self._waiting = self._starting = 0
+        self._starting = 0
         self._publishing = asyncio.Lock()
         self._publisher: Worker | None = None
         self._closed = False
@@ -124,7 +124,7 @@ class EnginePool:
         self._closed = True
         for worker in self._workers:
             worker.kill()
-        self._free.put_nowait(_closed())
+        self._free.close(_closed())
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -218,18 +218,18 @@ class EnginePool:
                 self._discard(worker)
                 self._replace()
                 raise
-            self._free.put_nowait(worker)
+            self._free.give(worker)
             return answer
 
     async def _take(self) -> Worker:
         while True:
-            found = await self._next_free()
-            if isinstance(found, WorkerError):
-                # The next in line gets an answer too: another try, or the same word once all is closed.
-                if self._closed:
-                    self._free.put_nowait(found)
+            if not self._free.any and self._starting <= self._free.n_calls:
+                self._start_soon()
+            try:
+                found = await self._free.take()
+            except WorkerError:
                 self._replace()
-                raise found
+                raise
             if found.alive():
                 return found
             self._idle_death(found)
@@ -239,15 +239,6 @@ class EnginePool:
         """Let go of one that died while nobody asked it anything, so nobody is to blame."""
         _LOG.warning("engine process %d ended while it had nothing to do", worker.pid)
         self._discard(worker)
-
-    async def _next_free(self) -> Worker | WorkerError:
-        self._waiting += 1
-        try:
-            if self._free.empty() and self._starting < self._waiting:
-                self._start_soon()
-            return await self._free.get()
-        finally:
-            self._waiting -= 1
 
     def _replace(self) -> None:
         if self._ahead:
@@ -260,20 +251,23 @@ class EnginePool:
 
     async def _start_one(self) -> None:
         try:
-            self._free.put_nowait(await self._new_worker(self._launch))
+            self._free.give(await self._new_worker(self._launch))
         except WorkerError as error:
-            self._free.put_nowait(error)
+            self._not_started(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, who waits has to hear of it.
-            self._free.put_nowait(WorkerError("crash", f"no engine process can be started: {error}"))
+            self._not_started(no_room(str(error)))
         finally:
             self._starting -= 1
 
+    def _not_started(self, error: WorkerError) -> None:
+        # Whoever comes later finds out whether there is room then.
+        if not self._free.fail(error):
+            _LOG.warning("an engine process did not start: %s", error)
+
     async def _new_worker(self, launch: Launch) -> Worker:
         if self._parent is None or not self._parent.alive:
-            lost, self._parent = self._parent, WarmParent.start(_PARENT, _nothing)
+            self._parent = WarmParent.start(_PARENT, self._lost)
             self._parents.add(self._parent)
-            if lost is not None:
-                self._later(self._end_of(lost))
         worker = await Worker.start(self._parent, launch)
         if self._closed:
             # Who closed them did not know of this one.
@@ -281,6 +275,11 @@ class EnginePool:
             raise _closed()
         self._workers.add(worker)
         return worker
+
+    def _lost(self, parent: WarmParent) -> None:
+        # Its engines are gone with it: who takes one notices, and starts others.
+        if not self._closed:
+            self._later(self._end_of(parent))
 
     async def _end_of(self, parent: WarmParent) -> None:
         await parent.end()
@@ -328,10 +327,6 @@ def _surprise(answer: Answer) -> RelspecError:
 
 def _closed() -> WorkerError:
     return WorkerError("cancelled", "the engines were closed")
-
-
-def _nothing() -> None:
-    """Its engines are gone with a parent: who takes one notices, and starts others."""
 
 
 def _is_utf8(text: str) -> bool:

@@ -18,7 +18,7 @@ from relspec.edges.engine.objects import own_prefix
 from relspec.edges.engine.protocol import Answer, Fault, Fork, Launch, Question, Ready
 from relspec.edges.forking import PARENT_GONE, Exited
 from relspec.edges.signals import signal_name
-from relspec.edges.warm_parent import START_S, ForkedChild, WarmParent
+from relspec.edges.warm_parent import START_S, ForkedChild, WarmParent, no_room
 from relspec.edges.wire import WireError
 
 #: A process that closed its socket is as good as dead; after this long it is made so.
@@ -41,7 +41,7 @@ class Worker:
         try:
             complaints = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process lives; `end` closes it.
         except OSError as error:
-            raise WorkerError("crash", f"no engine process can be started: {error.strerror}") from error
+            raise no_room(error) from error
         try:
             child = await parent.fork(functools.partial(Fork, launch=launch), complaints.fileno())
         except BaseException:
@@ -93,9 +93,11 @@ class Worker:
             self._channel.close()
         else:
             self._child.connection.close()
-        await self._child.handle.ended()
-        self._child.handle.close()
-        self._complaints.close()
+        try:
+            await self._child.handle.ended()
+        finally:
+            self._child.handle.close()
+            self._complaints.close()
         for left in _named(self._temporary, own_prefix(self._child.pid)):
             # What cannot be removed now goes with the next start.
             with contextlib.suppress(OSError):

@@ -188,10 +188,7 @@ class ForkingLoader:
         if self._closed:
             raise WorkerError("cancelled", "the loader was closed")
         if self._parent is None or not self._parent.alive:
-            # At once, so that who asks meanwhile finds the new one.
-            lost, self._parent = self._parent, self._started()
-            if lost is not None:
-                self._let_end(lost.end())
+            self._parent = self._started()
         return self._parent
 
     def _started(self) -> WarmParent:
@@ -200,14 +197,15 @@ class ForkingLoader:
             parent.order(Warm(_FOR_EXTRACTORS))
         return parent
 
-    def _replace(self) -> None:
-        """Start another parent at once in place of one that is gone: who asks next finds it warm."""
-        if self._parent is None or self._parent.alive:
+    def _replace(self, lost: WarmParent) -> None:
+        """Start another parent at once in place of one that was warm and is gone: who asks next finds it warm."""
+        if lost is not self._parent:
             return
-        self._let_end(self._parent.end())
-        # Where the system has no room for it now, the next call tries again.
-        with suppress(WorkerError):
-            self._parent = self._started()
+        self._let_end(lost.end())
+        if lost.was_warm:
+            # Where the system has no room for it now, the next call tries again.
+            with suppress(WorkerError):
+                self._parent = self._started()
 
 
 def _folders(root: str, settings: Settings) -> tuple[str, ...]:

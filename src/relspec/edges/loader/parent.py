@@ -82,21 +82,30 @@ class Parent:
             self._strays = self._end_strays()
         if self._n_working() and time.monotonic() >= self._next_look:
             spent = time.thread_time()
-            below = children_by_parent()
-            for ticket, pid in self._forks.pids():
-                _check(self._children[ticket], family_of(pid, below))
-                if self._children[ticket].blamed:
-                    self._forks.kill(ticket)
+            # Where no file can be opened, one may be at the next look.
+            with contextlib.suppress(OSError):
+                self._check_all()
             # By CPU time: on a machine that a fork bomb keeps busy a look seems to take long.
             spent = time.thread_time() - spent
             self._next_look = time.monotonic() + min(max(_LOOK_S, _LOOK_SHARE * spent), _LOOK_S_MAX)
 
+    def _check_all(self) -> None:
+        below = children_by_parent()
+        for ticket, pid in self._forks.pids():
+            _check(self._children[ticket], family_of(pid, below))
+            if self._children[ticket].blamed:
+                self._forks.kill(ticket)
+
     def _end_strays(self) -> bool:
-        """Kill whoever came to us from a child that is gone; whether there is still one. Free where nobody did."""
+        """Kill whoever came to us from a child that is gone; whether there may be another. Free where nobody did."""
         if not has_children():
             return False
         sessions = {pid for _, pid in self._forks.pids()}
-        strays = [pid for pid in children_by_parent().get(os.getpid(), ()) if pid not in sessions]
+        try:
+            ours = children_by_parent().get(os.getpid(), ())
+        except OSError:
+            return True  # No file can be opened: at the next look one may be.
+        strays = [pid for pid in ours if pid not in sessions]
         for pid in strays:
             end(pid)
             os.waitpid(pid, os.WNOHANG)
@@ -137,16 +146,24 @@ class Parent:
         except OSError as error:
             self._forks.refuse(ticket, error)
             return
-        become = functools.partial(self._become_session, connection, reading, writing, os.getpid())
-        forked = self._forks.fork(ticket, become, lambda: self._reap(ticket))
-        os.close(writing)
-        if not forked:
-            os.close(reading)
-            return
         child = _Child(Output(reading, _LOG, order.bounds.output_kb * 1024), order.bounds)
-        self._children[ticket] = child
-        self._waiting.add(ticket)
-        self._forks.watch(reading, lambda: self._pump(child))
+        become = functools.partial(self._become_session, connection, reading, writing, os.getpid())
+        forked = self._watched(ticket, child) and self._forks.fork(ticket, become, lambda: self._reap(ticket))
+        os.close(writing)
+        if forked:
+            self._children[ticket] = child
+            self._waiting.add(ticket)
+        else:
+            self._forks.unwatch(reading)
+            child.output.close()
+
+    def _watched(self, ticket: int, child: _Child) -> bool:
+        try:
+            self._forks.watch(child.output.descriptor, lambda: self._pump(child))
+        except OSError as error:
+            self._forks.refuse(ticket, error)
+            return False
+        return True
 
     def _become_session(self, connection: socket.socket, reading: int, writing: int, parent: int) -> NoReturn:
         for other in self._children.values():
