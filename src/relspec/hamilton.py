@@ -12,12 +12,12 @@ import re
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
 import duckdb
+import msgspec
 import pyarrow
 from hamilton.caching import fingerprinting
 
@@ -40,8 +40,7 @@ Columns = Mapping[str, str]
 Signature = tuple[str, Sequence[str], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(msgspec.Struct, frozen=True):
     """The whole of an exported module: of which plan it is, and what it needs to be executed as the daemon would do it.
 
     `tables` has the columns of every dataset; `sources` has for each input of the flow the name of the source, and the

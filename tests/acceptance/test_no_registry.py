@@ -5,7 +5,6 @@ what collects declarations, a task that stays when its file is gone, and a catal
 """
 
 import ast
-import dataclasses
 import re
 
 from tests.acceptance.code import callers, changed_globals, imported, reached, texts, tree
@@ -69,7 +68,7 @@ def test_nothing_is_remembered_of_tasks_by_a_cached_function() -> None:
 def test_specs_and_catalogs_are_made_where_files_are_read() -> None:
     assert callers("TaskSpec") == {"relspec/core/declaration.py"}
     assert callers("catalog_of") == {"relspec/app/world.py"}
-    assert [field.name for field in dataclasses.fields(TaskRegistry)] == ["folders", "installed"]
+    assert TaskRegistry.__struct_fields__ == ("folders", "installed")
 
 
 @together

@@ -4,10 +4,10 @@ import json
 import os
 import random
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.app.conftest import Project, in_one_loop
 from tests.scenarios.harness import Children, build, compare_with_clean, write
 

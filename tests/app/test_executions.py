@@ -1,7 +1,8 @@
 """Executions that outlive the run that started them."""
 
 import asyncio
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from relspec.app.executions import Executions
 from relspec.core.digest import BagDigest

@@ -14,11 +14,11 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.app.conftest import Project, in_one_loop, opened
 from tests.scenarios.harness import build, compare_with_clean, write
 

@@ -15,9 +15,9 @@ from tests.scenarios.harness import build, write
 from relspec.app.status import StatusLines, status_document
 from relspec.app.warnings import warnings_of
 from relspec.app.workspace import Workspace, open_workspace
+from relspec.core.finding import Finding, Known, Repeatability, open_findings
 from relspec.core.layout import Layout
 from relspec.core.progress import Progress, WarningsFound
-from relspec.core.warning import Finding, Known, Repeatability, open_findings
 from relspec.edges.store.database import Store
 
 ORDERS = {"data/orders.parquet": "select i as id, i % 3 as day, (i * 37 % 11) / 7 as amount from range(50) t(i)"}

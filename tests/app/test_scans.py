@@ -8,11 +8,12 @@ another engine measured, calling a build by another engine up to date before it 
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 import pytest
+from msgspec.structs import replace
 from tests.app.conftest import Project
 
 from relspec.app import machine as module

@@ -1,11 +1,11 @@
 """The lines of `status`: what they say, in which order, and that only those are made which say something else now."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from relspec.app import status
 from relspec.app.answers import exit_code

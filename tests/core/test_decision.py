@@ -1,11 +1,11 @@
 """Cut off, restore or execute: decided by keys alone, with the reasons."""
 
 from relspec.core.decision import Basis, Past, decide
+from relspec.core.finding import NOTHING_FOUND
 from relspec.core.plan import InferredDeps, PlanArtifact, Requirement
 from relspec.core.progress import Action
 from relspec.core.reason import Rule
 from relspec.core.schema import Column, Schema
-from relspec.core.warning import NOTHING_FOUND
 
 PLAN = PlanArtifact(
     task="totals",

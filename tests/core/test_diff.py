@@ -1,12 +1,12 @@
 """What moved between two plans in words, and the reasons of a decision with what had the task compiled."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from relspec.core.diff import Recompilation, explained, what_moved
+from relspec.core.finding import NOTHING_FOUND
 from relspec.core.plan import InferredDeps, PlanArtifact, Requirement
 from relspec.core.reason import Reason, Rule
 from relspec.core.schema import Column, Schema
-from relspec.core.warning import NOTHING_FOUND
 
 MOVED = Reason(Rule.PLAN_MOVED, "its plan moved")
 FILE = Reason(Rule.FILE_MOVED, "tasks/t.sql changed", path="tasks/t.sql")

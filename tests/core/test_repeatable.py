@@ -12,17 +12,18 @@ rows, following `rows_of` without renaming columns.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 import duckdb
 import pytest
+from msgspec.structs import replace
 from sqlglot import exp, parse_one
 from sqlglot.errors import ParseError
 
 from relspec.core.behaviour import behaviour_of
+from relspec.core.finding import Finding, Repeatability, Uniqueness, open_findings
 from relspec.core.inference import Inference, infer
 from relspec.core.schema import Column, Schema
-from relspec.core.warning import Finding, Repeatability, Uniqueness, WarningCode, open_findings
+from relspec.core.warning import WarningCode
 from relspec.core.work import ViewQuery
 
 N_ORDERS = 24

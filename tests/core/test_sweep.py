@@ -4,7 +4,7 @@ Breaks that were caught: the oldest of equal use goes first; a claim that does n
 with `>=`; a content that is shown under another dataset counts as gone; the newest run goes when it is old.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from relspec.core.settings import GcSettings
 from relspec.core.sweep import (

@@ -6,7 +6,6 @@ the text, and the last tests keep it that way.
 """
 
 import argparse
-import dataclasses
 import importlib
 import json
 import re
@@ -124,8 +123,8 @@ def options_of(command: str) -> set[str]:
 def setting_names() -> set[str]:
     """All keys that `watch.toml` may have."""
     tables = {"limits": Limits, "watch": WatchSettings, "gc": GcSettings, "warnings": WarningSettings}
-    plain = {field.name for field in dataclasses.fields(Settings)} - tables.keys() - {"sources", "extractors"}
-    inner = {f"{table}.{field.name}" for table, kind in tables.items() for field in dataclasses.fields(kind)}
+    plain = set(Settings.__struct_fields__) - tables.keys() - {"sources", "extractors"}
+    inner = {f"{table}.{name}" for table, kind in tables.items() for name in kind.__struct_fields__}
     sources = {f"sources.NAME.{field.name}" for field in msgspec.structs.fields(config._Source)}
     return plain | inner | sources | {"sources.NAME", "extractors.NAME"}
 

@@ -2,17 +2,18 @@
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from relspec.core.errors import StateError
+from relspec.core.finding import UNKNOWN, Finding, Repeatability, Uniqueness
 from relspec.core.plan import InferredDeps, PlanArtifact, Requirement, Udf
 from relspec.core.schema import Column, Schema
 from relspec.core.state import Delta, Publication
-from relspec.core.warning import UNKNOWN, Finding, Repeatability, Uniqueness, WarningCode
+from relspec.core.warning import WarningCode
 from relspec.edges.store import seals
 from relspec.edges.store.connection import Connection
 from relspec.edges.store.database import Store

@@ -112,7 +112,7 @@ BREAKS = (
     ),
     Break(
         "a circle of rows handed on has no end",
-        "core/warning.py",
+        "core/finding.py",
         "while dataset.lower() not in seen and (found",
         "while (found",
         ("tests/scenarios/test_scenarios.py::test_exactly_what_must_run_runs[sql/cycle_below_a_finding]",),

@@ -1,8 +1,9 @@
 """What a text of `watch.toml` sets in the simulation: task folders and workers. Its times stay as they are."""
 
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from relspec.core.errors import ConfigError
 from relspec.core.layout import Layout

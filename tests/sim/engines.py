@@ -20,10 +20,10 @@ from tests.sim.state import State, Views
 from relspec.core.dataset import Dataset, Format, Part, Reader
 from relspec.core.digest import BagDigest, content_of, digest_of
 from relspec.core.errors import InputMovedError, WorkerError
+from relspec.core.finding import NOTHING_FOUND
 from relspec.core.plan import Requirement
 from relspec.core.problem import Code, Problem
 from relspec.core.schema import Column, Schema
-from relspec.core.warning import NOTHING_FOUND
 from relspec.core.work import (
     Analyse,
     Analysed,

@@ -5,9 +5,10 @@ object survives the loss of power only if it was synced.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec.structs import replace
 from tests.sim.effects import Effects
 from tests.sim.language import Table
 

@@ -1,10 +1,11 @@
 """What the simulation takes for granted of engines, state, objects and stamps, held against the real ones as well."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.sim.kits import Kit, RealKit, SimKit, analyse, execute, intake, publish
 from tests.sim.pyfiles import DIES, HANGS, RAISES, PyTask, write
 
@@ -301,7 +302,7 @@ async def files_are_loaded(kit: Kit, loader: Loader) -> None:
     for path, text, code in (
         ("tasks/p0.py", write(P0), Code.SYNTAX),
         ("tasks/p1.py", write(P0)[:-20], Code.SYNTAX),
-        ("tasks/p1.py", write(replace(P0, helped=False, plus=1, top=RAISES)), Code.LOAD),
+        ("tasks/p1.py", write(dataclasses.replace(P0, helped=False, plus=1, top=RAISES)), Code.LOAD),
     ):
         kit.write(path, text)
         async with loader.session() as session:
@@ -312,7 +313,7 @@ async def files_are_loaded(kit: Kit, loader: Loader) -> None:
 
 async def builders_are_run(kit: Kit, loader: Loader) -> None:
     kit.write("tasks/helper.py", "PLUS = 2\n")
-    kit.write("tasks/p1.py", write(replace(P0, name="p1", fails=True)))
+    kit.write("tasks/p1.py", write(dataclasses.replace(P0, name="p1", fails=True)))
     async with loader.session() as session:
         first, second = await session.load("tasks/p0.py"), await session.load("tasks/p1.py")
         assert isinstance(first, Loaded), first
@@ -337,14 +338,14 @@ async def builders_are_run(kit: Kit, loader: Loader) -> None:
 async def sessions_end(kit: Kit, loader: Loader) -> None:
     async with loader.session() as session:
         for top, cause in ((DIES, "crash"), (HANGS, "timeout")):
-            kit.write("tasks/p1.py", write(replace(P0, name="p1", top=top)))
+            kit.write("tasks/p1.py", write(dataclasses.replace(P0, name="p1", top=top)))
             with pytest.raises(WorkerError) as ended:
                 await session.load("tasks/p1.py")
             assert {use.path for use in ended.value.files} == {"tasks/p1.py", "tasks/helper.py"}
             assert "helper" in ended.value.imports
             assert ended.value.cause == cause
         # Another process goes on.
-        kit.write("tasks/p1.py", write(replace(P0, name="p1")))
+        kit.write("tasks/p1.py", write(dataclasses.replace(P0, name="p1")))
         assert isinstance(await session.load("tasks/p1.py"), Loaded)
 
 

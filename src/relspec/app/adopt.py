@@ -4,7 +4,7 @@ Fingerprints of two versions of sqlglot are never compared. Where the texts, inp
 the result is known to be what it would be: it is current again under its new key, and nothing executes.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from relspec.app.world import World
 from relspec.core.digest import task_key

@@ -1,8 +1,9 @@
 """Answers commands on an open workspace: one method a command, a document each. The daemon's read side."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Protocol
+
+from msgspec.structs import replace
 
 from relspec.app import documents
 from relspec.app.doctor import examine

@@ -7,7 +7,9 @@ Nothing is visible before the commit, and nothing is told to anybody after `AllR
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from relspec.app.compile import Compilation
 from relspec.app.compile_task import TaskCompiler
@@ -34,16 +36,14 @@ from relspec.core.tree import CONFIG_NAME
 from relspec.core.warning import TaskWarning
 
 
-@dataclass(frozen=True, slots=True)
-class BuildReport:
+class BuildReport(msgspec.Struct, frozen=True):
     """What one build did: the run's record, and the problems that hold after it."""
 
     record: RunRecord
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
+class Tools(msgspec.Struct, frozen=True):
     """What a build works with; a loader session is opened for each build.
 
     `check` raises when the state is no longer ours: what lies in its place belongs to another process.
@@ -63,8 +63,7 @@ class Tools:
     trace: Trace
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(msgspec.Struct, frozen=True):
     """What a build knows before anything executes: the cone to settle, and what went through the compiler.
 
     `dirty` are the tasks that have a reason of their own to be looked at; the others follow what is above them.
@@ -162,8 +161,7 @@ def _rests(world: World, task: str) -> bool:
     return rests(world, task) and record is not None and record.problem is None
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(msgspec.Struct, frozen=True):
     """What was asked of a build: `only` these tasks or outputs with what they need, failures to `retry`.
 
     Tasks of `again` execute although nothing moved.

@@ -4,7 +4,8 @@ A task without a cause is not compiled. The causes are recorded with what became
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import fields, replace
+
+from msgspec.structs import fields, replace
 
 from relspec.app.world import World
 from relspec.core.plan import CompileRecord

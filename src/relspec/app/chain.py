@@ -6,14 +6,14 @@ are followed, each link stands once, and before the link that it leads to.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from relspec.core.reason import Reason
 from relspec.core.state import RunTask
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """One link: a `file`, a `dataset` or a `task`, what became of it, and the kind and name of what it leads to."""
 
     kind: str
@@ -24,8 +24,7 @@ class Link:
     to: tuple[str, str] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True):
     """One run as the store knows it: what became of each task, which files it took in, and who gives a dataset.
 
     `origin` gives the task that produces a dataset, or else the paths of the files that a source is made of.

@@ -11,7 +11,8 @@ such an edge closes a circle that the texts do not close, it gives way until the
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from relspec.app.compile_task import upstream_problem
 from relspec.app.trouble import is_misfit

@@ -8,7 +8,9 @@ makes its readers stale in turn; one that comes out the same stops there. At the
 import asyncio
 from collections.abc import Callable, Container, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from relspec.app.adopt import adopt
 from relspec.app.causes import causes_of, moved_files

@@ -6,7 +6,8 @@ The builder says what it wants to see; what is known is given, what is unknown i
 import re
 from collections import Counter
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from relspec.app.ports import CodeReader, Engines, LoaderSession
 from relspec.app.trouble import code_of, misfit_view, next_step
@@ -39,16 +40,14 @@ _WORD = re.compile(r"\w+")
 Outcome = tuple[CompileRecord, PlanArtifact | None] | frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Query:
+class _Query(msgspec.Struct, frozen=True):
     """The query text of a task, and what obtaining it looked at."""
 
     text: str
     built: Built | None
 
 
-@dataclass(frozen=True, slots=True)
-class TaskCompiler:
+class TaskCompiler(msgspec.Struct, frozen=True):
     """Compiles single tasks against what the world knows."""
 
     world: World

@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from relspec.app.build import EVERYTHING, BuildReport, Wish
 from relspec.app.gc import Collected
@@ -36,15 +37,13 @@ REFUSED_S = 5.0
 _AUDIT_BYTES = 32 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Hinted:
+class Hinted(msgspec.Struct, frozen=True):
     """Something may have changed."""
 
     hint: Hint
 
 
-@dataclass(frozen=True, slots=True)
-class SyncRequested:
+class SyncRequested(msgspec.Struct, frozen=True):
     """Somebody waits until all is taken in.
 
     `retry` asks for another try of what the machine made fail, `again` for tasks to be executed in any case. With
@@ -58,26 +57,22 @@ class SyncRequested:
     asked_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class CollectRequested:
+class CollectRequested(msgspec.Struct, frozen=True):
     """Somebody wants dropped what is not needed any more, or with `dry` to hear what that is."""
 
     done: "asyncio.Future[Collected]"
     dry: bool
 
 
-@dataclass(frozen=True, slots=True)
-class BuildEnded:
+class BuildEnded(msgspec.Struct, frozen=True):
     """The build task ended, by itself or because it was superseded."""
 
 
-@dataclass(frozen=True, slots=True)
-class TryAgain:
+class TryAgain(msgspec.Struct, frozen=True):
     """What the machine refused may be possible by now."""
 
 
-@dataclass(frozen=True, slots=True)
-class StopRequested:
+class StopRequested(msgspec.Struct, frozen=True):
     """End the daemon."""
 
 

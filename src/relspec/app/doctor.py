@@ -5,7 +5,8 @@ poison heals; the database is checked by SQLite itself, and set aside whole wher
 """
 
 import asyncio
-from dataclasses import dataclass
+
+import msgspec
 
 from relspec.app.lost import contents_of, note_damaged, note_unshown
 from relspec.app.ports import ObjectStore
@@ -18,8 +19,7 @@ from relspec.core.progress import SetAside
 _NAMED_MAX = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
+class Examined(msgspec.Struct, frozen=True):
     """What a check-up found; `to_mend` says that a build has something to make again."""
 
     checks: tuple[Check, ...]

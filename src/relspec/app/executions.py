@@ -8,15 +8,15 @@ others by now. So an answer comes with the request that it answers.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from relspec.core.problem import Problem
 from relspec.core.work import Execute, Executed
 
 
-@dataclass(frozen=True, slots=True)
-class _InFlight:
+class _InFlight(msgspec.Struct, frozen=True):
     request: Execute
     work: "asyncio.Task[Executed | Problem]"
 

@@ -9,7 +9,9 @@ the files that it touched: of the others nothing is looked at, unless the extrac
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from relspec.app.extractions import Answers, Given
 from relspec.app.ports import LoaderSession, Memory, ObjectStore

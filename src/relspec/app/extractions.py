@@ -1,9 +1,11 @@
 """What the extractors gave of the files as they were last looked at, and what of that no table shows yet."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from sys import intern
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from relspec.core.problem import Problem
 from relspec.core.schema import Schema

@@ -8,7 +8,8 @@ names, which the next time finds.
 """
 
 import asyncio
-from dataclasses import dataclass
+
+import msgspec
 
 from relspec.app.build import Tools
 from relspec.app.digests import prints_of
@@ -23,8 +24,7 @@ from relspec.core.sweep import Needs, Stock, StoredObject, Sweep, sweep
 UNASKED_MAX = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Collected:
+class Collected(msgspec.Struct, frozen=True):
     """What was dropped, or would be: the decision, what it rests on, and the objects that go now.
 
     `unknown` are the names in `gc.pinned` that no task makes and nothing remembered has, each with a likely one.

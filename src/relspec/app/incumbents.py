@@ -4,8 +4,9 @@ A clash or a misspelled option must not take a table away from its readers: the 
 it had when it was last compiled.
 """
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from relspec.core.problem import Problem
 from relspec.core.spec import TaskCatalog, TaskSpec

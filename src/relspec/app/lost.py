@@ -1,8 +1,9 @@
 """What becomes of files that are no longer where they were: lost objects, and projects that were moved or copied."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from relspec.core.layout import Layout
 from relspec.core.state import SourceFile, SourceState

@@ -6,7 +6,8 @@ publication costs a repetition at the next start.
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from relspec.app.lost import contents_of, note_damaged
 from relspec.app.ports import Engines, Memory, ObjectStore, ViewReaders
@@ -20,8 +21,7 @@ from relspec.core.state import Publication, TaskState
 from relspec.core.work import PublishViews, ViewDefinition
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(msgspec.Struct, frozen=True):
     """By whom a revision is shown, from what, to whom, and where it is written down."""
 
     engines: Engines

@@ -1,7 +1,8 @@
 """Where task files come from: discovery hooks, each naming paths. What they declare is found by loading them."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from relspec.core.settings import Settings
 from relspec.core.tree import Tree
@@ -10,8 +11,7 @@ from relspec.core.tree import Tree
 Hook = Callable[[Tree], Iterable[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRegistry:
+class TaskRegistry(msgspec.Struct, frozen=True):
     """The task files of a project: those below the folders of `watch.toml`, and those of further hooks.
 
     `installed` maps the absolute paths that installed packages offer to the hash of their bytes.

@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from relspec.app.digests import Digests
 from relspec.app.executions import Executions
 from relspec.app.lost import note_moved
@@ -36,8 +38,7 @@ _BROKEN = frozenset({Action.BLOCKED, Action.FAILED})
 _MADE = frozenset({Action.EXECUTED, Action.RESTORED})
 
 
-@dataclass(frozen=True, slots=True)
-class Workshop:
+class Workshop(msgspec.Struct, frozen=True):
     """What a run works with."""
 
     engines: Engines

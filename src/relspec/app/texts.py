@@ -6,7 +6,10 @@ What was loaded in an earlier life of the daemon has no text here: the first edi
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+import msgspec
+from msgspec.structs import replace
 
 from relspec.app.ports import CodeReader
 from relspec.app.publish import rests
@@ -23,8 +26,7 @@ from relspec.core.work import Loaded, LoadFailed
 TEXT_BYTES_MAX = 64 * 1024
 
 
-@dataclass(slots=True)
-class _Text:
+class _Text(msgspec.Struct):
     content: str
     data: bytes
     _sketch: Sketch | None = None

@@ -4,10 +4,12 @@ A problem or a warning is written to the log when it comes, and a problem also w
 """
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from typing import assert_never
+
+import msgspec
 
 from relspec import __version__
 from relspec.core.layout import Layout
@@ -110,11 +112,11 @@ class Told:
                 if not event.problems:
                     # Runs without problems need not say so.
                     self._write_problems(())
-                write(Level.INFO, "ready", **asdict(event))
+                write(Level.INFO, "ready", **msgspec.structs.asdict(event))
             case Freed():
-                write(Level.INFO, "freed", **asdict(event))
+                write(Level.INFO, "freed", **msgspec.structs.asdict(event))
             case SetAside():
-                write(Level.WARNING, "set-aside", **asdict(event))
+                write(Level.WARNING, "set-aside", **msgspec.structs.asdict(event))
             case _:
                 assert_never(event)
 
@@ -122,7 +124,7 @@ class Told:
         before, self._problems = self._problems, frozenset(problems)
         for problem in dict.fromkeys(problems):
             if problem not in before:
-                self._journal.write(Level.ERROR, "problem", **asdict(problem))
+                self._journal.write(Level.ERROR, "problem", **dataclasses.asdict(problem))
         for problem in sorted(before - self._problems, key=str):
             self._journal.write(Level.INFO, "solved", code=problem.code, task=problem.task, path=problem.path)
 
@@ -130,4 +132,4 @@ class Told:
         before, self._warnings = self._warnings, frozenset(warnings)
         for warning in dict.fromkeys(warnings):
             if warning not in before:
-                self._journal.write(Level.WARNING, "warning", **asdict(warning))
+                self._journal.write(Level.WARNING, "warning", **dataclasses.asdict(warning))

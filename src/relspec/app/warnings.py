@@ -5,8 +5,9 @@ Cost: linear in the tasks whose plan, declaration or knowledge of their inputs m
 
 from relspec.app.unsure import Unsure, Weighed
 from relspec.app.world import World
+from relspec.core.finding import Finding, Uniqueness, open_findings
 from relspec.core.spec import Language, TaskSpec
-from relspec.core.warning import Finding, TaskWarning, Uniqueness, open_findings
+from relspec.core.warning import TaskWarning
 
 
 def warnings_of(world: World) -> tuple[TaskWarning, ...]:

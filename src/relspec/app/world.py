@@ -6,7 +6,8 @@ look-ups of datasets go by lower-case name, as DuckDB's do.
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from relspec.app.digests import Sums
 from relspec.app.extractions import Extractions

@@ -1,8 +1,8 @@
 """One call of a function in a query: its name, its arguments and order, the window it is over."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+import msgspec
 from sqlglot import exp
 
 from relspec.core.behaviour import Behaviour
@@ -18,8 +18,7 @@ _NAME_LENGTH_MAX = 40
 _NAMELESS = "_col_"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One call of a function that does not behave, in the SELECT `owner`."""
 
     node: exp.Expr

@@ -34,8 +34,9 @@ Never done here: changing what executes.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 
+import msgspec
+from msgspec.structs import replace
 from sqlglot import _version, exp
 
 from relspec.core.digest import digest_of
@@ -57,8 +58,7 @@ _FORMAT = f"{CANONICAL_FORMAT}, sqlglot {_version.__version__}"
 _Written = tuple[Term, dict[int, Term]]
 
 
-@dataclass(frozen=True, slots=True)
-class Canonical:
+class Canonical(msgspec.Struct, frozen=True):
     """The identity of a query, and the parts that it is made of: one walk gives both, so that they cannot disagree."""
 
     digest: str
@@ -126,8 +126,7 @@ def plain_digest(sql: str, schemas: Mapping[str, Schema]) -> str:
     return digest_of(*parts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Slot:
+class _Slot(msgspec.Struct, frozen=True):
     """A source that stayed one: number `index` of the block at `depth`, with the keys of its columns by position."""
 
     depth: int
@@ -136,16 +135,14 @@ class _Slot:
     types: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Scoped:
+class _Scoped(msgspec.Struct, frozen=True):
     """An expression with the SELECT in which its names mean something."""
 
     expression: exp.Expr
     selection: Selection
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(msgspec.Struct, frozen=True):
     """A source of a block: how it is joined to those before it, and on what; `place` is its key among the bound."""
 
     place: tuple[int, int]
@@ -154,13 +151,12 @@ class _Entry:
     condition: _Scoped | None
 
 
-@dataclass(slots=True)
-class _Block:
+class _Block(msgspec.Struct):
     """A SELECT with all that dissolved into it."""
 
     depth: int
-    entries: list[_Entry] = field(default_factory=list)
-    filters: list[_Scoped] = field(default_factory=list)
+    entries: list[_Entry] = msgspec.field(default_factory=list)
+    filters: list[_Scoped] = msgspec.field(default_factory=list)
 
 
 class _Writer:

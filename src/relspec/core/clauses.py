@@ -1,8 +1,8 @@
 """The clauses of one SELECT, read for what they say about its rows: keys, conditions, the columns behind names."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+import msgspec
 from sqlglot import exp
 
 from relspec.core.lineage import output_position
@@ -15,8 +15,7 @@ _TRANSPARENT = (exp.Ordered, exp.Paren, exp.Alias)
 _HIDDEN_JOINS = ("SEMI", "ANTI")
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """The keys of a GROUP BY; with `sets` (ROLLUP and the like) they do not tell the groups apart."""
 
     keys: tuple[exp.Expr, ...]

@@ -4,8 +4,9 @@ A source has one part per file, an output has exactly one. CSV, JSON lines and A
 when their bytes are taken in; a Parquet source is read where it lies, and its stamp is compared before and after.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from relspec.core.schema import Column, Schema
 
@@ -32,8 +33,7 @@ SUFFIXES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(msgspec.Struct, frozen=True):
     """What `stat` says of a file. Stamps are compared for equality, never for order."""
 
     device: int
@@ -43,8 +43,7 @@ class Stamp:
     ctime_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(msgspec.Struct, frozen=True):
     """How a text file is read, fixed when the source was first seen: dialect and columns, for CSV and JSON lines.
 
     For CSV `delimiter`, `quote`, `escape` are single characters ("" is "none"), and `header` says whether there is one.
@@ -58,8 +57,7 @@ class Reader:
     header: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """One immutable piece of a dataset: Parquet at the absolute `path`, named by `content`.
 
     `stamp` is set where `path` is the user's own file, which may move under a reader.
@@ -71,8 +69,7 @@ class Part:
     stamp: Stamp | None
 
 
-@dataclass(frozen=True, slots=True)
-class Dataset:
+class Dataset(msgspec.Struct, frozen=True):
     """One version of a table: its schema and its parts in a fixed order."""
 
     name: str

@@ -4,15 +4,15 @@ The reasons are recorded here, where the decision is made, so that what `why` sa
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from relspec.core.plan import PlanArtifact, Requirement
 from relspec.core.progress import Action
 from relspec.core.reason import Reason, Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
+class Basis(msgspec.Struct, frozen=True):
     """What a decision rests on: the plan's fingerprint, the engine, the edge digest of every input, and their hash."""
 
     key: str
@@ -21,16 +21,14 @@ class Basis:
     edges: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """What is to be done with one task, and why."""
 
     action: Action
     reasons: tuple[Reason, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(msgspec.Struct, frozen=True):
     """What is there of a task.
 
     `basis` is that of its current object, `None` when it never ran. `has_output`: that object is in the store.

@@ -6,9 +6,10 @@ option that is not known, or does not fit another, never takes effect.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
+
+import msgspec
 
 from relspec.core.spec import DEFAULT_CACHE_POLICY, Builder, CachePolicy, Kind, TaskSpec
 from relspec.core.suggest import closest
@@ -27,8 +28,7 @@ _OUTPUT = re.compile(r"\w+")
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """One wrong option: a sentence and a hint."""
 
     option: str

@@ -4,7 +4,8 @@ A decision knows only that a fingerprint is another one. `explained` adds to its
 what had the task compiled: the file, the helper, the schema, the tool.
 """
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from relspec.core.plan import COLUMN_ASPECT, INNER_ASPECT, PlanArtifact
 from relspec.core.reason import Reason, Rule
@@ -31,8 +32,7 @@ _CLAUSES = {
 _NUMBERING = ("from", "queries")
 
 
-@dataclass(frozen=True, slots=True)
-class Recompilation:
+class Recompilation(msgspec.Struct, frozen=True):
     """A task that was compiled since a run last brought it to rest: why, and the plan that it had before (or none)."""
 
     causes: tuple[Reason, ...]

@@ -7,8 +7,9 @@ part files add up to the digest of the whole. Nothing here ever returns an empty
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from relspec.core.schema import Column
 
@@ -55,8 +56,7 @@ def bulk_digest(pieces: Iterable[bytes | memoryview]) -> bytes:
     return state.digest()
 
 
-@dataclass(frozen=True, slots=True)
-class BagDigest:
+class BagDigest(msgspec.Struct, frozen=True):
     """Rows of one part restricted to some columns, as a bag: `total` is the sum of row hashes modulo 2^128, in hex."""
 
     rows: int

@@ -6,8 +6,8 @@ removal, so they never leave this module.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+import msgspec
 import rustworkx as rx
 
 from relspec.core.digest import digest_of
@@ -19,8 +19,7 @@ REQUIRES = "requires"
 PRODUCES = "produces"
 
 
-@dataclass(frozen=True, slots=True)
-class GraphEdge:
+class GraphEdge(msgspec.Struct, frozen=True):
     """One edge by the names of its ends; `requirement` is set on *requires*, `inlined` where the input is a view."""
 
     kind: str

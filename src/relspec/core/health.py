@@ -1,7 +1,8 @@
 """What a check-up finds: of the machine, and of the state that is kept on it."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class Verdict(StrEnum):
@@ -13,8 +14,7 @@ class Verdict(StrEnum):
     WRONG = "wrong"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(msgspec.Struct, frozen=True):
     """One thing that was looked at, what was found, and what to do about it."""
 
     name: str
@@ -23,8 +23,7 @@ class Check:
     hint: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Vitals:
+class Vitals(msgspec.Struct, frozen=True):
     """What the machine says of itself, as far as a daemon needs it; `None` where it does not say.
 
     `watches_max` and `instances_max` are the user's limits of inotify, `silent` the type of a file system whose events

@@ -10,8 +10,9 @@ Never done here: types and errors of SQL; the engine's binder knows those.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 
+import msgspec
+from msgspec.structs import replace
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
@@ -20,6 +21,7 @@ from sqlglot.schema import MappingSchema
 from relspec.core.canonical import Canonical, canonical_form, plain_digest
 from relspec.core.commuting import order_shows
 from relspec.core.doubt import doubt_after, doubt_before, doubt_of_mentions, prepare
+from relspec.core.finding import UNKNOWN, Repeatability
 from relspec.core.floats import Floats
 from relspec.core.inline import Splice, inline, spliced, splices
 from relspec.core.lineage import Needs
@@ -36,7 +38,7 @@ from relspec.core.stars import straighten, unfold
 from relspec.core.suggest import closest
 from relspec.core.unproved import plain_findings
 from relspec.core.uses import CoarseError
-from relspec.core.warning import UNKNOWN, Repeatability, WarningCode
+from relspec.core.warning import WarningCode
 from relspec.core.work import ViewQuery
 
 # On shapes that it does not expect, the optimiser trips over its own assumptions instead of saying so.
@@ -46,8 +48,7 @@ _MISHAPS = (AssertionError, AttributeError, IndexError, KeyError, TypeError, Val
 Use = tuple[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Inference:
+class Inference(msgspec.Struct, frozen=True):
     """What is known of one query.
 
     `sql` is what executes, made by `splices` of the first `length` characters of the text. `canonical` is the digest of
@@ -69,8 +70,7 @@ class Inference:
     length: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
+class _Subject(msgspec.Struct, frozen=True):
     """A parsed query with the datasets that it may read: schemas and views by lower-case name, and names as stored.
 
     `read` gives the queries of the views.

@@ -7,8 +7,8 @@ Never done here: deciding what is a dataset (`query.py`).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+import msgspec
 from sqlglot import exp
 
 from relspec.core.query import Mention, Query
@@ -23,8 +23,7 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Splice:
+class Splice(msgspec.Struct, frozen=True, order=True):
     """What to put in place of a piece of a text; offsets, end exclusive, at ends of tokens."""
 
     start: int

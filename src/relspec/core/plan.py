@@ -4,13 +4,14 @@ A plan holds text, hashes and lineage, never a syntax tree: a retained tree cost
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from relspec.core.digest import digest_of
+from relspec.core.finding import Repeatability
 from relspec.core.problem import Problem
 from relspec.core.schema import Column, Schema
 from relspec.core.spec import CachePolicy, TaskSpec
-from relspec.core.warning import Repeatability
 
 #: One output column with the (dataset, column) pairs that it is made of.
 LineageRow = tuple[str, tuple[tuple[str, str], ...]]
@@ -24,8 +25,7 @@ COLUMN_ASPECT = "column:"
 INNER_ASPECT = "inner "
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(msgspec.Struct, frozen=True):
     """What one task requires of one dataset: columns with types (none is "the number of rows"), and metadata."""
 
     dataset: str
@@ -33,8 +33,7 @@ class Requirement:
     metadata: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Udf:
+class Udf(msgspec.Struct, frozen=True):
     """A Python function that a plan calls: its name in the SQL, DuckDB types, the hash of its code, and its file."""
 
     name: str
@@ -44,8 +43,7 @@ class Udf:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class InferredDeps:
+class InferredDeps(msgspec.Struct, frozen=True):
     """What a query reads. Inferred, never declared.
 
     `inputs` are stored datasets, after views were inlined: they make the key. `views` are the views that were
@@ -56,16 +54,14 @@ class InferredDeps:
     views: tuple[Requirement, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FileUse:
+class FileUse(msgspec.Struct, frozen=True):
     """A project file that went into a plan, by path and by the hash of the very bytes that were used."""
 
     path: str
     content: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlanArtifact:
+class PlanArtifact(msgspec.Struct, frozen=True):
     """A compiled task.
 
     `sql` is what executes: the query as written, with tables as `main.<dataset>` and views inlined.
@@ -91,8 +87,7 @@ class PlanArtifact:
 PlanCatalog = Mapping[str, PlanArtifact]
 
 
-@dataclass(frozen=True, slots=True)
-class CompileRecord:
+class CompileRecord(msgspec.Struct, frozen=True):
     """What the last compilation of a task looked at, and how it ended; while none of this moves, nothing recompiles.
 
     `asked` maps each dataset whose schema was looked at to the digest of what was seen, `ABSENT` where there was none.

@@ -1,7 +1,8 @@
 """What a build tells those who watch it while it goes on: a closed union of events, without any wording."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from relspec.core.problem import Problem
 from relspec.core.warning import TaskWarning
@@ -17,22 +18,19 @@ class Action(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeDetected:
+class ChangeDetected(msgspec.Struct, frozen=True):
     """A scan found changed files; paths relative to the project, sorted."""
 
     paths: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TaskStarted:
+class TaskStarted(msgspec.Struct, frozen=True):
     """A task's query began to execute."""
 
     task: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskEnded:
+class TaskEnded(msgspec.Struct, frozen=True):
     """A task is settled for this run; `ms` is the time of its query, 0 where none ran; `because` is one sentence."""
 
     task: str
@@ -41,22 +39,19 @@ class TaskEnded:
     because: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemsFound:
+class ProblemsFound(msgspec.Struct, frozen=True):
     """All problems that hold now, new or old, before the end of the run."""
 
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WarningsFound:
+class WarningsFound(msgspec.Struct, frozen=True):
     """All warnings that hold now, new or old, before the end of the run."""
 
     warnings: tuple[TaskWarning, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AllReady:
+class AllReady(msgspec.Struct, frozen=True):
     """The run is committed and published; nothing of it is reported after this."""
 
     revision: int
@@ -69,16 +64,14 @@ class AllReady:
     ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class Freed:
+class Freed(msgspec.Struct, frozen=True):
     """Objects that nothing needed any more are gone; between two runs."""
 
     objects: int
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class SetAside:
+class SetAside(msgspec.Struct, frozen=True):
     """The database of the state was damaged when it was opened: what is left of it lies at `path` from now on."""
 
     path: str

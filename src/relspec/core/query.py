@@ -8,8 +8,8 @@ Never done here: looking at schemas, changing the text.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, TokenError
@@ -36,8 +36,7 @@ _GENERATOR_NODES = (exp.GenerateSeries, exp.Unnest, exp.Explode)
 _SOURCE_HINT = "put the file under data/, or name it as a source in watch.toml, and select from the source's name"
 
 
-@dataclass(frozen=True, slots=True)
-class QueryTrouble:
+class QueryTrouble(msgspec.Struct, frozen=True):
     """What is wrong with a query text; the caller knows the task and the file. The place is 1-based within the text."""
 
     code: Code
@@ -47,8 +46,7 @@ class QueryTrouble:
     hint: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(msgspec.Struct, frozen=True):
     """One table name in the text that means a dataset; `start` and `end` are offsets, end exclusive."""
 
     node: exp.Table
@@ -57,8 +55,7 @@ class Mention:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     """A parsed query. `text` ends with its last token; the tree belongs to whoever asked for it and may be changed."""
 
     text: str

@@ -3,8 +3,9 @@
 The first rules are of decisions; those from `FILE_MOVED` on say why a task was compiled, and stand behind them.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class Rule(StrEnum):
@@ -32,8 +33,7 @@ class Rule(StrEnum):
     TRIED_AGAIN = "tried-again"
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True):
     """One rule that fired: a sentence, the dataset or the file it came from, and the columns that count there."""
 
     rule: Rule

@@ -18,6 +18,7 @@ from relspec.core.asof import compared_columns, is_asof, seen_columns
 from relspec.core.behaviour import Behaviour, behaviour_of, is_read_without_order
 from relspec.core.calls import Call, counts_rows, function_of, multiplies, names_of, nodes_of, window_parts
 from relspec.core.clauses import bare, group_of, is_one_group, meant, parts_of, turns_around
+from relspec.core.finding import ColumnsOf, Finding, Uniqueness
 from relspec.core.floats import Floats
 from relspec.core.inline import VIEW_MARK
 from relspec.core.lineage import Needs, output_position
@@ -27,7 +28,7 @@ from relspec.core.sentences import Said
 from relspec.core.settled import Settled
 from relspec.core.uniqueness import Facts
 from relspec.core.uses import QUERIES
-from relspec.core.warning import ColumnsOf, Finding, Uniqueness, WarningCode
+from relspec.core.warning import WarningCode
 
 
 class Repeatable:

@@ -4,19 +4,18 @@ Names keep the case in which they were written and compare without it, as DuckDB
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """A column by name, and its DuckDB type as text (`BIGINT`, `DECIMAL(38,2)`, `STRUCT(a INTEGER)`)."""
 
     name: str
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
+class Schema(msgspec.Struct, frozen=True):
     """The columns of a dataset in their order, and the key-value metadata that its files carry."""
 
     columns: tuple[Column, ...]

@@ -6,9 +6,10 @@ What is ignored stays ignored however it is reached, except a folder or a file t
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
+
+import msgspec
 
 from relspec.core.dataset import SUFFIXES
 from relspec.core.globs import folder_of, is_glob, matches
@@ -25,8 +26,7 @@ _TEMPORARY = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(msgspec.Struct, frozen=True):
     """A folder to walk: itself only, or with all below."""
 
     path: str
@@ -39,8 +39,7 @@ class Folder:
         return self.recursive or "/" not in below(path, self.path)
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True, dict=True):
     """The settings, with what the tasks were found to need besides: `globs` of extractors, `files` they import.
 
     `modules` are dotted names that were imported, or looked for in vain: a file that would be found is taken too.

@@ -8,8 +8,8 @@ Never done here: deciding which columns are needed, rewriting anything.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
+import msgspec
 from sqlglot import exp
 
 from relspec.core.inline import VIEW_MARK
@@ -17,16 +17,14 @@ from relspec.core.query import in_recursive_branch
 from relspec.core.uses import QUERIES, CoarseError, Uses, uses_of
 
 
-@dataclass(eq=False, slots=True)
-class Base:
+class Base(msgspec.Struct, eq=False):
     """A stored dataset, with its column names in lower case."""
 
     dataset: str
     names: tuple[str, ...]
 
 
-@dataclass(eq=False, slots=True)
-class Rows:
+class Rows(msgspec.Struct, eq=False):
     """VALUES, `unnest` or another row generator; its expressions belong to the SELECT that it stands in."""
 
     node: exp.Expr
@@ -34,15 +32,14 @@ class Rows:
     reader: "Selection | None"
 
 
-@dataclass(eq=False, slots=True)
-class Source:
+class Source(msgspec.Struct, eq=False):
     """One entry of a FROM clause. `names` are the columns as this SELECT sees them; `join` is `None` for the first."""
 
     alias: str
     relation: "Relation"
     names: tuple[str, ...]
     join: exp.Join | None
-    _positions: dict[str, int | None] = field(default_factory=dict)
+    _positions: dict[str, int | None] = msgspec.field(default_factory=dict)
 
     def position(self, name: str) -> int | None:
         """Give the place of the one column of this name: of a table of hundreds, each may be asked for."""
@@ -52,15 +49,14 @@ class Source:
         return self._positions.get(name)
 
 
-@dataclass(eq=False, slots=True)
-class Selection:
+class Selection(msgspec.Struct, eq=False):
     """One SELECT. `parent` is the SELECT around it, whose first `visible` sources it may see (`None`: all)."""
 
     node: exp.Select
     names: tuple[str, ...]
     parent: "Selection | None"
     visible: int | None
-    sources: list[Source] = field(default_factory=list)
+    sources: list[Source] = msgspec.field(default_factory=list)
     view: str | None = None
 
     @property
@@ -70,8 +66,7 @@ class Selection:
         return expressions
 
 
-@dataclass(eq=False, slots=True)
-class Combination:
+class Combination(msgspec.Struct, eq=False):
     """A set operation; its columns are those of both sides by position."""
 
     node: exp.SetOperation
@@ -82,8 +77,7 @@ class Combination:
     recursive: "Recursion | None" = None
 
 
-@dataclass(eq=False, slots=True)
-class Recursion:
+class Recursion(msgspec.Struct, eq=False):
     """What a recursive CTE sees of itself; `body` is set once its right branch is built."""
 
     names: tuple[str, ...]
@@ -93,8 +87,7 @@ class Recursion:
 Relation = Base | Rows | Selection | Combination | Recursion
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """What a column name stands for: source number `index` of `selection`, at `position` of that source."""
 
     selection: Selection
@@ -107,8 +100,7 @@ class Place:
         return self.selection.sources[self.index]
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
+class Around(msgspec.Struct, frozen=True):
     """Where a query stands: the CTEs that it may name, the SELECT around it, and how many of its sources it sees."""
 
     ctes: Mapping[str, Relation]

@@ -5,7 +5,8 @@ Those that are told of analysed queries and of others alike stand here; the rest
 
 from typing import NamedTuple
 
-from relspec.core.warning import ColumnsOf, Finding, WarningCode
+from relspec.core.finding import ColumnsOf, Finding
+from relspec.core.warning import WarningCode
 
 
 class Said(NamedTuple):

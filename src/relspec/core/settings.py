@@ -1,13 +1,12 @@
 """The project's settings, as one frozen value. `edges/config.py` reads it from `watch.toml`; nothing else does."""
 
-from dataclasses import dataclass
+import msgspec
 
 from relspec.core.dataset import Format
 from relspec.core.warning import WarningCode
 
 
-@dataclass(frozen=True, slots=True)
-class SourceSpec:
+class SourceSpec(msgspec.Struct, frozen=True):
     """A watched input by dataset name: a path or glob, relative to the project unless absolute.
 
     `types` fixes column types of a text format by name; `line` is the place in `watch.toml`, `None` by convention.
@@ -20,8 +19,7 @@ class SourceSpec:
     line: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ExtractorFiles:
+class ExtractorFiles(msgspec.Struct, frozen=True):
     """Other files for an extractor than those that it declares; `files` and `base` are as in its spec."""
 
     extractor: str
@@ -30,8 +28,7 @@ class ExtractorFiles:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """What one piece of work may cost before its process is killed and it becomes a problem."""
 
     load_s: float = 10.0
@@ -45,8 +42,7 @@ class Limits:
     output_kb: int = 64
 
 
-@dataclass(frozen=True, slots=True)
-class WatchSettings:
+class WatchSettings(msgspec.Struct, frozen=True):
     """How changes are taken in: quiet time before a scan, its upper bound, and the idle audit's period.
 
     `ignore` are patterns of what is passed by; with `gitignore` folders of code that git passes by are too.
@@ -59,8 +55,7 @@ class WatchSettings:
     gitignore: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class GcSettings:
+class GcSettings(msgspec.Struct, frozen=True):
     """What stays of earlier executions, and whether old state is dropped without being asked.
 
     What is current, or may still be read by somebody, stays in any case. `pinned` are outputs all of whose remembered
@@ -75,15 +70,13 @@ class GcSettings:
     pinned: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class WarningSettings:
+class WarningSettings(msgspec.Struct, frozen=True):
     """Which warnings nobody wants to hear of, by code."""
 
     ignore: tuple[WarningCode, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """All of `watch.toml`. Folders are relative to the project; `entry_points` turns discovery in packages on."""
 
     tasks: tuple[str, ...] = ("tasks",)

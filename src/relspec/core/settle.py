@@ -10,8 +10,9 @@ Content decides what changed: a touch of a code file is no change. Reads no cloc
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from itertools import islice
+
+import msgspec
 
 from relspec.core.settings import WatchSettings
 from relspec.core.tree import FileEntry, Tree
@@ -27,8 +28,7 @@ HINTS_MAX = 512
 Hints = frozenset[str] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
+class Hint(msgspec.Struct, frozen=True):
     """What to look at. Of the paths in `whole` the last that was heard is that a writer closed them or moved them here.
 
     Who cannot tell names none: then all are waited for.
@@ -38,8 +38,7 @@ class Hint:
     whole: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Gathered:
+class Gathered(msgspec.Struct, frozen=True):
     """Hints that wait for their look: what to look at, and when the first and the last came.
 
     `files` are those of the project among them, two of them standing for more, and `whole` those of `files` that are.
@@ -52,8 +51,7 @@ class Gathered:
     whole: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeSet:
+class ChangeSet(msgspec.Struct, frozen=True):
     """Paths that differ between two looks, sorted."""
 
     added: tuple[str, ...]

@@ -24,11 +24,11 @@ from relspec.core.clauses import (
     turns_around,
     visible_sources,
 )
+from relspec.core.finding import ColumnsOf
 from relspec.core.functions import aggregates
 from relspec.core.lineage import output_position
 from relspec.core.scopes import Selection, Source
 from relspec.core.uses import QUERIES
-from relspec.core.warning import ColumnsOf
 
 if TYPE_CHECKING:
     from relspec.core.uniqueness import Facts

@@ -13,7 +13,8 @@ import itertools
 import re
 import tokenize
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from relspec.core.digest import digest_of
 
@@ -51,8 +52,7 @@ _ASSIGNING = re.compile(r"(?:[-+*/%@&|^]|//|>>|<<|\*\*)?=")
 _LEADS = frozenset({"@", "def", "async"})
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """A logical line: how deep it is indented, its tokens, and in which row it begins."""
 
     depth: int
@@ -60,8 +60,7 @@ class Line:
     row: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sketch:
+class Sketch(msgspec.Struct, frozen=True):
     """A file's tokens as digests: the whole, what is outside of tasks' bodies, and each body by its function.
 
     `rest` is `None` where what one body does may matter to another. `rows` are those in which definitions begin.

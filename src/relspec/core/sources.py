@@ -5,8 +5,9 @@ renamed or named in `watch.toml`, so the outcome does not depend on the order of
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+import msgspec
 
 from relspec.core.dataset import SUFFIXES, Format
 from relspec.core.globs import matches
@@ -15,8 +16,7 @@ from relspec.core.settings import Settings, SourceSpec
 from relspec.core.tree import suffix_of
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFiles:
+class SourceFiles(msgspec.Struct, frozen=True):
     """One source and the paths of its files, sorted."""
 
     spec: SourceSpec

@@ -4,8 +4,9 @@ A catalog is a value: it is made from what the sources declare, and says which d
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from relspec.core.problem import Code, Problem
 from relspec.core.warning import WarningCode
@@ -41,8 +42,7 @@ DEFAULT_CACHE_POLICY: Mapping[Kind, CachePolicy] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Builder:
+class Builder(msgspec.Struct, frozen=True):
     """How a task's query is obtained: a file, and in Python the function's qualified name (`None` in SQL)."""
 
     language: Language
@@ -50,8 +50,7 @@ class Builder:
     function: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class TaskSpec:
+class TaskSpec(msgspec.Struct, frozen=True):
     """One declared task. `path` of the builder is relative to the project; `line` is where the definition starts.
 
     `allow` are the warnings that are known of it and not to be told.
@@ -67,8 +66,7 @@ class TaskSpec:
     allow: tuple[WarningCode, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TaskCatalog:
+class TaskCatalog(msgspec.Struct, frozen=True):
     """All tasks by name and by output, and the clashes between declarations.
 
     Of clashing declarations none enters the catalog, so the outcome does not depend on the order of loading.

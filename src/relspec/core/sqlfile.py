@@ -9,8 +9,9 @@ comment that does nothing.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+import msgspec
 
 from relspec.core.declaration import Fault, declare
 from relspec.core.problem import Code, Problem
@@ -21,8 +22,7 @@ _COMMENT_LINE = re.compile(r"\s*(--.*)?")
 _WORD = re.compile(r"[^\s,]+")
 
 
-@dataclass(frozen=True, slots=True)
-class _Option:
+class _Option(msgspec.Struct, frozen=True):
     name: str
     value: str
     line: int

@@ -4,9 +4,10 @@ A `Delta` is all that one commit changes; it becomes true in one transaction or 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+
+import msgspec
 
 from relspec.core.dataset import Dataset, Part, Reader, Stamp
 from relspec.core.decision import Basis
@@ -23,8 +24,7 @@ from relspec.core.warning import TaskWarning
 from relspec.core.work import Extracted, Intaken, Loaded, LoadFailed
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(msgspec.Struct, frozen=True):
     """One file of a source at one stamp: what was taken in, or why it could not be."""
 
     path: str
@@ -33,8 +33,7 @@ class SourceFile:
     problem: Problem | None
 
 
-@dataclass(frozen=True)
-class SourceState:
+class SourceState(msgspec.Struct, frozen=True, dict=True):
     """A source as last taken in; `problem` is set where its files do not fit together.
 
     `declared` is what its files were read by, `None` for a table of an extractor; of those `fixed` is the schema that
@@ -68,8 +67,7 @@ class SourceState:
         return Dataset(self.name, self.fixed or taken[0].schema, tuple(t.part for t in taken))
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(msgspec.Struct, frozen=True):
     """The current object of a stored task: what its execution rests on, when it was made, and how long that took."""
 
     output: str
@@ -87,16 +85,14 @@ class Output:
         return Dataset(self.output, self.schema, (Part(self.content, path, self.rows, None),))
 
 
-@dataclass(frozen=True, slots=True)
-class MemoRow:
+class MemoRow(msgspec.Struct, frozen=True):
     """One remembered execution: the output that it gave, under the key of its basis."""
 
     policy: CachePolicy
     output: Output
 
 
-@dataclass(frozen=True, slots=True)
-class DigestRow:
+class DigestRow(msgspec.Struct, frozen=True):
     """One measured bag: which content, restricted to which columns (`columns_digest`)."""
 
     content: str
@@ -114,8 +110,7 @@ class TaskState(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class TaskStatus:
+class TaskStatus(msgspec.Struct, frozen=True):
     """One line of `status`. `reason` is one sentence; what never executed has no time."""
 
     name: str
@@ -129,8 +124,7 @@ class TaskStatus:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunTask:
+class RunTask(msgspec.Struct, frozen=True):
     """What became of one task in one run, and why."""
 
     task: str
@@ -139,8 +133,7 @@ class RunTask:
     reasons: tuple[Reason, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
+class RunRecord(msgspec.Struct, frozen=True):
     """One build: its number, the revision it ended in, what changed on disk, what happened to each task in the cone."""
 
     run: int
@@ -152,8 +145,7 @@ class RunRecord:
     tasks: tuple[RunTask, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ExtractionRow:
+class ExtractionRow(msgspec.Struct, frozen=True):
     """One remembered extraction: extractor code, file by path and version (`version_of`), and the tables it gave."""
 
     extractor: str
@@ -162,8 +154,7 @@ class ExtractionRow:
     extracted: Extracted
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
+class Publication(msgspec.Struct, frozen=True):
     """What readers see at `place`: a revision, through the file of views that has this stamp and this hash.
 
     Both are of the file with its log.
@@ -175,8 +166,7 @@ class Publication:
     content: str
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
+class Delta(msgspec.Struct, frozen=True):
     """What one commit changes. In a mapping, `None` deletes; `problems` and `warnings` replace all; `None` leaves.
 
     `source_files` are those files of `sources` that moved, by name and path. `stored_plans` is what the store has of
@@ -184,15 +174,15 @@ class Delta:
     `toolchain` is set by the first commit of another toolchain, when all that it must look at anew has been.
     """
 
-    files: Mapping[str, FileEntry | None] = field(default_factory=dict)
-    modules: Mapping[str, Loaded | LoadFailed | None] = field(default_factory=dict)
-    sources: Mapping[str, SourceState | None] = field(default_factory=dict)
-    source_files: Mapping[tuple[str, str], SourceFile | None] = field(default_factory=dict)
-    records: Mapping[str, CompileRecord | None] = field(default_factory=dict)
-    plans: Mapping[str, PlanArtifact | None] = field(default_factory=dict)
-    stored_plans: Mapping[str, PlanArtifact | None] = field(default_factory=dict)
-    outputs: Mapping[str, Output | None] = field(default_factory=dict)
-    statuses: Mapping[str, TaskStatus | None] = field(default_factory=dict)
+    files: Mapping[str, FileEntry | None] = msgspec.field(default_factory=dict)
+    modules: Mapping[str, Loaded | LoadFailed | None] = msgspec.field(default_factory=dict)
+    sources: Mapping[str, SourceState | None] = msgspec.field(default_factory=dict)
+    source_files: Mapping[tuple[str, str], SourceFile | None] = msgspec.field(default_factory=dict)
+    records: Mapping[str, CompileRecord | None] = msgspec.field(default_factory=dict)
+    plans: Mapping[str, PlanArtifact | None] = msgspec.field(default_factory=dict)
+    stored_plans: Mapping[str, PlanArtifact | None] = msgspec.field(default_factory=dict)
+    outputs: Mapping[str, Output | None] = msgspec.field(default_factory=dict)
+    statuses: Mapping[str, TaskStatus | None] = msgspec.field(default_factory=dict)
     problems: tuple[Problem, ...] | None = None
     warnings: tuple[TaskWarning, ...] | None = None
     memo: tuple[MemoRow, ...] = ()
@@ -202,8 +192,7 @@ class Delta:
     toolchain: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(msgspec.Struct, frozen=True):
     """All that a start needs of what was remembered. `problems` are those of the last commit."""
 
     revision: int

@@ -15,8 +15,9 @@ the database too, it counts as `ROW_BYTES` on top of the bytes that it alone kee
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from relspec.core.settings import GcSettings
 
@@ -48,8 +49,7 @@ class ClaimKind(StrEnum):
     VERSION = "version"
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """One remembered thing: its row by `key`, the objects that it is worth nothing without, and its last use."""
 
     kind: ClaimKind
@@ -59,24 +59,21 @@ class Claim:
     used_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True):
     """When readers last saw a content: `until` is the first revision without it, `None` while it is shown."""
 
     until: int | None
     ended_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class StoredObject:
+class StoredObject(msgspec.Struct, frozen=True):
     """An object as a file: its size, and when it was written."""
 
     size: int
     written_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Stock:
+class Stock(msgspec.Struct, frozen=True):
     """What there is: claims, when each content was last shown, how many digests each has, and the runs.
 
     `runs` are (number, when it began); `telling` are those that tell the last of some task.
@@ -89,8 +86,7 @@ class Stock:
     telling: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(msgspec.Struct, frozen=True):
     """What must stay: contents and claims (by key) that are current, and what readers may have open.
 
     Everything is kept that was shown in a revision from `oldest_revision` on (`None`: nobody has an earlier one open),
@@ -103,8 +99,7 @@ class Needs:
     ended_after: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep:
+class Sweep(msgspec.Struct, frozen=True):
     """What goes, and why the objects that stay do. `unread` is the revision that no reader needs anything before."""
 
     claims: tuple[Claim, ...]

@@ -6,11 +6,10 @@ executes is decided as ever, from keys. Only `engine` is part of a key: two comp
 alike.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Toolchain:
+class Toolchain(msgspec.Struct, frozen=True):
     """`engine` names what executes and hashes rows; `compiler` names all that turns a task into a query."""
 
     engine: str

@@ -5,8 +5,9 @@ later one by `settle.changes_between`. It knows nothing of what the files mean.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+
+import msgspec
 
 from relspec.core.dataset import Stamp
 from relspec.core.problem import Problem
@@ -16,8 +17,7 @@ CODE_SUFFIXES = frozenset({".py", ".sql"})
 CONFIG_NAME = "watch.toml"
 
 
-@dataclass(frozen=True, slots=True)
-class FileEntry:
+class FileEntry(msgspec.Struct, frozen=True):
     """One file. `content` is the hash of its bytes for code, and `None` for data, which the engines hash on intake."""
 
     path: str
@@ -28,8 +28,7 @@ class FileEntry:
 Tree = Mapping[str, FileEntry]
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(msgspec.Struct, frozen=True):
     """The outcome of one look.
 
     `held` are paths that are still being written, or whose stamp is too young to be trusted: the tree shows them as
@@ -40,7 +39,7 @@ class Scan:
     tree: Tree
     problems: tuple[Problem, ...]
     held: frozenset[str]
-    touched: frozenset[str] | None = field(default=None, compare=False)
+    touched: frozenset[str] | None = None
 
 
 def is_code(path: str) -> bool:

@@ -8,8 +8,10 @@ on a small tree that `parse` reads from the text. Nothing here asks the engine.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
+
+import msgspec
+from msgspec.structs import replace
 
 _TOKEN = re.compile(r"""\s*('(?:[^']|'')*'|"(?:[^"]|"")*"|\w+|[()\[\],])""")
 
@@ -70,8 +72,7 @@ _STORED_AS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TypeTree:
+class TypeTree(msgspec.Struct, frozen=True):
     """A parsed type: its head (`DECIMAL`, `STRUCT`, `[]`), plain arguments, and labelled children.
 
     `arguments` are the numbers of DECIMAL, the values of ENUM, the length of a fixed list. Labels are field names as

@@ -6,8 +6,8 @@ one stored dataset, each at most once, says so: what is unique there is unique h
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
+import msgspec
 from sqlglot import exp
 
 from relspec.core.calls import multiplies
@@ -29,8 +29,7 @@ from relspec.core.scopes import Base, Combination, Relation, Scopes, Selection, 
 from relspec.core.settled import Settled
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """Unique sets of a relation's positions; the dataset whose rows these are, each at most once, and its columns."""
 
     keys: tuple[frozenset[int], ...]

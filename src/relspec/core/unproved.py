@@ -12,9 +12,10 @@ from sqlglot import exp
 from relspec.core import sentences
 from relspec.core.asof import is_asof
 from relspec.core.behaviour import Behaviour, behaviour_of, is_read_without_order
+from relspec.core.finding import Finding
 from relspec.core.places import Places
 from relspec.core.sentences import Said
-from relspec.core.warning import Finding, WarningCode
+from relspec.core.warning import WarningCode
 
 _ORDERED = (Behaviour.FIRST, Behaviour.LIST, Behaviour.MODE)
 

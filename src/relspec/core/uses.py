@@ -3,8 +3,7 @@
 Nothing is guessed: a node that may hide a column, or a name that stands where no rule covers it, raises CoarseError.
 """
 
-from dataclasses import dataclass
-
+import msgspec
 from sqlglot import exp
 
 from relspec.core.functions import aggregates, is_stable, makes_rows
@@ -18,8 +17,7 @@ class CoarseError(Exception):
     """The query has something that is not understood or not proved; the message is the reason, for the user."""
 
 
-@dataclass(frozen=True, slots=True)
-class Uses:
+class Uses(msgspec.Struct, frozen=True):
     """What an expression is made of, and what it does; its subqueries are not looked into, save for `stable`.
 
     `columns` may name outputs of the SELECT itself. `calls` are functions, windows and the like: most expressions have

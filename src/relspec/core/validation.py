@@ -5,14 +5,14 @@ nothing. A failed edge names the source, the task, what is missing or of another
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from relspec.core.plan import Requirement
 from relspec.core.schema import Column, Schema
 
 
-@dataclass(frozen=True, slots=True)
-class EdgeFailure:
+class EdgeFailure(msgspec.Struct, frozen=True):
     """One edge that is not satisfied. `known` is false where the dataset has no schema at all."""
 
     task: str

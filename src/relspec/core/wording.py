@@ -7,8 +7,8 @@ Where the parsers might cut a text at other places, there is no answer, and the 
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+import msgspec
 from sqlglot.errors import TokenError
 
 from relspec.core.inline import Splice
@@ -26,8 +26,7 @@ _WORDS = re.compile(r"\w+(?:[ \t\n\r\f]+\w+)+")
 _OPERATORS = frozenset("~!@#^&|`?+-*/%<>=:")
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
+class Wording(msgspec.Struct, frozen=True):
     """The tokens of a text: `plain` is it in the plainest layout, `spans` are where they lie, end exclusive."""
 
     text: str
@@ -35,8 +34,7 @@ class Wording:
     spans: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(msgspec.Struct, frozen=True):
     """What was spliced into a text, and where it ended, by token: a boundary is a token's number and which end."""
 
     splices: tuple[tuple[tuple[int, int], tuple[int, int], str], ...]

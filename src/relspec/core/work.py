@@ -4,19 +4,18 @@ They cross process borders as JSON, so everything in here is plain data. An answ
 what is wrong with the machine arrives as an exception of `errors.py`.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from relspec.core.dataset import Dataset, Format, Part, Reader
 from relspec.core.digest import BagDigest, digest_of
+from relspec.core.finding import Repeatability
 from relspec.core.plan import Aspect, FileUse, LineageRow, Requirement, Udf
 from relspec.core.problem import Problem
 from relspec.core.schema import Column, Schema
 from relspec.core.spec import TaskSpec
-from relspec.core.warning import Repeatability
 
 
-@dataclass(frozen=True, slots=True)
-class Intaken:
+class Intaken(msgspec.Struct, frozen=True):
     """What one file holds. `content` is the hash of the file's bytes, `part` is what tasks read.
 
     `columns` are hashes by lower-case name, where the bytes of the part tell its columns apart: while one stays, so do
@@ -30,8 +29,7 @@ class Intaken:
     columns: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Intake:
+class Intake(msgspec.Struct, frozen=True):
     """Take in one file of a source: hash its bytes, find its schema, convert it to Parquet unless it is Parquet.
 
     `path` is absolute, `shown` is how the user knows it. `reader` is the fixed dialect and columns of a text source,
@@ -51,8 +49,7 @@ class Intake:
     temporary: str
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(msgspec.Struct, frozen=True):
     """A name in a query text with its 1-based place."""
 
     name: str
@@ -60,15 +57,13 @@ class Named:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(msgspec.Struct, frozen=True):
     """The work needs the schemas of these datasets; ask again with them, or say that they are unknown."""
 
     datasets: tuple[Named, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ViewQuery:
+class ViewQuery(msgspec.Struct, frozen=True):
     """The executable query of a view, to be inlined: it reads `main.<dataset>` tables only."""
 
     dataset: str
@@ -76,8 +71,7 @@ class ViewQuery:
     schema: Schema
 
 
-@dataclass(frozen=True, slots=True)
-class Analyse:
+class Analyse(msgspec.Struct, frozen=True):
     """Compile one query text: resolve, qualify, infer what it requires, canonicalise, bind. Executes nothing.
 
     `path` and `line` are the place of the definition; in a SQL file (`generated` false) positions within `text` are
@@ -99,8 +93,7 @@ class Analyse:
     behind: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Analysed:
+class Analysed(msgspec.Struct, frozen=True):
     """A compiled query: the analysis part of a PlanArtifact. `schema` is that of the output as it will be stored."""
 
     sql: str
@@ -114,23 +107,20 @@ class Analysed:
     repeatability: Repeatability
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(msgspec.Struct, frozen=True):
     """Digest each of some different parts of one dataset over several column sets, in one scan."""
 
     parts: tuple[Part, ...]
     column_sets: tuple[tuple[Column, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(msgspec.Struct, frozen=True):
     """For each part one bag for each column set asked for, both in that order."""
 
     bags: tuple[tuple[BagDigest, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Execute:
+class Execute(msgspec.Struct, frozen=True):
     """Run one query over datasets of one snapshot and write its object.
 
     `path` and `line` place a problem. `schema` is the stored output schema; the engine casts to it and checks it.
@@ -152,8 +142,7 @@ class Execute:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Executed:
+class Executed(msgspec.Struct, frozen=True):
     """The object that a query made: hash of its bytes, rows, size in bytes, and a bag for each column set."""
 
     content: str
@@ -162,8 +151,7 @@ class Executed:
     bags: tuple[BagDigest, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ViewDefinition:
+class ViewDefinition(msgspec.Struct, frozen=True):
     """One relation of the published DuckDB file: a query over others, or Parquet files, or only these columns.
 
     `shaky` is a view whose inputs may no longer be what it was compiled for: where it does not bind, it is left out.
@@ -176,8 +164,7 @@ class ViewDefinition:
     shaky: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PublishViews:
+class PublishViews(msgspec.Struct, frozen=True):
     """Bring the DuckDB file of views to a revision: replace `changed`, drop `dropped`.
 
     These are the changes since the file that has this `stamp`; `None` starts from nothing. `logged` says whether they
@@ -193,8 +180,7 @@ class PublishViews:
     logged: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(msgspec.Struct, frozen=True):
     """The file of views now shows `revision`, without the shaky views that do not bind.
 
     `content` is its hash and `stamp` what tells it from others, both with its log.
@@ -206,8 +192,7 @@ class Published:
     stamp: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredTable:
+class DeclaredTable(msgspec.Struct, frozen=True):
     """A table that an extractor declares: the digest of its Arrow schema, and the types as they are stored."""
 
     name: str
@@ -215,8 +200,7 @@ class DeclaredTable:
     schema: Schema
 
 
-@dataclass(frozen=True, slots=True)
-class ExtractorSpec:
+class ExtractorSpec(msgspec.Struct, frozen=True):
     """One declared extractor: a Python function that turns one file into tables.
 
     `files` is a pattern of paths as the tree has them, `base` the folder below which it names them. `tables` are those
@@ -238,8 +222,7 @@ class ExtractorSpec:
         return digest_of("extractor", self.code, self.base)
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True):
     """What one Python source declares, and what went into it.
 
     `files` are all project files that the source is made of, itself first, by the bytes that were used. `imports` are
@@ -255,8 +238,7 @@ class Loaded:
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LoadFailed:
+class LoadFailed(msgspec.Struct, frozen=True):
     """Why a Python source does not load, and what it had read and tried to import until then.
 
     The content of a file that was looked for and is not there is `plan.ABSENT`.
@@ -267,8 +249,7 @@ class LoadFailed:
     imports: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(msgspec.Struct, frozen=True):
     """The query that a Python builder gave: DuckDB SQL, the schema it promises, what it asked for, files it used.
 
     `asked` are the datasets whose schemas the builder looked at; `metadata` are the (dataset, key, value) it read.
@@ -282,8 +263,7 @@ class Built:
     files: tuple[FileUse, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BuildFailed:
+class BuildFailed(msgspec.Struct, frozen=True):
     """Why a Python builder gave no query, and what it had looked at until then: when that moves, it is tried again."""
 
     problem: Problem
@@ -291,8 +271,7 @@ class BuildFailed:
     files: tuple[FileUse, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Extract:
+class Extract(msgspec.Struct, frozen=True):
     """Run an extractor on one file; `path` is absolute, `shown` as the tree has it.
 
     `known` is what it gave of the file before: it stands while the bytes are the same.
@@ -306,8 +285,7 @@ class Extract:
     temporary: str
 
 
-@dataclass(frozen=True, slots=True)
-class Extracted:
+class Extracted(msgspec.Struct, frozen=True):
     """The tables that one file gave: dataset name, its schema, and the part; `content` is the hash of the file."""
 
     content: str

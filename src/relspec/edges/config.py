@@ -102,10 +102,10 @@ _KEYS: Mapping[str, frozenset[str]] = {
         {"tasks", "data", "timezone", "entry_points", "sources", "extractors", "limits", "watch", "gc", "warnings"}
     ),
     "source": frozenset({"files", "format", "types"}),
-    "limits": frozenset(Limits.__dataclass_fields__),
-    "watch": frozenset(WatchSettings.__dataclass_fields__),
-    "gc": frozenset(GcSettings.__dataclass_fields__),
-    "warnings": frozenset(WarningSettings.__dataclass_fields__),
+    "limits": frozenset(Limits.__struct_fields__),
+    "watch": frozenset(WatchSettings.__struct_fields__),
+    "gc": frozenset(GcSettings.__struct_fields__),
+    "warnings": frozenset(WarningSettings.__struct_fields__),
 }
 
 

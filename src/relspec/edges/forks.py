@@ -11,7 +11,6 @@ import selectors
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NoReturn
 
 import msgspec
@@ -19,8 +18,7 @@ import msgspec
 from relspec.edges.forking import CONTROL_BYTES_MAX, DESCRIPTORS_MAX, Forked, Refused, Report
 
 
-@dataclass(frozen=True, slots=True)
-class _Child:
+class _Child(msgspec.Struct, frozen=True):
     pid: int
     ended: int
 

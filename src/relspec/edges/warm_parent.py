@@ -15,7 +15,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -47,8 +46,7 @@ _GRACE_S = 1.0
 END_S = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(msgspec.Struct, frozen=True):
     """What runs as a parent: a module, what is set in its environment, and how users know it.
 
     `clean` is called in a thread where it did not come to end what its children had started.
@@ -60,8 +58,7 @@ class Program:
     clean: Callable[[], None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ForkedChild:
+class ForkedChild(msgspec.Struct, frozen=True):
     """A child: its number among those of its parent, its process, and the future of the parent's word of its end.
 
     Whoever asked for it closes the handle, and the connection to it.

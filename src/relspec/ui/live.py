@@ -8,10 +8,11 @@ The terminal's width and height are asked for at each drawing, so a resize is si
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self, assert_never
 
+import msgspec
+from msgspec.structs import replace
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
@@ -51,8 +52,7 @@ _STYLES = {
 Clock = Callable[[], float]
 
 
-@dataclass(frozen=True, slots=True)
-class Screen:
+class Screen(msgspec.Struct, frozen=True):
     """What is known at one moment. `running` are tasks with the second at which they began, oldest first."""
 
     changed: ChangeDetected | None = None

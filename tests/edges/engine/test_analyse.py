@@ -6,11 +6,11 @@ from typing import Any
 import duckdb
 import pytest
 
+from relspec.core.finding import NOTHING_FOUND
 from relspec.core.inference import Inference
 from relspec.core.plan import Requirement, Udf
 from relspec.core.problem import Code, Problem
 from relspec.core.schema import Column, schema_of
-from relspec.core.warning import NOTHING_FOUND
 from relspec.core.work import Analyse, Analysed, Named, Needs, ViewQuery
 from relspec.edges.engine import analyse as module
 from relspec.edges.engine import empties

@@ -36,7 +36,7 @@ def asked(text: str, **named: Any) -> Analyse:
     schemas = (("orders", ORDERS),)
     behind = frozenset({"orders"}) if "big" in text else frozenset[str]()
     request = Analyse("task", "tasks/task.sql", 1, text, False, schemas, (BIG,), None, (), True, behind)
-    return request if not named else Analyse(**({f: getattr(request, f) for f in Analyse.__slots__} | named))
+    return request if not named else Analyse(**({f: getattr(request, f) for f in Analyse.__struct_fields__} | named))
 
 
 def laid_out(text: str) -> tuple[str, ...]:

@@ -1,12 +1,13 @@
 """Executing: one object for one result, the same bytes each time, and no input that moved unseen."""
 
+import dataclasses
 import os
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pytest
+from msgspec.structs import replace
 
 from relspec.core.dataset import Dataset, Format, Part
 from relspec.core.digest import content_of
@@ -320,7 +321,9 @@ def test_no_function_of_chance_is_new(place) -> None:
 
 def test_a_query_spills_no_more_than_it_may(place) -> None:
     """Caught: DuckDB takes the bound when it opens, shows it, and does not keep to it."""
-    narrow = replace(place, connection=open_connection(128, "UTC", str(place.temporary / "narrow"), spill_mb=32))
+    narrow = dataclasses.replace(
+        place, connection=open_connection(128, "UTC", str(place.temporary / "narrow"), spill_mb=32)
+    )
     text = "SELECT repeat(md5(range::VARCHAR), 40) AS c FROM range(1000000) ORDER BY c"
     problem = narrow.execute(narrow.ask(text, {"c": "VARCHAR"}))
     narrow.connection.close()

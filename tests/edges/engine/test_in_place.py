@@ -1,9 +1,8 @@
 """Inputs in the place of their names give, bit for bit, what views of them give, or are left to views."""
 
-from dataclasses import replace
-
 import duckdb
 import pytest
+from msgspec.structs import replace
 
 from relspec.core.dataset import Dataset
 from relspec.core.types import stored_type

@@ -1,7 +1,6 @@
 """Taking files in: content, stamps and schemas; what moves or is broken never becomes a part."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +8,7 @@ import pyarrow.feather
 import pyarrow.ipc
 import pyarrow.parquet
 import pytest
+from msgspec.structs import replace
 
 from relspec.core.dataset import Format, Stamp
 from relspec.core.digest import content_of

@@ -10,12 +10,12 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import psutil
 import pytest
+from msgspec.structs import replace
 
 from relspec.core.dataset import Dataset, Format, Part
 from relspec.core.errors import InputMovedError, WorkerError

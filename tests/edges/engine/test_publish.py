@@ -4,11 +4,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
+from msgspec.structs import replace
 from tests.edges.engine.publishing import TOP, asked, part, rows, seen, stored
 
 from relspec.core.digest import content_of

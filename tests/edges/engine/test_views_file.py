@@ -4,10 +4,10 @@ import contextlib
 import itertools
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.edges.engine.publishing import TOP, asked, part, rows, stored
 
 from relspec.core.digest import content_of

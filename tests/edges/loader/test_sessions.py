@@ -6,11 +6,11 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+from msgspec.structs import replace
 from tests.edges.loader.conftest import Project
 
 from relspec.core.errors import WorkerError

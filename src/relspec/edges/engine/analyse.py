@@ -7,13 +7,16 @@ proved. Else (a subquery may mention columns that nobody uses) the planner is as
 are required too. So what inference misses costs work, never a stale table.
 """
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 
 import duckdb
+import msgspec
+from msgspec.structs import replace
 from sqlglot import exp
 
+from relspec.core.finding import Repeatability
 from relspec.core.inference import Inference, infer
 from relspec.core.inline import Splice
 from relspec.core.plan import Requirement
@@ -21,7 +24,6 @@ from relspec.core.problem import Code, Problem
 from relspec.core.query import Query, QueryTrouble, Readings, references
 from relspec.core.schema import Column, Schema
 from relspec.core.types import canonical_type, stored_type
-from relspec.core.warning import Repeatability
 from relspec.core.work import Analyse, Analysed, Named, Needs, ViewQuery
 from relspec.edges.engine.blame import problem_here, problem_of, problem_of_trouble
 from relspec.edges.engine.complaint import complaint_of, sentence
@@ -38,8 +40,7 @@ class _AnsweredError(Exception):
         self.answer = answer
 
 
-@dataclass(frozen=True, slots=True)
-class Analysis:
+class Analysis(msgspec.Struct, frozen=True):
     """A compiled query, and how its `sql` came of the text: of its first `length` characters, by these splices."""
 
     answer: Analysed
@@ -47,8 +48,7 @@ class Analysis:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True):
     """The stored datasets and the views that a text may name, by lower-case name."""
 
     schemas: Mapping[str, tuple[str, Schema]]
@@ -119,7 +119,9 @@ def _named(connection: duckdb.DuckDBPyConnection, request: Analyse, readings: Re
         _single(connection, request)
         if found.hint is None:
             message = f"valid for DuckDB, but its inputs cannot be found: {found.message}"
-            found = replace(found, code=Code.UNSUPPORTED_SQL, message=message, hint="write this place in another way")
+            found = dataclasses.replace(
+                found, code=Code.UNSUPPORTED_SQL, message=message, hint="write this place in another way"
+            )
     raise _AnsweredError(problem_of_trouble(request, found))
 
 

@@ -5,9 +5,9 @@ What compiling gives is determined by the request, and by its text only as far a
 """
 
 from collections import OrderedDict
-from dataclasses import replace
 
 import duckdb
+from msgspec.structs import replace
 
 from relspec.core.inline import spliced
 from relspec.core.problem import Problem

@@ -9,9 +9,9 @@ the daemon never does.
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import duckdb
+import msgspec
 import pyarrow
 
 from relspec.core.digest import edge_digest, task_key
@@ -26,8 +26,7 @@ _GIVEN = '"__relspec_given__"'
 _RESULT = '"__relspec_result__"'
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """How an engine is set: its memory, its time zone, and its identity, which is part of keys."""
 
     memory_mb: int
@@ -35,8 +34,7 @@ class Setting:
     identity: str
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(msgspec.Struct, frozen=True):
     """One table under the name that the query has for it, all its columns, and those required, by lower-case names."""
 
     dataset: str
@@ -45,8 +43,7 @@ class Given:
     required: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """One query; `drawn_from` is its fingerprint where its result depends on chance, which is drawn from the key."""
 
     sql: str

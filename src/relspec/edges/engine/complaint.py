@@ -2,10 +2,10 @@
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import duckdb
+import msgspec
 
 #: How lines begin that say what DuckDB would do; what we would do is in the hint.
 _ADVICE = ("candidate", "possible", "did you mean", "line 1:", "try setting", "this limit was set", "at:")
@@ -13,8 +13,7 @@ _ADVICE = ("candidate", "possible", "did you mean", "line 1:", "try setting", "t
 _SENTENCE_LENGTH_MAX = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(msgspec.Struct, frozen=True):
     """An error of DuckDB. `position` is an offset in the statement: in characters for a parser error, else in bytes."""
 
     kind: str

@@ -14,9 +14,9 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
 import duckdb
+import msgspec
 
 from relspec.core.plan import Udf
 from relspec.core.schema import Column
@@ -136,8 +136,7 @@ class Empties:
             room.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(msgspec.Struct, frozen=True):
     """What is to be there: statements by the name of what they make, and the kind of relations that they make."""
 
     empty: Empty

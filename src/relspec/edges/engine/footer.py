@@ -7,8 +7,9 @@ not as it should be, nothing is said: see `columns_in`.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from relspec.edges.engine.thrift import BINARY, I32, I64, LIST, STRUCT, Fields, read_struct
 
@@ -26,8 +27,7 @@ _CHUNK_PLACES = {_DATA, _INDEX, _DICTIONARY, (14, I64)}
 _NAME, _N_CHILDREN = (4, BINARY), (5, I32)
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(msgspec.Struct, frozen=True):
     """The pages of one leaf of a column in one row group: where they begin and end, and of how many values they are."""
 
     start: int
@@ -35,8 +35,7 @@ class Chunk:
     n_values: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoredColumn:
+class StoredColumn(msgspec.Struct, frozen=True):
     """A column with all that is nested in it: its chunks, row group by row group, and what they mean."""
 
     name: str

@@ -11,7 +11,8 @@ one: only into those that are tables themselves.
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from relspec.core.dataset import Dataset
 from relspec.core.inline import Splice, quoted, spliced
@@ -31,8 +32,7 @@ _NO_NAME = frozenset({"pivot", "unpivot", "at", "for"})
 _NAME = re.compile(r'[A-Za-z_]\w*|"(?:[^"]|"")+"')
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True):
     """A name in a text, by the number of its first token, and what is to follow what stands there instead."""
 
     number: int

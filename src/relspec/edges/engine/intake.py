@@ -8,11 +8,11 @@ when the source was first seen: every record of the file becomes a row, or the w
 
 import os
 import time
-from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
 
 import duckdb
+from msgspec.structs import replace
 
 from relspec.core.dataset import Format, Part, Stamp
 from relspec.core.errors import InputMovedError

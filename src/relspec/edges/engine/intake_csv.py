@@ -10,10 +10,10 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+from msgspec.structs import replace
 
 from relspec.core.dataset import Format, Reader
 from relspec.core.schema import Column

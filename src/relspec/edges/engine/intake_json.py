@@ -8,10 +8,10 @@ import itertools
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import msgspec
 
 from relspec.core.dataset import Format, Reader
 from relspec.core.schema import Column
@@ -103,8 +103,7 @@ def _place_of(line: str, texts: Sequence[str]) -> tuple[str, str] | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Real:
+class _Real(msgspec.Struct, frozen=True):
     text: str
 
 

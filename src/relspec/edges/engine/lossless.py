@@ -11,9 +11,9 @@ recognised by one cheap test each, and only the others are looked at in detail.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import duckdb
+import msgspec
 
 from relspec.core.schema import Column
 from relspec.core.types import TypeTree, parse
@@ -41,8 +41,7 @@ _SECONDS = {"TIME": 6, "TIME_NS": 9, "TIMESTAMP": 6, "TIMESTAMP_S": 0, "TIMESTAM
 _SECONDS["TIMESTAMP WITH TIME ZONE"] = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(msgspec.Struct, frozen=True):
     """A column, the SQL of its value, and how that is to be taken.
 
     `chosen` says that the type is the user's own: then `01` is a number, `1` a truth, `"2"` in JSON a number. `json`
@@ -55,8 +54,7 @@ class Value:
     json: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(msgspec.Struct, frozen=True):
     """The first value that would be changed: the number of its row, from 1, its column, and the value as text."""
 
     row: int

@@ -12,11 +12,12 @@ as its base, if it is the one that the request means; a request that fails leave
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
 import duckdb
+import msgspec
+from msgspec.structs import replace
 
 from relspec.core.work import Published, PublishViews, ViewDefinition
 from relspec.edges.engine.complaint import complaint_of, sentence
@@ -44,8 +45,7 @@ class PublishError(Exception):
     """The views cannot be brought to the revision; publish them whole. The published file is as it was."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Applied:
+class _Applied(msgspec.Struct, frozen=True):
     """A request in the private copy: views that were left out, and whether the log can tell it."""
 
     request: PublishViews

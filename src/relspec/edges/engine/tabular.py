@@ -1,9 +1,9 @@
 """A data file as a relation: what the readers of the single formats hand to intake."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import duckdb
+import msgspec
 
 from relspec.core.dataset import Reader
 from relspec.core.schema import Column
@@ -14,8 +14,7 @@ _MACHINE_KEYS = frozenset({"ARROW:schema", "pandas", "huggingface", "parquet.avr
 _MACHINE_PREFIXES = ("org.apache.", "writer.", "iceberg.", "PARQUET:", "delta.")
 
 
-@dataclass(frozen=True, slots=True)
-class Tabular:
+class Tabular(msgspec.Struct, frozen=True):
     """A relation over one file: its source in SQL, its columns, and how an error on the way becomes a refusal.
 
     Nothing has been read to the end when this is made. `reader` is `None` where the format carries its own types.

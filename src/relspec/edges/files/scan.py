@@ -15,8 +15,9 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import islice
+
+import msgspec
 
 from relspec.core.digest import content_of, digest_of
 from relspec.core.errors import InputMovedError
@@ -44,15 +45,14 @@ _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
 _PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR, errno.ESTALE})
 
 
-@dataclass(slots=True)
-class _Look:
+class _Look(msgspec.Struct):
     """One scan under way: what was, what is found, and what must not be touched."""
 
     before: Tree
     walk: Walk
     private: frozenset[Identity]
-    tree: dict[str, FileEntry] = field(default_factory=dict)
-    held: set[str] = field(default_factory=set)
+    tree: dict[str, FileEntry] = msgspec.field(default_factory=dict)
+    held: set[str] = msgspec.field(default_factory=set)
 
 
 class Files:

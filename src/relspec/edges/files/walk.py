@@ -9,7 +9,8 @@ came from. What cannot be listed is told to `fail`, and the walk goes on.
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from relspec.core.layout import Layout
 from relspec.core.scope import Folder, Scope, join, parent, steps
@@ -19,8 +20,7 @@ LINKS_MAX, DEPTH_MAX = 3, 64
 Identity = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """A folder on a walk: the identities of the folders that led here, and how many links were followed."""
 
     path: str

@@ -6,11 +6,12 @@ schema. So a builder may run several times, and nothing but its last run counts.
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
+import msgspec
 
 from relspec.core.problem import Code, Problem
 from relspec.core.schema import Schema
@@ -25,8 +26,7 @@ from relspec.edges.loader.snapshot import Snapshot
 _RETURN_HINT = "return an Ibis table: what ctx.table gives, or an expression on it"
 
 
-@dataclass(frozen=True, slots=True)
-class Building:
+class Building(msgspec.Struct, frozen=True):
     """One run of the builder of `spec`."""
 
     spec: TaskSpec

@@ -25,8 +25,9 @@ import types
 import typing
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from relspec.core.digest import digest_of
 from relspec.core.plan import CODE_FORMAT
@@ -58,16 +59,15 @@ def code_digest(function: Callable[..., Any], path: str, snapshot: Snapshot) -> 
     return digest_of(CODE_FORMAT, _PYTHON, *walk.tokens)
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(msgspec.Struct):
     snapshot: Snapshot
     #: The file whose code is being visited: it stands for what cannot be seen through.
     file: str
-    tokens: list[str] = field(default_factory=list)
-    pending: collections.deque[tuple[Any, str]] = field(default_factory=collections.deque)
-    numbers: dict[int, int] = field(default_factory=dict)
+    tokens: list[str] = msgspec.field(default_factory=list)
+    pending: collections.deque[tuple[Any, str]] = msgspec.field(default_factory=collections.deque)
+    numbers: dict[int, int] = msgspec.field(default_factory=dict)
     #: Keeps visited objects alive: the address of a dead one may be given to another.
-    kept: list[Any] = field(default_factory=list)
+    kept: list[Any] = msgspec.field(default_factory=list)
 
     def refer(self, value: Any) -> None:
         """Write a plain value, or the number of an object, which is queued when it is met for the first time."""

@@ -6,11 +6,11 @@ Where a schema is not known the builder stops, by an exception that `except Exce
 
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
 import ibis.expr.types as ir
+import msgspec
 
 from relspec.core.problem import Code, Problem
 from relspec.core.schema import Schema
@@ -25,13 +25,12 @@ class StopBuilder(BaseException):
     """Ends a builder from inside one of its calls. Never reaches users."""
 
 
-@dataclass(slots=True)
-class Looked:
+class Looked(msgspec.Struct):
     """What a builder has looked at, in order, and what stopped it."""
 
-    asked: dict[str, None] = field(default_factory=dict)
-    tables: list[ir.Table] = field(default_factory=list)
-    metadata: dict[tuple[str, str], str] = field(default_factory=dict)
+    asked: dict[str, None] = msgspec.field(default_factory=dict)
+    tables: list[ir.Table] = msgspec.field(default_factory=list)
+    metadata: dict[tuple[str, str], str] = msgspec.field(default_factory=dict)
     stopped: Named | Problem | None = None
 
 

@@ -6,9 +6,11 @@ a problem of its own and takes nothing else of the file with it. The line of a t
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from types import FunctionType, ModuleType
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from relspec.authoring import Declaration, Role, declarations
 from relspec.core.declaration import Fault, declare
@@ -25,8 +27,7 @@ _EXTRACTOR_OPTIONS = ("files", "tables")
 UserFunction = Callable[..., Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(msgspec.Struct, frozen=True):
     """The declarations of one file, each with its function."""
 
     tasks: tuple[tuple[TaskSpec, UserFunction], ...]

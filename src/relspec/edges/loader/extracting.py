@@ -5,9 +5,10 @@ was extracted. Bytes that are what they were before are not extracted again.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from relspec.core.digest import content_of
 from relspec.core.errors import InputMovedError
@@ -21,8 +22,7 @@ from relspec.edges.loader.snapshot import Snapshot
 from relspec.edges.loader.tables import Tables, wrong_name
 
 
-@dataclass(frozen=True, slots=True)
-class ExtractedFile:
+class ExtractedFile(msgspec.Struct, frozen=True):
     """What an extractor is given: a file by its paths, and the bytes as they were read.
 
     `path` is relative to the project where it lies in there; `relative` is what stands below the folder that the

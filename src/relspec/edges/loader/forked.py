@@ -1,8 +1,9 @@
 """A child of the warm parent as the daemon sees it: asked one thing at a time, ended with all that it started."""
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from relspec.core.errors import WorkerError
 from relspec.edges.async_wire import AsyncChannel
@@ -18,13 +19,12 @@ _GOODBYE_S = 1.0
 _LATE_S = 0.2
 
 
-@dataclass(frozen=True, eq=False)
-class Child:
+class Child(msgspec.Struct, frozen=True, eq=False):
     parent: WarmParent
     project: Configure
     forked: ForkedChild
     channel: AsyncChannel[Reply, Request]
-    noted: list[Noted] = field(default_factory=list)
+    noted: list[Noted] = msgspec.field(default_factory=list)
 
     @property
     def exited(self) -> "asyncio.Future[Exited]":

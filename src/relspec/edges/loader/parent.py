@@ -13,7 +13,6 @@ import os
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import NoReturn
 
 import msgspec
@@ -36,12 +35,11 @@ _STRAY_S = 0.01
 _STRAY_STEPS_MAX = 100
 
 
-@dataclass(frozen=True, slots=True)
-class _Child:
+class _Child(msgspec.Struct, frozen=True):
     output: Output
     bounds: Bounds
     #: Why it was ended: a cause and a sentence.
-    blamed: list[tuple[str, str]] = field(default_factory=list)
+    blamed: list[tuple[str, str]] = msgspec.field(default_factory=list)
 
 
 class Parent:

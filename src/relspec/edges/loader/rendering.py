@@ -6,10 +6,10 @@ seed of string hashes besides), and Python functions are named by what they do, 
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
+import msgspec
 import sqlglot.expressions as sge
 from ibis.backends.sql.compilers.duckdb import DuckDBCompiler
 from ibis.expr.operations.udf import InputType
@@ -23,8 +23,7 @@ from relspec.edges.loader.types import duckdb_schema, duckdb_type
 Coder = Callable[[Callable[..., object]], tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(msgspec.Struct, frozen=True):
     """A query text with the schema that it promises and the Python functions that it calls."""
 
     text: str
@@ -32,8 +31,7 @@ class Rendered:
     udfs: tuple[Udf, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """Why an expression cannot be a task's query: a sentence and a hint."""
 
     message: str

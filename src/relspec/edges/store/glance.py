@@ -6,15 +6,15 @@ What changed on disk since the last commit shows as stale: files are compared by
 import os
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from relspec.core.errors import StateError
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
+class Glance(msgspec.Struct, frozen=True):
     """The last committed state: revision, rows of the status, problem and warning tables, and what is stale by now."""
 
     revision: int

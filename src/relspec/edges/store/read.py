@@ -2,17 +2,18 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from relspec.core.dataset import Stamp
 from relspec.core.decision import Basis
 from relspec.core.digest import BagDigest
+from relspec.core.finding import NOTHING_FOUND, Finding, Repeatability, Uniqueness
 from relspec.core.plan import CompileRecord, InferredDeps, LineageRow, PlanArtifact, Requirement, Udf
 from relspec.core.progress import Action
 from relspec.core.reason import Reason, Rule
@@ -20,7 +21,7 @@ from relspec.core.schema import Column, Schema
 from relspec.core.spec import CachePolicy, Kind
 from relspec.core.state import MemoRow, Output, RunTask, Saved, SourceFile, SourceState, TaskState, TaskStatus
 from relspec.core.tree import FileEntry
-from relspec.core.warning import NOTHING_FOUND, Finding, Repeatability, Uniqueness, WarningCode
+from relspec.core.warning import WarningCode
 from relspec.core.work import Extracted, Loaded, LoadFailed
 
 T = TypeVar("T")

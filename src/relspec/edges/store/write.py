@@ -3,10 +3,10 @@
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from relspec.core.plan import CompileRecord, PlanArtifact
 from relspec.core.problem import Problem

@@ -3,16 +3,16 @@
 import asyncio
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 Identity = tuple[int, int]
 #: The folders to watch, and what lay there when they were listed.
 Listing = dict[str, Identity]
 
 
-@dataclass(frozen=True, slots=True)
-class Events:
+class Events(msgspec.Struct, frozen=True):
     """What a source told at a time: the paths with events, in each of their folders' names.
 
     Of those in `whole` the last event was that a writer closed them or moved them to where they are. With `lost` the

@@ -23,9 +23,10 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+
+import msgspec
 
 from relspec.core.layout import Layout
 from relspec.core.mounts import silent_type
@@ -53,8 +54,7 @@ STILL_S = 2.0
 _NOTHING = Events(frozenset())
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Told(msgspec.Struct, frozen=True):
     """What to look at next, and the cookies whose event came with it."""
 
     hint: Hint

@@ -5,8 +5,9 @@ Texts of users stand in string literals, escaped, so that nothing but its own va
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from relspec.ui.render.text import cells, escape
 
@@ -16,8 +17,7 @@ INDENT = "    "
 _QUOTED = re.compile(r"""'[^']*'|"[^"]*"|--[^\n]*|/\*.*?\*/|\$\w*\$.*""", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """Something in brackets. Each item has a text before it: a key, a name, or nothing."""
 
     left: str
