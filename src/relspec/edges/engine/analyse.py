@@ -7,7 +7,6 @@ proved. Else (a subquery may mention columns that nobody uses) the planner is as
 are required too. So what inference misses costs work, never a stale table.
 """
 
-import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -119,9 +118,7 @@ def _named(connection: duckdb.DuckDBPyConnection, request: Analyse, readings: Re
         _single(connection, request)
         if found.hint is None:
             message = f"valid for DuckDB, but its inputs cannot be found: {found.message}"
-            found = dataclasses.replace(
-                found, code=Code.UNSUPPORTED_SQL, message=message, hint="write this place in another way"
-            )
+            found = replace(found, code=Code.UNSUPPORTED_SQL, message=message, hint="write this place in another way")
     raise _AnsweredError(problem_of_trouble(request, found))
 
 

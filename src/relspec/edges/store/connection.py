@@ -5,7 +5,6 @@ Rows are fetched after a statement was executed, so each way to fetch them can f
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -22,12 +21,12 @@ class Connection(sqlite3.Connection):
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         """Execute one statement."""
-        with _said():
+        with _SAID:
             return self.cursor(_Cursor).execute(sql, parameters)
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
         """Execute it for many."""
-        with _said():
+        with _SAID:
             return self.cursor(_Cursor).executemany(sql, parameters)
 
 
@@ -37,28 +36,32 @@ class _Cursor(sqlite3.Cursor):
         return chain.from_iterable(iter(partial(self.fetchmany, _ROWS), []))
 
     def fetchmany(self, size: int | None = None) -> list[Any]:
-        with _said():
+        with _SAID:
             return super().fetchmany(size)
 
     def fetchone(self) -> Any:
-        with _said():
+        with _SAID:
             return super().fetchone()
 
     def fetchall(self) -> list[Any]:
-        with _said():
+        with _SAID:
             return super().fetchall()
 
 
-@contextmanager
-def _said() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        hint = "free space, check the disk and permissions, then build again"
-        raise StateError(f"the state cannot be kept: {error}; {_KEPT}; {hint}") from error
-    except sqlite3.DatabaseError as error:
-        # The classes below it say that we asked wrongly, or broke a promise of ours: no disk is to blame for these.
-        if type(error) is not sqlite3.DatabaseError:
-            raise
-        hint = "stop the daemon and build: what cannot be read is set aside then"
-        raise StateError(f"the state is damaged: {error}; {_KEPT}; {hint}") from error
+class _Said:
+    """Says of an error what to do. One object for all, which a save enters fifty times."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        # The other classes below the second say that we asked wrongly, or broke a promise of ours: no disk is to blame.
+        if isinstance(error, sqlite3.OperationalError):
+            hint = "free space, check the disk and permissions, then build again"
+            raise StateError(f"the state cannot be kept: {error}; {_KEPT}; {hint}") from error
+        if type(error) is sqlite3.DatabaseError:
+            hint = "stop the daemon and build: what cannot be read is set aside then"
+            raise StateError(f"the state is damaged: {error}; {_KEPT}; {hint}") from error
+
+
+_SAID = _Said()
