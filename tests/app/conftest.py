@@ -1,7 +1,6 @@
 """A project in a temporary folder, the installed command run on it, and conditions that are waited for."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -111,7 +110,7 @@ class Project:
             log = self.log.read_text() if self.log.exists() else ""
             assert alive, f"the daemon ended: {log}"
             assert time.monotonic() < deadline, f"waited in vain for {what}: {log}"
-            os.sched_yield()
+            time.sleep(0.005)
 
     def table(self, name: str) -> list[tuple[Any, ...]]:
         """All rows of a table, read from the published file of views; what is no number or text, as text."""

@@ -92,7 +92,7 @@ async def until(condition: Callable[[], bool]) -> None:
     """Let the loop go on until something is so."""
     async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - what is waited for is state that tells nobody
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
 
 
 def changes(records: tuple[RunRecord, ...]) -> list[str]:
