@@ -4,6 +4,7 @@ from tests.mutants.planted import Break
 
 _LOADER = "tests/edges/loader/test_rogues.py"
 _POOL = "tests/edges/engine/test_pool.py"
+_FUNCTIONS = "tests/edges/loader/test_functions.py"
 _SESSIONS = "tests/edges/loader/test_sessions.py"
 
 BREAKS = (
@@ -20,6 +21,27 @@ BREAKS = (
         "        return spare.alive() and spare.project is self.project\n",
         "        return spare.project is self.project\n",
         ("tests/edges/loader/test_sessions.py::test_a_child_that_died_while_it_waited_is_replaced",),
+    ),
+    Break(
+        "each child imports what its functions need",
+        "edges/loader/client.py",
+        "        if self._functions_were_called:\n            self.expect_functions()\n",
+        "",
+        (f"{_FUNCTIONS}::test_a_loader_whose_functions_are_called_forks_with_duckdb_from_one_thread",),
+    ),
+    Break(
+        "the loader's parent keeps the threads of a database that DuckDB opens when it is imported",
+        "app/loader_engine.py",
+        "duckdb.default_connection().close()\n",
+        "",
+        (f"{_FUNCTIONS}::test_a_loader_whose_functions_are_called_forks_with_duckdb_from_one_thread",),
+    ),
+    Break(
+        "a daemon that starts does not know that its tasks call functions",
+        "app/workspace.py",
+        "        if is_first and any(",
+        "        if not is_first and any(",
+        ("tests/app/test_machine.py::test_what_a_start_finds_to_call_functions_is_expected",),
     ),
     Break(
         "a child that waited serves more than one session",

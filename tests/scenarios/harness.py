@@ -132,6 +132,9 @@ class Children:
             self.loader.project = ForkingLoader(machine.layout, settings).project
             return nullcontext(self.loader)
 
+        if self.loader._functions_were_called:
+            # A daemon has that done between saves.
+            self.loader.expect_functions()
         with (
             patch("relspec.app.machine.EnginePool", lambda *_: nullcontext(self.engines)),
             patch.object(RealMachine, "loader", loader),

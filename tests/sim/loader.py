@@ -53,6 +53,9 @@ class SimLoader:
         """Never asked."""
         raise AssertionError
 
+    def expect_functions(self) -> None:
+        """Nothing is imported."""
+
     def prepare(self) -> None:
         """A process begins with what it reads."""
 

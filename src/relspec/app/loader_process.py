@@ -1,34 +1,27 @@
 """The loader's warm parent as a program: `python -P -m relspec.app.loader_process FD`. The daemon starts it.
 
-Here the loader gets to know the engine, which is imported by those children only that execute something: neither
-DuckDB nor pyarrow may have threads in the process that forks.
+Here the loader gets to know the engine, which is imported by those children that execute something, and by the parent
+once it is told that there will be some.
 """
 
 import socket
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from relspec.core.problem import Problem
-from relspec.core.work import Execute, Executed
 from relspec.edges.parentage import outlive_parent
 from relspec.edges.warm_program import serve_daemon
 
-Runner = Callable[[Execute, Mapping[str, Any]], Executed | Problem]
+if TYPE_CHECKING:
+    from relspec.app.loader_engine import Runner
 
 
-def open_engine(memory_mb: int, timezone: str, spill: str, spill_mb: int) -> Runner:
+def open_engine(memory_mb: int, timezone: str, spill: str, spill_mb: int) -> "Runner":
     """Open DuckDB in this process."""
-    # The warm parent must not load DuckDB: a child that closes what it inherited would die.
-    from relspec.edges.engine.connection import open_connection  # noqa: PLC0415
-    from relspec.edges.engine.execute import execute  # noqa: PLC0415
+    # Most sessions execute nothing, and it takes 0.1 s to import.
+    from relspec.app import loader_engine  # noqa: PLC0415
 
-    connection = open_connection(memory_mb, timezone, spill, spill_mb=spill_mb)
-
-    def run(request: Execute, functions: Mapping[str, Any]) -> Executed | Problem:
-        return execute(connection, request, functions)
-
-    return run
+    return loader_engine.open_engine(memory_mb, timezone, spill, spill_mb)
 
 
 def main(arguments: list[str]) -> None:

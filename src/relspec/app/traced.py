@@ -74,6 +74,7 @@ class TracedLoader:
         self._loader = loader
         self._trace = trace
         self.expect_extractors = loader.expect_extractors
+        self.expect_functions = loader.expect_functions
         self.prepare = loader.prepare
 
     def reconfigure(self, settings: Settings) -> None:

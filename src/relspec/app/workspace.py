@@ -70,7 +70,7 @@ class Workspace:
     swept_in_part: bool = False
     _scan_was_lost: bool = False
     _audited: str = ""
-    _views_prepared: bool = False
+    _is_prepared: bool = False
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def check(self) -> None:
@@ -165,12 +165,15 @@ class Workspace:
 
     def prepare(self) -> None:
         """Have ready what the next save will need."""
+        is_first, self._is_prepared = not self._is_prepared, True
         if self.world.extractions.answers:
             self.loader.expect_extractors()
+        # Those that come later it notes itself.
+        if is_first and any(plan.udfs for plan in self.world.plans.values()):
+            self.loader.expect_functions()
         self.loader.prepare()
-        if not self._views_prepared:
+        if is_first:
             # The first save would wait half a second for who publishes, and longer for its copy of the views.
-            self._views_prepared = True
             tools = self.tools
             prepare(self.world, Stage(tools.engines, tools.objects, tools.readers, tools.memory), ())
 

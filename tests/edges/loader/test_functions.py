@@ -5,6 +5,7 @@ import pytest
 
 from relspec.core.dataset import Dataset, Part
 from relspec.core.digest import content_of
+from relspec.core.errors import WorkerError
 from relspec.core.problem import Code, Problem
 from relspec.core.schema import Column, Schema, schema_of
 from relspec.core.work import Execute, Executed, Extract, Extracted
@@ -425,3 +426,37 @@ async def test_a_loader_that_expects_extractors_forks_with_arrow_from_one_thread
     assert await seen() == (True, 1)
     await project.loader._parent.end()
     assert await seen() == (True, 1)
+
+
+LOOKING = """
+import os, sys
+
+SEEN = ["duckdb" in sys.modules, "pandas" in sys.modules, len(os.listdir(f"/proc/{os.getppid()}/task"))]
+"""
+
+
+async def test_a_loader_whose_functions_are_called_forks_with_duckdb_from_one_thread(project) -> None:
+    """The first time each child imports what they need, which takes 0.7 s. Then it is there, and harms nobody."""
+    source = UDF.replace("return tidy(x)[: LIMIT + k]", "return str(SEEN)") + LOOKING
+
+    async def seen() -> str:
+        async with project.loader.session() as session:
+            answer = await session.execute(await _execute(project))
+        assert isinstance(answer, Executed)
+        with duckdb.connect() as connection:
+            (found,) = connection.execute(
+                f"SELECT clean FROM '{project.layout.object(answer.content)}' LIMIT 1"
+            ).fetchone()
+        return found
+
+    await _udf(project, source)
+    assert (await seen()).startswith("[False, ")
+    project.loader.prepare()
+    assert await seen() == "[True, True, 1]"
+    await project.loader._parent.end()
+    assert await seen() == "[True, True, 1]"
+    project.write("tasks/own.py", "import duckdb\nX = duckdb.sql('select 42').fetchall()\n")
+    await project.loaded("tasks/own.py")
+    project.write("tasks/rogue.py", "import os; os.closerange(3, 4096)")
+    with pytest.raises(WorkerError, match="closed or replaced its process's connection"):
+        await project.failed("tasks/rogue.py")

@@ -51,11 +51,17 @@ _LOG.addHandler(logging.NullHandler())
 
 
 class Session:
-    """The calls of one build; implements `app.ports.LoaderSession`. Calls wait for each other."""
+    """The calls of one build; implements `app.ports.LoaderSession`. Calls wait for each other.
 
-    def __init__(self, fork: Callable[[], Awaitable[Child]], limits: Limits) -> None:
+    `executes` is called before each query.
+    """
+
+    def __init__(
+        self, fork: Callable[[], Awaitable[Child]], limits: Limits, executes: Callable[[], None] = lambda: None
+    ) -> None:
         self._fork = fork
         self._limits = limits
+        self._executes = executes
         self._child: Child | None = None
         self._turn = asyncio.Lock()
 
@@ -82,6 +88,7 @@ class Session:
 
     async def execute(self, request: Execute) -> Executed | Problem:
         """Run a query that calls Python functions of the user."""
+        self._executes()
         answer = await self._ask(DoExecute(request))
         if not isinstance(answer, (GaveExecuted, GaveProblem)):
             raise await self._surprised(answer)
@@ -89,7 +96,7 @@ class Session:
 
     def beside(self) -> "Session":
         """Open another session, which forks a child of its own; who asked for it ends it."""
-        return Session(self._fork, self._limits)
+        return Session(self._fork, self._limits, self._executes)
 
     async def end(self) -> None:
         """End the child, if there is one."""

@@ -31,6 +31,9 @@ from relspec.edges.wire import WireError
 #: What extractors need. It has no thread where Arrow's allocator has none in the background, so who has it can fork.
 #: Arrow takes pandas in, where that is installed, with the first table that is made of lists.
 _FOR_EXTRACTORS = ("pyarrow.parquet", "pandas")
+#: What queries need that call Python functions. DuckDB takes in both libraries with the first that is called, which
+#: would take each save of such a task 0.6 s.
+_FOR_FUNCTIONS = ("relspec.app.loader_engine", "pyarrow", "pandas")
 #: What the interpreter and the libraries of ours hold themselves.
 OWN_MB = 256
 
@@ -62,7 +65,8 @@ class ForkingLoader:
         self._bounds = Bounds(limits.processes, limits.memory_mb + limits.python_mb + OWN_MB, limits.output_kb)
         self._parent: WarmParent | None = None
         self._closed = False
-        self._extractors = False
+        self._expected: tuple[str, ...] = ()
+        self._functions_were_called = False
         self._children: set[Child] = set()
         self._spare: Child | None = None
         self._was_needed = False
@@ -109,14 +113,24 @@ class ForkingLoader:
 
     def expect_extractors(self) -> None:
         """Have children ready for extractors, from now on: their imports cost most of what a save does."""
-        if not self._extractors:
-            self._extractors = True
+        self._expect(_FOR_EXTRACTORS)
+
+    def expect_functions(self) -> None:
+        """Have children ready for queries that call Python functions, from now on, for the same reason."""
+        self._expect(_FOR_FUNCTIONS)
+
+    def _expect(self, modules: tuple[str, ...]) -> None:
+        more = tuple(module for module in modules if module not in self._expected)
+        if more:
+            self._expected += more
             if self._parent is not None:
-                self._parent.order(Warm(_FOR_EXTRACTORS))
+                self._parent.order(Warm(more))
             self._drop_spare()
 
     def prepare(self) -> None:
         """Have a child ready for the next session, where there was one before: a save would wait 10 ms for it."""
+        if self._functions_were_called:
+            self.expect_functions()
         if self._spare is not None and not self._is_fit(self._spare):
             self._drop_spare()
         at_it = self._preparing is not None and not self._preparing.done()
@@ -145,11 +159,14 @@ class ForkingLoader:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
         """Open a session; nothing is forked before its first call."""
-        session = Session(self.fork, self._limits)
+        session = Session(self.fork, self._limits, self._note_call)
         try:
             yield session
         finally:
             await session.end()
+
+    def _note_call(self) -> None:
+        self._functions_were_called = True
 
     async def fork(self) -> Child:
         """Give a child that knows the project: the one that waits for this, or a new one. Raises WorkerError."""
@@ -193,8 +210,8 @@ class ForkingLoader:
 
     def _started(self) -> WarmParent:
         parent = WarmParent.start(program_of(self._module, self._timezone), self._replace)
-        if self._extractors:
-            parent.order(Warm(_FOR_EXTRACTORS))
+        if self._expected:
+            parent.order(Warm(self._expected))
         return parent
 
     def _replace(self, lost: WarmParent) -> None:
