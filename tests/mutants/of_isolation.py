@@ -23,6 +23,20 @@ BREAKS = (
         ("tests/edges/loader/test_sessions.py::test_a_child_that_died_while_it_waited_is_replaced",),
     ),
     Break(
+        "a command that had nothing to do waits for a parent that imports",
+        "edges/warm_parent.py",
+        "        if self._tickets == 0:\n",
+        "        if self._tickets < 0:\n",
+        (f"{_SESSIONS}::test_a_parent_that_nobody_asked_yet_is_ended_while_it_imports",),
+    ),
+    Break(
+        "what task code starts keeps bytecode of the user's files",
+        "edges/loader/importing.py",
+        '        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"\n',
+        "",
+        (f"{_SESSIONS}::test_what_is_compiled_of_libraries_is_kept_and_of_users_files_is_not",),
+    ),
+    Break(
         "each child imports what its functions need",
         "edges/loader/client.py",
         "        if self._functions_were_called:\n            self.expect_functions()\n",

@@ -178,6 +178,11 @@ class WarmParent:
     async def end(self) -> None:
         """End the parent and all children, and reap it."""
         self._hang_up()
+        if self._tickets == 0:
+            # It has forked nobody and does nothing but import; it would hear of the end once it is warm.
+            self._process.kill()
+            await _exit_of(self._process)
+            return
         try:
             async with asyncio.timeout(END_S):
                 await _exit_of(self._process)

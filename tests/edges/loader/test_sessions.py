@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -17,6 +18,7 @@ from relspec.core.errors import WorkerError
 from relspec.core.layout import Layout
 from relspec.core.settings import Limits, Settings
 from relspec.core.work import Loaded
+from relspec.edges import warm_parent
 from relspec.edges.forking import Forked
 from relspec.edges.forks import Forks
 from relspec.edges.loader import client, forked
@@ -224,6 +226,36 @@ async def test_a_parent_that_can_open_no_file_for_a_while_goes_on_and_looks_agai
         assert loader.pid == parent
         assert parent is not None
         await until(lambda: psutil.Process(parent).children(recursive=True) == [])
+
+
+async def test_what_is_compiled_of_libraries_is_kept_and_of_users_files_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caught: where installing does not compile, each start did so with all of Ibis."""
+    (tmp_path / "tasks").mkdir()
+    start = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import tasks.helper'], check=True)\n"
+    (tmp_path / "tasks/a.py").write_text(f"import helper\n{start}")
+    (tmp_path / "tasks/helper.py").write_text("X = 1\n")
+    kept = tmp_path / "kept"
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(kept))
+    async with ForkingLoader(Layout(tmp_path), Settings()) as loader, loader.session() as session:
+        assert isinstance(await session.load("tasks/a.py"), Loaded)
+    found = {path.name.partition(".")[0] for path in kept.rglob("*.pyc")}
+    assert {"warming", "session", "relations"} <= found
+    assert not {"a", "helper"} & found
+
+
+async def test_a_parent_that_nobody_asked_yet_is_ended_while_it_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caught: a command that had nothing to do waited half a second for it."""
+    monkeypatch.setattr(warm_parent, "END_S", 60.0)
+    async with asyncio.timeout(10), ForkingLoader(Layout(tmp_path), Settings()) as loader:
+        parent = loader._parent
+        assert parent is not None
+        psutil.Process(parent.pid).suspend()
+    assert parent._process.returncode == -signal.SIGKILL
 
 
 async def test_handles_of_children_that_ended_are_closed(tmp_path: Path) -> None:

@@ -114,7 +114,9 @@ class Imports:
 
     def install(self) -> None:
         """Take over imports, for good."""
+        # Also by what task code starts. The parent may keep bytecode: it imports nothing of the user's.
         sys.dont_write_bytecode = True
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
         sys.meta_path.insert(0, self._finder)
         builtins.__import__ = self._importing
         importlib.import_module = self._importing_module

@@ -16,7 +16,6 @@ _ENVIRONMENT = {
     # Of pyarrow's allocator.
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "PYTHONHASHSEED": "0",
-    "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONUTF8": "1",
     "LC_ALL": "C.UTF-8",
 }
