@@ -37,6 +37,20 @@ BREAKS = (
         (f"{_SESSIONS}::test_what_is_compiled_of_libraries_is_kept_and_of_users_files_is_not",),
     ),
     Break(
+        "a child that waits is never replaced by one that has imported more",
+        "edges/loader/client.py",
+        "(self._spare is None or self._spare_is_outdated)",
+        "self._spare is None",
+        (f"{_SESSIONS}::test_a_child_that_waits_is_as_the_parent_is_for_extractors",),
+    ),
+    Break(
+        "while the parent imports more nobody waits for a session",
+        "edges/loader/client.py",
+        "            self._spare_is_outdated = True\n",
+        "            self._drop_spare()\n",
+        (f"{_SESSIONS}::test_while_the_parent_imports_more_a_session_takes_the_child_that_waits",),
+    ),
+    Break(
         "each child imports what its functions need",
         "edges/loader/client.py",
         "        if self._functions_were_called:\n            self.expect_functions()\n",

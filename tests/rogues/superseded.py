@@ -51,7 +51,7 @@ def supersede(yard: Yard, rogue: Rogue) -> Death:
     """Let a rogue begin, and save its repair; the file is gone again afterwards."""
     note = yard.root / "victim"
     note.unlink(missing_ok=True)
-    yard.until(yard.at_rest, "the daemon to be at rest")
+    yard.until(lambda: yard.at_rest() and yard.n_loaders() == 2, "the daemon to be at rest, with a spare")
     before = len(yard.children())
     idle = {process.pid: _cpu_s(process) for process in yard.children()}
     yard.let_in([rogue])

@@ -31,7 +31,7 @@ class Ended:
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
     with Yard(tmp_path_factory.mktemp("yard") / "project", LIMITS) as yard:
-        yard.until(yard.at_rest, "the daemon to be at rest")
+        yard.until(lambda: yard.at_rest() and yard.n_loaders() == 2, "the daemon to be at rest, with a spare")
         before = yard.descriptors()
         yard.let_in(HERE)
         built = yard.build()
@@ -40,7 +40,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
         yard.repair(HERE)
         repaired = yard.build()
         states_repaired = {task["name"]: task["state"] for task in yard.status()["tasks"]}
-        yard.until(yard.at_rest, "the last build to be over")
+        yard.until(lambda: yard.at_rest() and yard.n_loaders() == 2, "the last build to be over")
         descriptors = (before, yard.descriptors())
         yield Ended(built, repaired, states, states_repaired, yard.log.read_text(errors="replace"), descriptors)
         yard.daemon.terminate()

@@ -130,6 +130,10 @@ class Yard:
         strays = set(self.marked()) - {self.daemon.pid} - {process.pid for process in self.children()}
         return not strays and kinds.count("loader") in (1, 2) and "other" not in kinds and not self.temporaries()
 
+    def n_loaders(self) -> int:
+        """The processes of the loader: its parent, and the child that waits where there is one."""
+        return sum(_kind(process) == "loader" for process in self.children())
+
     def temporaries(self) -> list[str]:
         """Files of work that is over: what engines write for the time of a request, and what they spill."""
         names = [path.name for path in self.layout.temporary.iterdir()]

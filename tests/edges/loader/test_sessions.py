@@ -141,6 +141,18 @@ async def test_a_child_that_waits_is_as_the_parent_is_for_extractors(tmp_path: P
         await until(lambda: not waiting.is_running() and len(children_of(loader)) == 1)
 
 
+async def test_while_the_parent_imports_more_a_session_takes_the_child_that_waits(tmp_path: Path) -> None:
+    """Caught: it waited until the parent had imported all, and forked another."""
+    async with prepared(tmp_path) as loader:
+        (waiting,) = children_of(loader)
+        loader.expect_extractors()
+        loader.prepare()
+        async with loader.session() as session:
+            await session.load("tasks/a.py")
+            assert session._child is not None
+            assert session._child.forked.pid == waiting.pid
+
+
 async def test_a_child_that_died_while_it_waited_is_replaced(tmp_path: Path) -> None:
     async with prepared(tmp_path) as loader:
         (waiting,) = children_of(loader)

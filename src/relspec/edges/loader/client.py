@@ -69,6 +69,8 @@ class ForkingLoader:
         self._functions_were_called = False
         self._children: set[Child] = set()
         self._spare: Child | None = None
+        #: What the spare had not imported when it was forked is expected by now: it serves until there is another.
+        self._spare_is_outdated = False
         self._was_needed = False
         self._preparing: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()
@@ -125,7 +127,7 @@ class ForkingLoader:
             self._expected += more
             if self._parent is not None:
                 self._parent.order(Warm(more))
-            self._drop_spare()
+            self._spare_is_outdated = True
 
     def prepare(self) -> None:
         """Have a child ready for the next session, where there was one before: a save would wait 10 ms for it."""
@@ -134,13 +136,17 @@ class ForkingLoader:
         if self._spare is not None and not self._is_fit(self._spare):
             self._drop_spare()
         at_it = self._preparing is not None and not self._preparing.done()
-        if self._was_needed and self._spare is None and not at_it:
+        if self._was_needed and (self._spare is None or self._spare_is_outdated) and not at_it:
             self._preparing = asyncio.get_running_loop().create_task(self._prepare())
 
     async def _prepare(self) -> None:
         # Where there is no room for it now, the next session finds out whether there is then.
         with suppress(WorkerError, OSError):
-            self._spare = await self._fork(waits=True)
+            # Before the parent hears of it: what is expected later is not in this one.
+            self._spare_is_outdated = False
+            child = await self._fork(waits=True)
+            self._drop_spare()
+            self._spare = child
 
     def _is_fit(self, spare: Child) -> bool:
         return spare.alive() and spare.project is self.project
