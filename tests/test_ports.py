@@ -17,6 +17,7 @@ OUTSIDE = {
     "signals.py": "hears what the process is told",
     "loader_process.py": "is the start of a process of its own",
     "loader_engine.py": "is loaded by that process, and by those that it forks",
+    "loader_ahead.py": "is loaded by that process",
     "project.py": "is called by scripts, in their process",
     "reading.py": "reads published files, in the reader's process",
     "glance.py": "reads the state where no daemon lives",

@@ -59,7 +59,7 @@ BREAKS = (
     ),
     Break(
         "the loader's parent keeps the threads of a database that DuckDB opens when it is imported",
-        "app/loader_engine.py",
+        "app/loader_ahead.py",
         "duckdb.default_connection().close()\n",
         "",
         (f"{_FUNCTIONS}::test_a_loader_whose_functions_are_called_forks_with_duckdb_from_one_thread",),

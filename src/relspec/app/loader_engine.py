@@ -1,21 +1,12 @@
-"""The engine of a session's process, for queries that call Python functions of the user.
-
-Importing this opens no database and leaves no thread: the warm parent does so where a project has such queries, and
-forks from one thread. DuckDB's package opens one when it is imported, with a thread for each further core (1.5.6); that
-is closed, and whoever asks for it later gets another.
-"""
+"""The engine of a session's process, for queries that call Python functions of the user."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
-
-import duckdb
 
 from relspec.core.problem import Problem
 from relspec.core.work import Execute, Executed
 from relspec.edges.engine.connection import open_connection
 from relspec.edges.engine.execute import execute
-
-duckdb.default_connection().close()
 
 Runner = Callable[[Execute, Mapping[str, Any]], Executed | Problem]
 

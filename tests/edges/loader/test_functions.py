@@ -435,6 +435,16 @@ SEEN = ["duckdb" in sys.modules, "pandas" in sys.modules, len(os.listdir(f"/proc
 """
 
 
+async def test_a_database_that_task_code_has_opened_by_default_stays_open(project) -> None:
+    """Caught: the first process that executed closed it, and what task code had put into it was gone."""
+    rate = "import duckdb\nduckdb.sql('create table rates as select 7 as rate')\n"
+    used = "str(duckdb.sql('from rates').fetchone())"
+    await _udf(project, UDF.replace("return tidy(x)[: LIMIT + k]", f"return {used}") + rate)
+    async with project.loader.session() as session:
+        answer = await session.execute(await _execute(project))
+    assert isinstance(answer, Executed), answer
+
+
 async def test_a_loader_whose_functions_are_called_forks_with_duckdb_from_one_thread(project) -> None:
     """The first time each child imports what they need, which takes 0.7 s. Then it is there, and harms nobody."""
     source = UDF.replace("return tidy(x)[: LIMIT + k]", "return str(SEEN)") + LOOKING

@@ -33,7 +33,7 @@ from relspec.edges.wire import WireError
 _FOR_EXTRACTORS = ("pyarrow.parquet", "pandas")
 #: What queries need that call Python functions. DuckDB takes in both libraries with the first that is called, which
 #: would take each save of such a task 0.6 s.
-_FOR_FUNCTIONS = ("relspec.app.loader_engine", "pyarrow", "pandas")
+_FOR_FUNCTIONS = ("relspec.app.loader_ahead", "pyarrow", "pandas")
 #: What the interpreter and the libraries of ours hold themselves.
 OWN_MB = 256
 

@@ -35,7 +35,7 @@ def children_by_parent() -> dict[int, list[int]]:
     """Look at all processes, once. Raises OSError where no file can be opened. Cost: 20 microseconds a process."""
     found: dict[int, list[int]] = {}
     for pid in _pids():
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
             # The name, in parentheses, may hold anything: what follows its end does not.
             _, _, rest = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")
             found.setdefault(int(rest.split()[1]), []).append(pid)
