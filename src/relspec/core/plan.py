@@ -108,7 +108,7 @@ ABSENT = "absent"
 FINGERPRINT_FORMAT = "plan-1"
 
 #: Version of what is hashed of a Python function.
-CODE_FORMAT = "code-2"
+CODE_FORMAT = "code-3"
 
 #: Version of everything that decides about a canonical digest; `canonical.py` says what that is.
 CANONICAL_FORMAT = "canonical-3"

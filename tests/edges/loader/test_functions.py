@@ -435,6 +435,16 @@ SEEN = ["duckdb" in sys.modules, "pandas" in sys.modules, len(os.listdir(f"/proc
 """
 
 
+async def test_what_a_function_is_does_not_hang_on_what_its_process_has_imported(project) -> None:
+    """Caught: a submodule that a body imports counted once something else had imported it."""
+    digests = []
+    for before in ("", "import wsgiref.handlers\n"):
+        body = "from wsgiref import handlers\n    return tidy(x)[: LIMIT + k]"
+        await _udf(project, before + UDF.replace("return tidy(x)[: LIMIT + k]", body))
+        digests.append((await _execute(project)).udfs[0].digest)
+    assert digests[0] == digests[1]
+
+
 async def test_a_database_that_task_code_has_opened_by_default_stays_open(project) -> None:
     """Caught: the first process that executed closed it, and what task code had put into it was gone."""
     rate = "import duckdb\nduckdb.sql('create table rates as select 7 as rate')\n"

@@ -11,6 +11,7 @@ What the outside gives while a function runs (time, environment, files, network)
 """
 
 import collections
+import contextlib
 import datetime
 import decimal
 import enum
@@ -155,6 +156,10 @@ class _Walk(msgspec.Struct):
             return
         self.refer(module)
         for part in parts:
+            if not hasattr(module, part) and hasattr(module, "__path__"):
+                # As the statement does: else it would hang on what else has been imported in this process.
+                with contextlib.suppress(Exception):
+                    importlib.import_module(f"{absolute}.{part}")
             submodule = sys.modules.get(f"{absolute}.{part}")
             self.refer(getattr(module, part, None) if submodule is None else submodule)
 
