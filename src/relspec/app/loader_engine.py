@@ -1,14 +1,13 @@
 """The engine of a session's process, for queries that call Python functions of the user."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from relspec.core.problem import Problem
 from relspec.core.work import Execute, Executed
 from relspec.edges.engine.connection import open_connection
 from relspec.edges.engine.execute import execute
-
-Runner = Callable[[Execute, Mapping[str, Any]], Executed | Problem]
+from relspec.edges.loader.session import Runner
 
 
 def open_engine(memory_mb: int, timezone: str, spill: str, spill_mb: int) -> Runner:

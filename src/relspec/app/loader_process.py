@@ -13,7 +13,7 @@ from relspec.edges.parentage import outlive_parent
 from relspec.edges.warm_program import serve_daemon
 
 if TYPE_CHECKING:
-    from relspec.app.loader_engine import Runner
+    from relspec.edges.loader.session import Runner
 
 
 def open_engine(memory_mb: int, timezone: str, spill: str, spill_mb: int) -> "Runner":
