@@ -9,13 +9,14 @@ read by the event loop. When the parent dies, all its children count as dead.
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -44,12 +45,17 @@ _COLD_S = 5 * START_S
 _GRACE_S = 1.0
 #: An end that takes longer is made.
 END_S = 0.5
+#: Where no file can be opened to find what is to be ended, it is tried again so often.
+_TRIES_MAX = 20
+_TRY_AGAIN_S = 0.1
+_LOG = logging.getLogger(__name__)
 
 
 class Program(msgspec.Struct, frozen=True):
     """What runs as a parent: a module, what is set in its environment, and how users know it.
 
-    `clean` is called in a thread where it did not come to end what its children had started.
+    `clean` is called in a thread where it did not come to end what its children had started. Raises OSError where no
+    file can be opened.
     """
 
     module: str
@@ -139,20 +145,24 @@ class WarmParent:
         try:
             self._send(order, *descriptors)
             self._unanswered[ticket] = self._loop.time()
-            async with asyncio.timeout(self._patience()):
-                return await forked
-        except BaseException as error:
+            await asyncio.wait((forked,), timeout=self._patience())
+            if not forked.done():
+                # This process may have been stopped itself, and all that was said meanwhile is still unread.
+                self._hear()
+            return forked.result() if forked.done() else self._give_up()
+        except BaseException:
             self.kill(ticket)
             _let_go(forked)
-            if isinstance(error, TimeoutError):
-                silence = self._silence()
-                if silence + _GRACE_S > self._silence_max():
-                    # It will not answer the next one either. At the end of the connection it ends all, if it goes on.
-                    self._hang_up()
-                raise WorkerError("timeout", f"{self._program.name} was not ready after {silence:.0f} s") from error
             raise
         finally:
             self._forked.pop(ticket, None)
+
+    def _give_up(self) -> NoReturn:
+        silence = self._silence()
+        if silence + _GRACE_S > self._silence_max():
+            # It will not answer the next one either. At the end of the connection it ends all, if it goes on.
+            self._hang_up()
+        raise WorkerError("timeout", f"{self._program.name} has not answered for {silence:.0f} s")
 
     def _silence(self) -> float:
         """For how many seconds it has not answered. It answers orders as they came, so the first has waited longest."""
@@ -191,7 +201,7 @@ class WarmParent:
                 os.killpg(self._process.pid, signal.SIGKILL)
             await _exit_of(self._process)
         if self._process.returncode != 0 and self._program.clean is not None:
-            await asyncio.to_thread(self._program.clean)
+            await _done(self._program.clean, f"what {self._program.name} had started may still run")
 
     def _send(self, order: msgspec.Struct, *descriptors: int) -> None:
         if not self.alive:
@@ -211,11 +221,15 @@ class WarmParent:
         return WorkerError("crash", f"{self._program.name}'s process is gone; what needs it next starts another")
 
     def _hear(self) -> None:
-        try:
-            data, descriptors, _, _ = socket.recv_fds(self._control, CONTROL_BYTES_MAX, DESCRIPTORS_MAX)
-        except (BlockingIOError, ConnectionResetError):
-            # A reset (it left something unread) is told once, before what it had said until then.
-            return
+        """Read all that there is: whether it is silent is judged by what was not answered."""
+        with contextlib.suppress(BlockingIOError):
+            while self.alive:
+                # A reset (it left something unread) is told once, before what it had said until then.
+                with contextlib.suppress(ConnectionResetError):
+                    self._hear_one()
+
+    def _hear_one(self) -> None:
+        data, descriptors, _, _ = socket.recv_fds(self._control, CONTROL_BYTES_MAX, DESCRIPTORS_MAX)
         if not data:
             self._hang_up()
             return
@@ -309,6 +323,20 @@ def _let_go(forked: "asyncio.Future[tuple[int, ProcessHandle]]") -> None:
 def _settle(future: "asyncio.Future[Any] | None", value: object) -> None:
     if future is not None and not future.done():
         future.set_result(value)
+
+
+async def _done(clean: Callable[[], None], otherwise: str) -> None:
+    error: OSError | None = None
+    for _ in range(_TRIES_MAX):
+        try:
+            await asyncio.to_thread(clean)
+        except OSError as refused:
+            # As many files are open as may be. Whoever ends now closes some.
+            error = refused
+            await asyncio.sleep(_TRY_AGAIN_S)
+        else:
+            return
+    _LOG.error("%s: %s", otherwise, error)
 
 
 async def _exit_of(process: "subprocess.Popen[bytes]") -> None:

@@ -282,7 +282,7 @@ async def test_a_parent_that_does_not_answer_is_replaced(
     parent = await forked_from(pool)
     monkeypatch.setattr(warm_parent, "_SILENT_S", 0.5)
     parent.suspend()
-    with pytest.raises(WorkerError, match="not ready after 1 s"):
+    with pytest.raises(WorkerError, match="has not answered for 1 s"):
         await pool.publish(shown(tmp_path))
     await until(lambda: gone(parent))
     monkeypatch.undo()
@@ -305,10 +305,43 @@ async def test_who_no_longer_waits_counts_towards_the_patience_with_a_parent(
     await asyncio.wait((waiting,))
     # As if that had been a minute ago.
     parent._unanswered = {ticket: given - 60 for ticket, given in parent._unanswered.items()}
-    with pytest.raises(WorkerError, match="not ready after 61 s"):
+    with pytest.raises(WorkerError, match="has not answered for 61 s"):
         await pool.publish(shown(tmp_path))
     await until(lambda: gone(suspended))
     await pool.publish(shown(tmp_path))
+
+
+async def test_a_daemon_that_was_stopped_itself_reads_what_was_answered_before_it_gives_up(
+    pool: EnginePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caught: it read one answer, and gave up a parent that had answered all."""
+    process = await forked_from(pool)
+    parent = pool._parent
+    assert parent is not None
+    there = len(process.children())
+    monkeypatch.setattr(warm_parent, "START_S", 0.2)
+    monkeypatch.setattr(warm_parent, "_SILENT_S", 0.2)
+    monkeypatch.setattr(warm_parent, "_GRACE_S", 0.0)
+    send = parent._send
+
+    def send_and_stop(*arguments: Any) -> None:
+        send(*arguments)
+        if len(parent._unanswered) == 4:
+            time.sleep(0.5)
+            while len(process.children()) < there + 5:
+                pass
+            # Nobody waits for the first answers.
+            calls[0].cancel()
+            calls[1].cancel()
+
+    monkeypatch.setattr(parent, "_send", send_and_stop)
+    calls = [asyncio.create_task(pool._new_worker(pool._launch)) for _ in range(5)]
+    await asyncio.wait(calls)
+    workers = [call.result() for call in calls[2:]]
+    assert pool._parent is parent
+    assert parent.alive
+    for started in workers:
+        await started.end()
 
 
 async def test_a_parent_that_is_long_in_becoming_warm_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,7 +356,7 @@ async def test_a_parent_that_is_long_in_becoming_warm_is_kept(tmp_path: Path, mo
         assert pool._parent is not None
         parent = psutil.Process(pool._parent.pid)
         parent.suspend()
-        with pytest.raises(WorkerError, match="not ready after 0 s"):
+        with pytest.raises(WorkerError, match="has not answered for 0 s"):
             await call
         parent.resume()
         monkeypatch.undo()

@@ -349,11 +349,16 @@ async def test_a_compiled_file_of_another_time_is_not_used(project) -> None:
 
 
 async def test_a_file_named_like_a_library_loads_and_breaks_nothing(project) -> None:
-    for name in ("json", "ibis", "wave"):
+    for name in ("json", "ibis", "wave", "pandas", "duckdb"):
         project.write(f"tasks/{name}.py", TASK)
         assert [t.name for t in (await project.loaded(f"tasks/{name}.py")).tasks] == ["revenue"]
     project.write("tasks/user.py", "import wave\nassert wave.Wave_read\n")
-    assert _paths((await project.loaded("tasks/user.py")).files) == ["tasks/user.py"]
+    loaded = await project.loaded("tasks/user.py")
+    assert _paths(loaded.files) == ["tasks/user.py"]
+    # Whether or not its process has imported it yet.
+    project.write("tasks/user.py", "import pandas\nassert pandas.DataFrame\n")
+    loaded = await project.loaded("tasks/user.py")
+    assert (_paths(loaded.files), loaded.imports) == (["tasks/user.py"], ())
     project.write("tasks/tasks.py", TASK)
     assert [t.name for t in (await project.loaded("tasks/tasks.py")).tasks] == ["revenue"]
 

@@ -1,13 +1,15 @@
 """Sessions leave no process behind, wherever a build is cancelled, but one that waits for the next of them."""
 
 import asyncio
+import errno
 import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import psutil
 import pytest
@@ -17,13 +19,14 @@ from tests.edges.loader.conftest import Project
 from relspec.core.errors import WorkerError
 from relspec.core.layout import Layout
 from relspec.core.settings import Limits, Settings
-from relspec.core.work import Loaded
+from relspec.core.work import Loaded, LoadFailed
 from relspec.edges import warm_parent
 from relspec.edges.forking import Forked
 from relspec.edges.forks import Forks
-from relspec.edges.loader import client, forked
+from relspec.edges.loader import client, family, forked
 from relspec.edges.loader.calls import Session
 from relspec.edges.loader.client import ForkingLoader
+from relspec.edges.loader.messages import Warm
 from relspec.edges.loader.parent import Parent
 
 ROOT = Path(__file__).parents[3]
@@ -45,6 +48,24 @@ async def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.001)
+
+
+FREE_MB = """
+import resource
+from pathlib import Path
+from relspec import task
+
+most, _ = resource.getrlimit(resource.RLIMIT_DATA)
+held = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+
+@task(name=f"free_{(most - held) >> 20}")
+def free(orders):
+    return orders
+"""
+
+
+def no_room(*_: object) -> NoReturn:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 @asynccontextmanager
@@ -151,6 +172,89 @@ async def test_while_the_parent_imports_more_a_session_takes_the_child_that_wait
             await session.load("tasks/a.py")
             assert session._child is not None
             assert session._child.forked.pid == waiting.pid
+
+
+async def test_while_a_child_works_the_parent_imports_nothing(tmp_path: Path) -> None:
+    """Caught: nobody looked after those that worked, and one that was to end took the parent with it."""
+    async with prepared(tmp_path) as loader:
+        (tmp_path / "tasks/b.py").write_text("import sys\nassert 'wsgiref.handlers' not in sys.modules\n")
+        parent = loader._parent
+        assert parent is not None
+        async with loader.session() as session:
+            await session.load("tasks/a.py")
+            parent.order(Warm(("this.is.not.there", "wsgiref.handlers")))
+            other = session.beside()
+            assert isinstance(await other.load("tasks/b.py"), Loaded)
+            await other.end()
+        loader.prepare()
+        await until(lambda: loader._spare is not None)
+        async with loader.session() as session:
+            assert isinstance(await session.load("tasks/b.py"), LoadFailed)
+        assert loader._parent is parent
+
+
+async def test_what_task_code_may_hold_does_not_hang_on_what_the_parent_has_imported(tmp_path: Path) -> None:
+    """Caught: where it has DuckDB and pandas, that was taken off."""
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks/a.py").write_text(FREE_MB)
+
+    async def free_mb() -> int:
+        async with loader.session() as session:
+            loaded = await session.load("tasks/a.py")
+        assert isinstance(loaded, Loaded)
+        return int(loaded.tasks[0].name.partition("_")[2])
+
+    async with ForkingLoader(Layout(tmp_path), Settings()) as loader:
+        before = await free_mb()
+        loader.expect_functions()
+        assert abs(await free_mb() - before) < 16
+
+
+async def test_a_child_that_could_not_be_forked_is_still_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caught: the one before counted as up to date from then on."""
+    async with prepared(tmp_path) as loader:
+        before = loader._spare
+        loader.expect_extractors()
+        with monkeypatch.context() as patch:
+            patch.setattr(warm_parent.socket, "socketpair", no_room)
+            loader.prepare()
+            assert loader._preparing is not None
+            await loader._preparing
+        assert loader._spare is before
+        loader.prepare()
+        await until(lambda: loader._spare is not before)
+
+
+async def test_what_is_left_of_sessions_is_ended_though_no_file_could_be_opened_at_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caught: closing the loader failed, and they lived on."""
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks/a.py").write_text("import subprocess\nleft = subprocess.Popen(['sleep', '60'])\nleft.wait()\n")
+    looks: list[int] = []
+
+    def look() -> Iterator[int]:
+        looks.append(1)
+        if len(looks) < 3:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return pids()
+
+    pids = family._pids
+    async with ForkingLoader(Layout(tmp_path), Settings()) as loader, loader.session() as session:
+        loading = asyncio.create_task(session.load("tasks/a.py"))
+        assert loader.pid is not None
+        parent = psutil.Process(loader.pid)
+        await until(lambda: "sleep" in {child.name() for child in parent.children(recursive=True)})
+        (left,) = (child for child in parent.children(recursive=True) if child.name() == "sleep")
+        monkeypatch.setattr(family, "_pids", look)
+        parent.kill()
+        with pytest.raises(WorkerError):
+            await loading
+        await loader.close()
+        await until(lambda: not left.is_running() or left.status() == psutil.STATUS_ZOMBIE)
+    assert len(looks) >= 3
 
 
 async def test_a_child_that_died_while_it_waited_is_replaced(tmp_path: Path) -> None:
@@ -304,7 +408,7 @@ async def test_what_a_session_runs_is_dead_at_once_though_its_parent_was_stopped
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with prepared(tmp_path) as loader:
-        monkeypatch.setattr(forked, "_GOODBYE_S", 60.0)
+        monkeypatch.setattr(forked, "_REAPED_S", 60.0)
         (tmp_path / "tasks/a.py").write_text("while True: pass\n")
         async with loader.session() as session:
             loading = asyncio.create_task(session.load("tasks/a.py"))

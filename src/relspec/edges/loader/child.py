@@ -15,7 +15,7 @@ import traceback
 from typing import Any, NoReturn
 
 from relspec.core.plan import FileUse
-from relspec.edges.loader.family import adopt_orphans, n_tasks
+from relspec.edges.loader.family import adopt_orphans, data_mb, n_tasks
 from relspec.edges.loader.messages import CONNECTION_LOST, Answer, Configure, Fault, Noted, Reply, Request
 from relspec.edges.loader.session import OpenEngine, Runner, Session
 from relspec.edges.loader.snapshot import Note
@@ -24,8 +24,8 @@ from relspec.edges.parentage import die_with_parent
 from relspec.edges.wire import Channel, WireError
 
 _MEGABYTE = 1 << 20
-#: What the interpreter and the libraries of ours hold themselves.
-_OWN_MB = 256
+#: What libraries of ours hold that are imported later, beside what is there from the start.
+_LATER_MB = 208
 #: Threads count as processes to the system, and others of the same user may start some meanwhile.
 _THREADS_EACH = 8
 
@@ -89,7 +89,7 @@ def _note_on(channel: Channel[Request, Reply]) -> Note:
 
 def _bounded(project: Configure, open_engine: OpenEngine) -> OpenEngine:
     """Bound what Python code may hold; opening the engine adds what that may hold, doubled: it counts only in part."""
-    python = (project.python_mb + _OWN_MB) * _MEGABYTE
+    python = (data_mb() + _LATER_MB + project.python_mb) * _MEGABYTE
     whole = python + 2 * project.memory_mb * _MEGABYTE
     resource.setrlimit(resource.RLIMIT_DATA, (python, whole))
 

@@ -69,8 +69,6 @@ class ForkingLoader:
         self._functions_were_called = False
         self._children: set[Child] = set()
         self._spare: Child | None = None
-        #: What the spare had not imported when it was forked is expected by now: it serves until there is another.
-        self._spare_is_outdated = False
         self._was_needed = False
         self._preparing: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()
@@ -127,7 +125,6 @@ class ForkingLoader:
             self._expected += more
             if self._parent is not None:
                 self._parent.order(Warm(more))
-            self._spare_is_outdated = True
 
     def prepare(self) -> None:
         """Have a child ready for the next session, where there was one before: a save would wait 10 ms for it."""
@@ -136,14 +133,14 @@ class ForkingLoader:
         if self._spare is not None and not self._is_fit(self._spare):
             self._drop_spare()
         at_it = self._preparing is not None and not self._preparing.done()
-        if self._was_needed and (self._spare is None or self._spare_is_outdated) and not at_it:
+        # One that is not as the parent is by now serves until there is another.
+        is_wanted = self._spare is None or self._spare.expected != self._expected
+        if self._was_needed and is_wanted and not at_it:
             self._preparing = asyncio.get_running_loop().create_task(self._prepare())
 
     async def _prepare(self) -> None:
         # Where there is no room for it now, the next session finds out whether there is then.
         with suppress(WorkerError, OSError):
-            # Before the parent hears of it: what is expected later is not in this one.
-            self._spare_is_outdated = False
             child = await self._fork(waits=True)
             self._drop_spare()
             self._spare = child
@@ -186,6 +183,8 @@ class ForkingLoader:
 
     async def _fork(self, *, waits: bool) -> Child:
         parent = self._living()
+        # Before it is asked: what is expected later is not in this one.
+        expected = self._expected
         forked = await parent.fork(functools.partial(Fork, bounds=self._bounds, waits=waits))
         forked.exited.add_done_callback(lambda _: forked.handle.close())
         try:
@@ -194,7 +193,7 @@ class ForkingLoader:
             # What its other end is not told of ends by that.
             forked.connection.close()
             raise
-        child = Child(parent, self.project, forked, channel)
+        child = Child(parent, self.project, expected, forked, channel)
         self._children.add(child)
         forked.exited.add_done_callback(lambda _: self._children.discard(child))
         try:

@@ -8,6 +8,7 @@ afterwards; there, whoever is not a session is a stray. Groups and terminals pla
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import sys
 from collections.abc import Iterable, Iterator
@@ -63,12 +64,21 @@ def weight_mb(family: Iterable[int], enough_mb: float) -> float:
 
 
 def end_marked(name: str, value: str) -> None:
-    """Kill every process that was started with this variable in its environment, and what forked from it."""
+    """Kill every process that was started with this variable in its environment, and what forked from it.
+
+    Raises OSError where no file can be opened.
+    """
     wanted = f"{name}={value}".encode()
     for pid in _pids():
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
             if pid != os.getpid() and wanted in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
                 os.kill(pid, signal.SIGKILL)
+
+
+def data_mb() -> int:
+    """Say how many megabytes of memory of its own this process may write, as `RLIMIT_DATA` counts them."""
+    pages = int(Path("/proc/self/statm").read_text().split()[5])
+    return pages * resource.getpagesize() >> 20
 
 
 def n_tasks() -> int:

@@ -13,8 +13,10 @@ from relspec.edges.loader.messages import Configure, Noted, Reply, Request
 from relspec.edges.warm_parent import ForkedChild, WarmParent
 from relspec.edges.wire import GarbledError
 
-#: How long the news of a child's end may take after its connection closed, or after it was killed.
+#: How long the news of a child's end may take after its connection closed.
 _GOODBYE_S = 1.0
+#: How long it may take until a child that was killed is reaped: a parent that imports a library reaps nobody meanwhile.
+_REAPED_S = 5.0
 #: An answer that was sent before the child ended may be read after the news of its end.
 _LATE_S = 0.2
 
@@ -22,6 +24,8 @@ _LATE_S = 0.2
 class Child(msgspec.Struct, frozen=True, eq=False):
     parent: WarmParent
     project: Configure
+    #: What its parent had been told to import when it was forked.
+    expected: tuple[str, ...]
     forked: ForkedChild
     channel: AsyncChannel[Reply, Request]
     noted: list[Noted] = msgspec.field(default_factory=list)
@@ -56,7 +60,7 @@ class Child(msgspec.Struct, frozen=True, eq=False):
         finally:
             receiving.cancel()
 
-    async def end(self, patience_s: float = _GOODBYE_S) -> None:
+    async def end(self, patience_s: float = _REAPED_S) -> None:
         """Kill the child and wait until it was reaped; a parent that does not reap it (it may be stopped) goes too."""
         # The parent kills what it started as well; this one dies also where the parent is busy or stopped.
         self.parent.kill(self.forked.ticket)

@@ -5,8 +5,8 @@ the project that another finder would load (an editable install). Compiled files
 they are found by whole seconds, so a quick edit of the same size would run stale code. `__import__` and
 `importlib.import_module` are wrapped, because an import of what is loaded already reaches no finder.
 
-Names of the standard library, and modules that the warm parent holds, never come from the project: a task file
-`json.py` must not break the library that imports json.
+Names of the standard library, and of what the warm parent holds or may hold, never come from the project: a task file
+`json.py` must not break the library that imports json. So what a file imports does not hang on what is loaded already.
 """
 
 import builtins
@@ -23,6 +23,11 @@ from typing import Any
 
 from relspec.core.digest import digest_of
 from relspec.edges.loader.snapshot import Snapshot
+
+#: What the warm parent, or a child of its, imports in the course of time, with all that this imports.
+_OURS_LATER = frozenset(
+    ("duckdb", "_duckdb", "adbc_driver_duckdb", "pyarrow", "pandas", "numpy", "dateutil", "pytz", "six", "tzdata")
+)
 
 
 class CodeLoader(Loader):
@@ -57,7 +62,7 @@ class ProjectFinder(MetaPathFinder):
     ) -> ModuleSpec | None:
         """Find a file of the project; else let the others look, and only then try a folder without `__init__`."""
         parent, _, name = fullname.rpartition(".")
-        if not parent and fullname in sys.stdlib_module_names:
+        if not parent and (fullname in sys.stdlib_module_names or fullname in _OURS_LATER):
             return None
         folders = list(path or ()) if parent else list(self._places.search)
         for folder in folders:
@@ -108,7 +113,8 @@ class Imports:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._finder = ProjectFinder(snapshot)
-        self._warm = frozenset(name.partition(".")[0] for name in sys.modules) | sys.stdlib_module_names
+        loaded = frozenset(name.partition(".")[0] for name in sys.modules)
+        self._ours = loaded | _OURS_LATER | sys.stdlib_module_names
         self._import = builtins.__import__
         self._import_module = importlib.import_module
 
@@ -182,7 +188,7 @@ class Imports:
     ) -> ModuleType:
         package = str((globals or {}).get("__package__") or "")
         # Ibis imports inside of its functions, some hundred times a task: what is noted of none costs next to nothing.
-        if (package if level else name).partition(".")[0] in self._warm:
+        if (package if level else name).partition(".")[0] in self._ours:
             return self._import(name, globals, locals, fromlist or (), level)
         absolute = _resolved("." * level + name, package)
         names = [*_prefixes(absolute), *(f"{absolute}.{part}" for part in fromlist or () if part != "*")]
@@ -201,7 +207,7 @@ class Imports:
             self._note_used(names)
 
     def _note_tried(self, names: list[str]) -> None:
-        if names and names[0].partition(".")[0] in self._warm:
+        if names and names[0].partition(".")[0] in self._ours:
             return
         frame = sys._getframe(2)  # noqa: SLF001 - there is no public way to the stack.
         generated = frame.f_code.co_filename.startswith("<string")
@@ -210,7 +216,7 @@ class Imports:
             self._snapshot.tried(user, names)
 
     def _note_used(self, names: list[str]) -> None:
-        if names and names[0].partition(".")[0] in self._warm:
+        if names and names[0].partition(".")[0] in self._ours:
             return
         files = list(self._files_of(names))
         if not files:

@@ -54,7 +54,7 @@ class Take(msgspec.Struct, tag="take", frozen=True):
 
 
 class Warm(msgspec.Struct, tag="warm", frozen=True):
-    """Import modules, those that are installed, for children that will need them."""
+    """Import modules, those that are installed, for children that will need them, once no child is at work."""
 
     modules: tuple[str, ...]
 

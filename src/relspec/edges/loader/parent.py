@@ -53,6 +53,7 @@ class Parent:
         self._waiting: set[int] = set()
         self._next_look = 0.0
         self._strays = False
+        self._to_import: list[str] = []
 
     def run(self) -> None:
         """Serve until the daemon is gone; no child is left afterwards."""
@@ -68,6 +69,8 @@ class Parent:
                 time.sleep(_STRAY_S)
 
     def _patience(self) -> float | None:
+        if self._may_import():
+            return 0.0
         if self._strays:
             return _STRAY_S
         return max(0.0, self._next_look - time.monotonic()) if self._n_working() else None
@@ -86,6 +89,21 @@ class Parent:
             # By CPU time: on a machine that a fork bomb keeps busy a look seems to take long.
             spent = time.thread_time() - spent
             self._next_look = time.monotonic() + min(max(_LOOK_S, _LOOK_SHARE * spent), _LOOK_S_MAX)
+        if self._may_import():
+            self._import_one()
+
+    def _may_import(self) -> bool:
+        # Meanwhile nobody would look after those that work, nor reap one.
+        return bool(self._to_import) and not self._n_working()
+
+    def _import_one(self) -> None:
+        # An extractor that needs one which is broken says so itself.
+        with contextlib.suppress(Exception):
+            importlib.import_module(self._to_import.pop(0))
+        if not self._to_import:
+            # As at the start: children need not look at it.
+            gc.collect()
+            gc.freeze()
 
     def _check_all(self) -> None:
         below = children_by_parent()
@@ -114,6 +132,9 @@ class Parent:
             case Fork(ticket=ticket) if not descriptors:
                 self._forks.refuse(ticket, TOO_MANY_FILES)
             case Fork(ticket=ticket):
+                # It is wanted with all of it; for one that is wanted at once there is the child that waits.
+                while self._may_import():
+                    self._import_one()
                 with socket.socket(fileno=descriptors[0]) as connection:
                     self._fork(order, connection)
                 if not order.waits:
@@ -124,13 +145,7 @@ class Parent:
             case Kill(ticket=ticket):
                 self._forks.kill(ticket)
             case Warm(modules=modules):
-                for module in modules:
-                    # An extractor that needs one which is broken says so itself.
-                    with contextlib.suppress(Exception):
-                        importlib.import_module(module)
-                # As at the start: children need not look at it.
-                gc.collect()
-                gc.freeze()
+                self._to_import += modules
 
     def _put_to_work(self, ticket: int) -> None:
         if not self._n_working():
