@@ -1,9 +1,13 @@
 """How objects are made durable: what is waited for at once, and what the system refuses."""
 
+import errno
+import io
+import os
 from pathlib import Path
 
 import pytest
 
+from relspec.core.digest import content_of_stream
 from relspec.core.errors import StateError
 from relspec.core.layout import Layout
 from relspec.edges.objects import Objects
@@ -26,6 +30,15 @@ def written(layout: Layout, *sizes: int) -> list[str]:
     return contents
 
 
+def objects_of(layout: Layout, *data: bytes) -> list[str]:
+    """Objects of these bytes."""
+    contents = [content_of_stream(io.BytesIO(bytes_).read) for bytes_ in data]
+    for content, bytes_ in zip(contents, data, strict=True):
+        Path(layout.object(content)).write_bytes(bytes_)
+        os.chmod(layout.object(content), 0o644)
+    return contents
+
+
 @pytest.mark.parametrize(
     ("sizes", "soon"),
     [((), True), ((5,), True), ((5,) * 4, True), ((5,) * 5, False), ((_MB,), True), ((_MB, 1), False)],
@@ -41,3 +54,50 @@ def test_what_the_system_refuses_is_told_by_what_makes_it_durable(layout: Layout
     assert Objects(layout).syncs_soon(["0" * 32])
     with pytest.raises(StateError, match="durable"):
         Objects(layout).sync(["0" * 32])
+
+
+def test_what_the_disk_refused_is_written_again_before_it_counts_as_durable(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caught: asked again, the system says yes, and has dropped what it could not write."""
+    layout.temporary.mkdir()
+    objects = Objects(layout)
+    kept, refused = objects_of(layout, b"kept", b"refused")
+    before = {content: os.stat(layout.object(content)).st_ino for content in (kept, refused)}
+    fsync = os.fsync
+
+    def refuse(descriptor: int) -> None:
+        if os.fstat(descriptor).st_ino == before[refused]:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(StateError, match="durable: Input/output error"):
+        objects.sync([kept, refused])
+    objects.sync([kept, refused])
+    assert Path(layout.object(refused)).read_bytes() == b"refused"
+    assert os.stat(layout.object(refused)).st_mode & 0o777 == 0o444
+    assert list(layout.temporary.iterdir()) == []
+    after = {content: os.stat(layout.object(content)).st_ino for content in (kept, refused)}
+    assert after[kept] == before[kept]
+    objects.sync([refused])
+    assert os.stat(layout.object(refused)).st_ino == after[refused], "it is durable now"
+
+
+def test_what_was_refused_and_is_no_longer_whole_is_never_durable(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects = Objects(layout)
+    (content,) = objects_of(layout, b"refused")
+
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", refuse)
+        with pytest.raises(StateError, match="Input/output error"):
+            objects.sync([content])
+    Path(layout.object(content)).write_bytes(b"       ")
+    for _ in range(2):
+        with pytest.raises(StateError, match="its bytes were lost"):
+            objects.sync([content])

@@ -33,6 +33,8 @@ class Objects:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._tables = str(layout.tables)
+        #: Those that could not be made durable. Asked again, the system may say yes without having written anything.
+        self._refused: set[str] = set()
 
     def has(self, content: str) -> bool:
         """Whether an object is there. Cost: one stat."""
@@ -67,10 +69,10 @@ class Objects:
         try:
             if len(wanted) <= _SYNCS_AT_ONCE:
                 for content in wanted:
-                    _sync(self._layout.object(content), os.O_RDONLY)
+                    self._sync(content)
             else:
                 with ThreadPoolExecutor(_SYNCS_AT_ONCE) as pool:
-                    list(pool.map(lambda content: _sync(self._layout.object(content), os.O_RDONLY), wanted))
+                    list(pool.map(self._sync, wanted))
             _sync(self._layout.objects, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             raise StateError(
@@ -142,6 +144,28 @@ class Objects:
                 return content_of_views(content_of_stream(file.read), log.read_bytes() if log.exists() else b"")
         except OSError:
             return None
+
+    def _sync(self, content: str) -> None:
+        try:
+            if content in self._refused:
+                self._write_again(content)
+            _sync(self._layout.object(content), os.O_RDONLY)
+        except OSError:
+            self._refused.add(content)
+            raise
+        self._refused.discard(content)
+
+    def _write_again(self, content: str) -> None:
+        """Put a copy in the place of an object: its bytes are still in memory, and may be nowhere else."""
+        path = self._layout.object(content)
+        if not self._is_whole(content):
+            raise OSError(
+                errno.EIO, "its bytes were lost; stop the daemon and start it, so that it is made again", path
+            )
+        temporary = f"{self._layout.temporary}/object-{os.getpid()}-{content}"
+        shutil.copyfile(path, temporary)
+        os.chmod(temporary, 0o444)
+        os.replace(temporary, path)
 
     def _size(self, content: str) -> int:
         """The bytes of an object; none where that cannot be told: who needs it finds out why."""
