@@ -34,7 +34,6 @@ from relspec.core.scope import GITIGNORE
 from relspec.core.settings import WatchSettings
 from relspec.core.settle import Hint
 from relspec.edges.watch.source import Events, Listing, Source, identity, tops
-from relspec.edges.watch.stepping import Stepping
 
 if sys.platform == "linux":
     from relspec.edges.watch.inotify import Inotify
@@ -70,6 +69,9 @@ def usual_source(stir: Path) -> Source:
             # Some emulators of Linux know no inotify. All other errors are limits that watchfiles meets as well.
             if error.errno != errno.ENOSYS:
                 raise
+    # Where it is not needed, its library would take each command 15 ms.
+    from relspec.edges.watch.stepping import Stepping  # noqa: PLC0415
+
     return Stepping(stir)
 
 
