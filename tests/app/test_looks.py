@@ -257,10 +257,10 @@ async def test_a_daemon_whose_state_finds_no_room_says_so_stays_and_builds_when_
     async with running(tmp_path) as (daemon, workspace, hints):
         real, full = getattr(workspace.store, verb), [True]
 
-        def refuse(asked: Any) -> Any:
+        def refuse(*asked: Any) -> Any:
             if full[0]:
                 raise StateError("database or disk is full")
-            return real(asked)
+            return real(*asked)
 
         monkeypatch.setattr(workspace.store, verb, refuse)
         write(tmp_path, {"tasks/one.sql": "select max(a) as a from things"})

@@ -84,7 +84,7 @@ def test_a_daemon_writes_where_the_time_of_a_build_goes(tmp_path: Path) -> None:
     builds = [e for e in spans(trace) if e["name"] == "build"]
     last = [e for e in spans(trace) if builds[-1]["ts"] <= e["ts"] <= builds[-1]["ts"] + builds[-1]["dur"]]
     daemon = [e["name"] for e in last if e["tid"] == 0]
-    assert daemon == ["load", "take in", "extract", "compile", "run", "sync", "commit", "publish", "build"]
+    assert daemon == ["load", "take in", "extract", "compile", "run", "commit", "publish", "build"]
     beside = [(e["name"], e.get("args")) for e in last if e["tid"] > 0]
     assert beside == [("analyse", {"about": "total"}), ("execute", {"about": "total"}), ("publish views", None)]
     assert [e["name"] for e in spans(trace) if e["ts"] < builds[-1]["ts"]][-2:] == ["settle", "look"]

@@ -4,7 +4,8 @@
 object survives the loss of power only if it was synced.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,8 +101,10 @@ class Memory:
             statuses=dict(saved.statuses),
         )
 
-    def commit(self, delta: Delta) -> None:
+    def commit(self, delta: Delta, synced: Callable[[], object] | None = None) -> None:
         """Make a delta true."""
+        if synced is not None:
+            synced()
         fault = self._write("commit")
         state, saved, now = self._state, self._state.saved, self._time()
         run = delta.run
@@ -306,6 +309,10 @@ class Objects:
             raise StateError("cannot make objects durable")
         self._state.synced |= set(wanted)
         self._effects.end(fault)
+
+    def syncing(self, contents: Iterable[str]) -> Callable[[], object]:
+        """Make objects durable when that is waited for."""
+        return functools.partial(self.sync, contents)
 
     def syncs_soon(self, contents: Collection[str]) -> bool:
         """Whether it takes no thread."""

@@ -208,6 +208,21 @@ def test_the_state_remembers_what_was_committed(kit: Kit) -> None:
     store.close()
 
 
+def test_a_commit_waits_for_the_objects_that_it_names(kit: Kit) -> None:
+    def refused() -> None:
+        asked.append(1)
+        raise StateError("the disk is full")
+
+    asked: list[int] = []
+    store = kit.store(1)
+    with pytest.raises(StateError, match="the disk is full"):
+        store.commit(Delta(toolchain="tools"), refused)
+    assert (asked, store.load().toolchain) == ([1], None)
+    store.commit(Delta(toolchain="tools"), lambda: asked.append(2))
+    assert (asked, store.load().toolchain) == ([1, 2], "tools")
+    store.close()
+
+
 def test_objects_are_shown_and_hidden(kit: Kit) -> None:
     kit.write("things.csv", TEXT)
     found: list[Intaken] = []
@@ -222,6 +237,11 @@ def test_objects_are_shown_and_hidden(kit: Kit) -> None:
     assert objects.syncs_soon([content])
     assert not objects.syncs_soon([f"{n:032x}" for n in range(100)])
     objects.sync([content])
+    objects.syncing([])()
+    objects.syncing([content])()
+    waiting = objects.syncing(["0" * 32])
+    with pytest.raises(StateError):
+        waiting()
     with pytest.raises(StateError):
         objects.sync(["0" * 32])
     assert (objects.shown(), objects.shows("things", content)) == (frozenset(), False)

@@ -291,24 +291,25 @@ async def _commit(
     world: World, tools: Tools, record: RunRecord, problems: tuple[Problem, ...]
 ) -> tuple[TaskWarning, ...]:
     """Make everything durable: first the objects, then the state that names them. Gives the warnings that hold."""
-    await _sync(tools, world.carried.objects | world.taken_objects())
+    synced = await _syncing(tools, world.carried.objects | world.taken_objects())
     with tools.trace.span("commit"):
         warnings = warnings_of(world)
         delta = world.delta(record, problems)
-        tools.memory.commit(delta if warnings == world.unsure.stored else replace(delta, warnings=warnings))
+        tools.memory.commit(delta if warnings == world.unsure.stored else replace(delta, warnings=warnings), synced)
         world.committed()
         world.unsure.stored = warnings
     return warnings
 
 
-async def _sync(tools: Tools, made: Collection[str]) -> None:
+async def _syncing(tools: Tools, made: Collection[str]) -> Callable[[], object] | None:
+    """Make objects durable; what is returned waits for few that are so within the time that a commit takes."""
+    if tools.objects.syncs_soon(made):
+        # Who prepares the views hears of it before we wait.
+        await asyncio.sleep(0)
+        return tools.objects.syncing(made)
     with tools.trace.span("sync"):
-        if tools.objects.syncs_soon(made):
-            # Who prepares the views hears of it before we wait: a thread would take as long as the disk.
-            await asyncio.sleep(0)
-            tools.objects.sync(made)
-        else:
-            await asyncio.to_thread(tools.objects.sync, made)
+        await asyncio.to_thread(tools.objects.sync, made)
+    return None
 
 
 def _ready(record: RunRecord, n_problems: int) -> AllReady:

@@ -28,11 +28,14 @@ class Executions:
         self._by_key: dict[str, _InFlight] = {}
 
     async def run(
-        self, request: Execute, start: Callable[[Execute], Coroutine[Any, Any, Executed | Problem]]
+        self,
+        request: Execute,
+        start: Callable[[Execute], Coroutine[Any, Any, Executed | Problem]],
+        begun: Callable[[], None],
     ) -> tuple[Execute, Executed | Problem]:
         """Wait for an execution, started here unless its key is in flight: the request that it answers, and the answer.
 
-        Cancelling the wait leaves it running.
+        `begun` is called when it is under way. Cancelling the wait leaves it running.
         """
         key = request.key
         flight = self._by_key.get(key)
@@ -40,6 +43,9 @@ class Executions:
             flight = _InFlight(request, asyncio.create_task(start(request)))
             self._by_key[key] = flight
             flight.work.add_done_callback(lambda work: self._ended(key, work))
+        # Now it is sent, and whatever is done next is done beside it.
+        await asyncio.sleep(0)
+        begun()
         return flight.request, await asyncio.shield(flight.work)
 
     def _ended(self, key: str, work: "asyncio.Task[Executed | Problem]") -> None:

@@ -36,6 +36,8 @@ from relspec.core.work import Execute, Executed
 
 _BROKEN = frozenset({Action.BLOCKED, Action.FAILED})
 _MADE = frozenset({Action.EXECUTED, Action.RESTORED})
+#: So few objects are on their way to the disk as soon as they are made; more of them are cheaper together.
+_FEW = 4
 
 
 class Workshop(msgspec.Struct, frozen=True):
@@ -70,6 +72,7 @@ class Run:
     made: set[str] = field(default_factory=set)
     may_execute: dict[str, Reason] = field(default_factory=dict)
     _stirred: set[str] = field(default_factory=set)
+    _makes_few: bool = False
 
     async def go(self, cone: frozenset[str]) -> None:
         """Bring every task of `cone` to rest."""
@@ -84,6 +87,7 @@ class Run:
         for task in [t for t, upstream in waiting.items() if not upstream]:
             ready.put_nowait((order[task], task))
         left = len(order)
+        self._makes_few = left <= _FEW
 
         async def work() -> None:
             nonlocal left
@@ -182,16 +186,18 @@ class Run:
         if self.dry:
             return self._rest(spec, Action.EXECUTED, decision.reasons)
         request = self._request(spec, plan, inputs, now.key)
-        self.workshop.tell(TaskStarted(spec.name))
         self.world.running[spec.name] = self.workshop.clock.time()
         started = self.workshop.clock.monotonic()
         answer: Executed | Problem
         try:
             if plan.udfs:
                 # It ends with the session, and that with its build: nobody could take it over.
+                self.workshop.tell(TaskStarted(spec.name))
                 answer = await self.workshop.session.execute(request)
             else:
-                request, answer = await self.workshop.executions.run(request, self.workshop.engines.execute)
+                request, answer = await self.workshop.executions.run(
+                    request, self.workshop.engines.execute, lambda: self.workshop.tell(TaskStarted(spec.name))
+                )
         except InputMovedError as error:
             return self._not_now(spec, error)
         except WorkerError as error:
@@ -244,6 +250,9 @@ class Run:
         for columns, bag in zip(request.column_sets, answer.bags, strict=True):
             self.digests.learn(answer.content, columns, bag)
         self.made.add(answer.content)
+        if self._makes_few:
+            # Nobody waits for this: the commit does, and finds it done.
+            self.workshop.objects.syncing((answer.content,))
         if is_remembered(plan, spec.cache_policy):
             self.memo.append(MemoRow(spec.cache_policy, output))
         self._take(spec, output, decision)

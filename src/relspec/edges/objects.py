@@ -7,7 +7,7 @@ a hard link to its object, switched by rename, so it is whole at every moment; w
 import errno
 import os
 import shutil
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -33,6 +33,7 @@ class Objects:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._tables = str(layout.tables)
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="sync")
         #: Those that could not be made durable. Asked again, the system may say yes without having written anything.
         self._refused: set[str] = set()
 
@@ -82,6 +83,11 @@ class Objects:
     def syncs_soon(self, contents: Collection[str]) -> bool:
         """Whether `sync` of these is no longer than a commit, so that it can be waited for as that is."""
         return len(contents) <= _SOON_N and sum(map(self._size, contents)) <= _SOON_BYTES
+
+    def syncing(self, contents: Iterable[str]) -> Callable[[], object]:
+        """Begin to `sync` objects beside the caller; what is returned waits for it, and raises what it raised."""
+        wanted = frozenset(contents)
+        return self._beside.submit(self.sync, wanted).result if wanted else lambda: None
 
     def show(self, name: str, content: str) -> None:
         """Let `tables/<name>.parquet` be this object, atomically; nothing is done where it already is."""

@@ -9,7 +9,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -92,10 +92,15 @@ class Store:
         saved, self._saved = self._saved, None
         return read.saved(self._connection) if saved is None else saved
 
-    def commit(self, delta: Delta) -> None:
-        """Make `delta` true in one transaction; when this returns it is durable."""
+    def commit(self, delta: Delta, synced: Callable[[], object] | None = None) -> None:
+        """Make `delta` true in one transaction; when this returns it is durable.
+
+        `synced` waits for the objects that `delta` names: it is called when all rows are written, before they are true.
+        """
         with _transaction(self._connection):
             write.delta(self._connection, delta, self._session)
+            if synced is not None:
+                synced()
 
     def set_published(self, shown: Publication) -> None:
         """Remember what readers see, so that the next start need not show it again.
