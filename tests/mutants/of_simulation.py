@@ -56,8 +56,18 @@ BREAKS: tuple[Break, ...] = (
     Break(
         "simulation: objects are synced after the commit that names them",
         "app/build.py",
+        "    synced = await _syncing(tools, world.carried.objects | world.taken_objects())\n"
+        '    with tools.trace.span("commit"):\n'
+        "        warnings = warnings_of(world)\n"
+        "        delta = world.delta(record, problems)\n"
+        "        tools.memory.commit(delta if warnings == world.unsure.stored else "
         "replace(delta, warnings=warnings), synced)\n",
-        "replace(delta, warnings=warnings))\n        if synced is not None:\n            synced()\n",
+        '    with tools.trace.span("commit"):\n'
+        "        warnings = warnings_of(world)\n"
+        "        delta = world.delta(record, problems)\n"
+        "        tools.memory.commit(delta)\n"
+        "        synced = await _syncing(tools, world.carried.objects | world.taken_objects())\n"
+        "        if synced is not None:\n            synced()\n",
         _bitten("power"),
     ),
     Break(
