@@ -1,8 +1,12 @@
 """What happens while a build is under way: views that move below a task, and a state that is taken away."""
 
 import asyncio
+import errno
+import os
 import shutil
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.scenarios.harness import build, compare_with_clean, write
@@ -185,3 +189,53 @@ async def test_what_is_compiled_twice_before_a_commit_is_stored_as_it_was_the_la
         await build(workspace)
         assert workspace.store.load().plans == workspace.world.plans
         assert "sum(a) + 2" in workspace.world.plans["top"].sql
+
+
+@pytest.mark.parametrize(("n_tasks", "n_early"), [(4, 4), (5, 0)])
+async def test_few_objects_are_on_their_way_to_the_disk_before_the_commit(
+    root: Path, monkeypatch: pytest.MonkeyPatch, n_tasks: int, n_early: int
+) -> None:
+    write(root, {"data/things.csv": "a\n1\n"})
+    write(root, {f"tasks/t{n}.sql": f"select a + {n} as a from things\n" for n in range(n_tasks)})
+    async with open_workspace(Layout(root), lambda _: None) as workspace:
+        objects, commit = workspace.tools.objects, workspace.store.commit
+        syncing, early, committed = objects.syncing, [], []
+
+        def begin(contents: Iterable[str]) -> Callable[[], object]:
+            early.append(frozenset(contents))
+            return syncing(early[-1])
+
+        def note(*asked: Any) -> None:
+            committed.append([contents for contents in early if len(contents) == 1])
+            commit(*asked)
+
+        monkeypatch.setattr(objects, "syncing", begin)
+        monkeypatch.setattr(workspace.store, "commit", note)
+        await build(workspace)
+        made = {output.content for output in workspace.world.outputs.values()}
+        (first, *_) = committed
+        assert len(first) == n_early
+        assert {content for contents in first for content in contents} == (made if n_early else set())
+
+
+async def test_what_the_disk_refuses_early_is_written_again_for_the_commit(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told to nobody, and the system may tell it once."""
+    write(root, {"data/things.csv": "a\n1\n", "tasks/one.sql": "select a from things\n"})
+    refused: list[str] = []
+    fsync = os.fsync
+
+    def refuse_once(descriptor: int) -> None:
+        name = os.readlink(f"/proc/self/fd/{descriptor}")
+        if not refused and name.startswith(f"{layout.objects}/"):
+            refused.append(f"{name} {os.fstat(descriptor).st_ino}")
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        fsync(descriptor)
+
+    layout = Layout(root)
+    async with open_workspace(layout, lambda _: None) as workspace:
+        monkeypatch.setattr(os, "fsync", refuse_once)
+        assert (await build(workspace))["executed"] == ["one"]
+        name, inode = refused[0].split()
+        assert os.stat(name).st_ino != int(inode)

@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,79 @@ def test_what_was_refused_and_is_no_longer_whole_is_never_durable(
     for _ in range(2):
         with pytest.raises(StateError, match="its bytes were lost"):
             objects.sync([content])
+
+
+def test_where_the_folder_was_refused_its_entries_are_made_anew(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout.temporary.mkdir()
+    objects = Objects(layout)
+    (content,) = objects_of(layout, b"kept")
+    before = os.stat(layout.object(content)).st_ino
+    fsync, folder, told = os.fsync, os.stat(layout.objects).st_ino, []
+
+    def refuse_once(descriptor: int) -> None:
+        if os.fstat(descriptor).st_ino == folder and not told:
+            told.append(folder)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse_once)
+    with pytest.raises(StateError, match="objects durable: Input/output error"):
+        objects.sync([content])
+    objects.sync([content])
+    assert os.stat(layout.object(content)).st_ino != before
+
+
+def test_a_want_of_descriptors_is_no_refusal_of_the_disk(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Caught: what was said of it was that bytes were lost."""
+    objects = Objects(layout)
+    (content,) = objects_of(layout, b"kept")
+    before = os.stat(layout.object(content)).st_ino
+
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "open", refuse)
+            with pytest.raises(StateError, match="Too many open files"):
+                objects.sync([content])
+    objects.sync([content])
+    assert os.stat(layout.object(content)).st_ino == before
+
+
+def test_a_copy_that_finds_no_room_is_taken_away(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse_sync(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def refuse_copy(source: str, target: str) -> None:
+        Path(target).write_bytes(b"ke")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    layout.temporary.mkdir()
+    objects = Objects(layout)
+    (content,) = objects_of(layout, b"kept")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", refuse_sync)
+        patch.setattr(shutil, "copyfile", refuse_copy)
+        for _ in range(2):
+            with pytest.raises(StateError, match="No space left on device"):
+                objects.sync([content])
+    assert list(layout.temporary.iterdir()) == []
+    objects.sync([content])
+    assert Path(layout.object(content)).read_bytes() == b"kept"
+
+
+def test_where_there_is_no_room_for_a_thread_it_is_waited_for(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Caught: it ended a daemon."""
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    objects = Objects(layout)
+    monkeypatch.setattr(objects._beside, "submit", refuse)
+    (content,) = objects_of(layout, b"kept")
+    objects.syncing([content])()
+    with pytest.raises(StateError):
+        objects.syncing(["0" * 32])()

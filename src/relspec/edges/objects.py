@@ -5,8 +5,10 @@ a hard link to its object, switched by rename, so it is whole at every moment; w
 """
 
 import errno
+import functools
 import os
 import shutil
+import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -34,6 +36,7 @@ class Objects:
         self._layout = layout
         self._tables = str(layout.tables)
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="sync")
+        self._one_at_a_time = threading.Lock()
         #: Those that could not be made durable. Asked again, the system may say yes without having written anything.
         self._refused: set[str] = set()
 
@@ -68,13 +71,14 @@ class Objects:
         if not wanted:
             return
         try:
-            if len(wanted) <= _SYNCS_AT_ONCE:
-                for content in wanted:
-                    self._sync(content)
-            else:
-                with ThreadPoolExecutor(_SYNCS_AT_ONCE) as pool:
-                    list(pool.map(self._sync, wanted))
-            _sync(self._layout.objects, os.O_RDONLY | os.O_DIRECTORY)
+            with self._one_at_a_time:
+                if len(wanted) <= _SYNCS_AT_ONCE:
+                    for content in wanted:
+                        self._sync(content)
+                else:
+                    with ThreadPoolExecutor(_SYNCS_AT_ONCE) as pool:
+                        list(pool.map(self._sync, wanted))
+                self._sync_folder(wanted)
         except OSError as error:
             raise StateError(
                 f"cannot make {error.filename or self._layout.objects} durable: {error.strerror}"
@@ -87,7 +91,13 @@ class Objects:
     def syncing(self, contents: Iterable[str]) -> Callable[[], object]:
         """Begin to `sync` objects beside the caller; what is returned waits for it, and raises what it raised."""
         wanted = frozenset(contents)
-        return self._beside.submit(self.sync, wanted).result if wanted else lambda: None
+        if not wanted:
+            return lambda: None
+        try:
+            return self._beside.submit(self.sync, wanted).result
+        except RuntimeError:
+            # The system has no room for a thread.
+            return functools.partial(self.sync, wanted)
 
     def show(self, name: str, content: str) -> None:
         """Let `tables/<name>.parquet` be this object, atomically; nothing is done where it already is."""
@@ -152,26 +162,41 @@ class Objects:
             return None
 
     def _sync(self, content: str) -> None:
+        if content in self._refused:
+            self._write_again(content)
         try:
-            if content in self._refused:
-                self._write_again(content)
             _sync(self._layout.object(content), os.O_RDONLY)
-        except OSError:
+        except _NotKeptError:
             self._refused.add(content)
             raise
         self._refused.discard(content)
 
+    def _sync_folder(self, contents: Iterable[str]) -> None:
+        try:
+            _sync(str(self._layout.objects), os.O_RDONLY | os.O_DIRECTORY)
+        except _NotKeptError:
+            # Written again they have new entries.
+            self._refused.update(contents)
+            raise
+
     def _write_again(self, content: str) -> None:
         """Put a copy in the place of an object: its bytes are still in memory, and may be nowhere else."""
         path = self._layout.object(content)
-        if not self._is_whole(content):
+        with open(path, "rb") as file:
+            is_whole = content_of_stream(file.read) == content
+        if not is_whole:
             raise OSError(
                 errno.EIO, "its bytes were lost; stop the daemon and start it, so that it is made again", path
             )
         temporary = f"{self._layout.temporary}/object-{os.getpid()}-{content}"
-        shutil.copyfile(path, temporary)
-        os.chmod(temporary, 0o444)
-        os.replace(temporary, path)
+        try:
+            shutil.copyfile(path, temporary)
+            os.chmod(temporary, 0o444)
+            os.replace(temporary, path)
+        except OSError:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
 
     def _size(self, content: str) -> int:
         """The bytes of an object; none where that cannot be told: who needs it finds out why."""
@@ -201,10 +226,16 @@ def _mark(path: Path) -> Mark | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _sync(path: Path | str, flags: int) -> None:
+class _NotKeptError(OSError):
+    """The system could not write what it had taken, and may say so only once."""
+
+
+def _sync(path: str, flags: int) -> None:
     descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        raise _NotKeptError(error.errno, error.strerror, path) from error
     finally:
         os.close(descriptor)
 

@@ -48,7 +48,7 @@ END_S = 0.5
 #: Where no file can be opened to find what is to be ended, it is tried again so often.
 _TRIES_MAX = 20
 _TRY_AGAIN_S = 0.1
-_LOG = logging.getLogger(__name__)
+_LOG = logging.getLogger("relspec.worker")
 
 
 class Program(msgspec.Struct, frozen=True):
@@ -101,7 +101,7 @@ class WarmParent:
         self._forked: dict[int, asyncio.Future[tuple[int, ProcessHandle]]] = {}
         self._exited: dict[int, asyncio.Future[Exited]] = {}
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(control.fileno(), self._hear)
+        self._loop.add_reader(control.fileno(), self.hear)
 
     @classmethod
     def start(cls, program: Program, gone: Callable[["WarmParent"], None]) -> "WarmParent":
@@ -147,8 +147,7 @@ class WarmParent:
             self._unanswered[ticket] = self._loop.time()
             await asyncio.wait((forked,), timeout=self._patience())
             if not forked.done():
-                # This process may have been stopped itself, and all that was said meanwhile is still unread.
-                self._hear()
+                self.hear()
             return forked.result() if forked.done() else self._give_up()
         except BaseException:
             self.kill(ticket)
@@ -173,6 +172,17 @@ class WarmParent:
 
     def _patience(self) -> float:
         return min(START_S, max(_GRACE_S, self._silence_max() - self._silence()))
+
+    def hear(self) -> None:
+        """Read all that was said. Who judges by what was not said asks for that first.
+
+        This process may have been stopped itself, and then what tells it of time comes before what it has to read.
+        """
+        with contextlib.suppress(BlockingIOError):
+            while self.alive:
+                # A reset (it left something unread) is told once, before what it had said until then.
+                with contextlib.suppress(ConnectionResetError):
+                    self._hear_one()
 
     def order(self, order: msgspec.Struct) -> None:
         """Give an order that has no answer; nothing happens when the parent is gone."""
@@ -219,14 +229,6 @@ class WarmParent:
         if self._failure is not None:
             return WorkerError("crash", f"{self._program.name} did not start: {self._failure}")
         return WorkerError("crash", f"{self._program.name}'s process is gone; what needs it next starts another")
-
-    def _hear(self) -> None:
-        """Read all that there is: whether it is silent is judged by what was not answered."""
-        with contextlib.suppress(BlockingIOError):
-            while self.alive:
-                # A reset (it left something unread) is told once, before what it had said until then.
-                with contextlib.suppress(ConnectionResetError):
-                    self._hear_one()
 
     def _hear_one(self) -> None:
         data, descriptors, _, _ = socket.recv_fds(self._control, CONTROL_BYTES_MAX, DESCRIPTORS_MAX)

@@ -335,9 +335,12 @@ async def test_a_daemon_that_was_stopped_itself_reads_what_was_answered_before_i
             calls[1].cancel()
 
     monkeypatch.setattr(parent, "_send", send_and_stop)
+    # As after a stop: what tells of time comes first.
+    asyncio.get_running_loop().remove_reader(parent._control.fileno())
     calls = [asyncio.create_task(pool._new_worker(pool._launch)) for _ in range(5)]
     await asyncio.wait(calls)
     workers = [call.result() for call in calls[2:]]
+    asyncio.get_running_loop().add_reader(parent._control.fileno(), parent.hear)
     assert pool._parent is parent
     assert parent.alive
     for started in workers:

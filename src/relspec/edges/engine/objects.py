@@ -1,7 +1,7 @@
 """Files as the engine touches them: stamps and hashes of what it reads, objects that it writes.
 
 An object is written under a private name, then renamed to the hash of its bytes; it is never changed afterwards.
-Nothing is fsynced here: the daemon does that once for all objects of a run, before it commits.
+Nothing is fsynced here: the daemon does that, before it commits.
 """
 
 import itertools

@@ -183,7 +183,8 @@ class ForkingLoader:
 
     async def _fork(self, *, waits: bool) -> Child:
         parent = self._living()
-        # Before it is asked: what is expected later is not in this one.
+        # Before it is asked: what is expected later is not in this one. What is expected now is, since nobody is at
+        # work when one is made ready; were somebody, the next one would have it.
         expected = self._expected
         forked = await parent.fork(functools.partial(Fork, bounds=self._bounds, waits=waits))
         forked.exited.add_done_callback(lambda _: forked.handle.close())

@@ -66,17 +66,24 @@ def weight_mb(family: Iterable[int], enough_mb: float) -> float:
 def end_marked(name: str, value: str) -> None:
     """Kill every process that was started with this variable in its environment, and what forked from it.
 
-    Raises OSError where no file can be opened.
+    Raises OSError where one could not be looked at, when all others have been.
     """
     wanted = f"{name}={value}".encode()
+    refused: OSError | None = None
     for pid in _pids():
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+        try:
             if pid != os.getpid() and wanted in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
                 os.kill(pid, signal.SIGKILL)
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue  # It ended, or is another user's.
+        except OSError as error:
+            refused = error
+    if refused is not None:
+        raise refused
 
 
 def data_mb() -> int:
-    """Say how many megabytes of memory of its own this process may write, as `RLIMIT_DATA` counts them."""
+    """Say how many megabytes of its own memory this process may write: what `RLIMIT_DATA` bounds, and its stack."""
     pages = int(Path("/proc/self/statm").read_text().split()[5])
     return pages * resource.getpagesize() >> 20
 

@@ -68,6 +68,8 @@ class Child(msgspec.Struct, frozen=True, eq=False):
         self.channel.close()
         await asyncio.wait({self.exited}, timeout=patience_s)
         if not self.exited.done():
+            self.parent.hear()
+        if not self.exited.done():
             await self.parent.end()
 
     async def _exchange(self, request: Request) -> Reply:

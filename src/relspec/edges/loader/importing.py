@@ -26,7 +26,7 @@ from relspec.edges.loader.snapshot import Snapshot
 
 #: What the warm parent, or a child of its, imports in the course of time, with all that this imports.
 _OURS_LATER = frozenset({"duckdb", "_duckdb", "adbc_driver_duckdb", "pyarrow", "pandas", "_cyutility", "numpy"})
-_OURS_LATER |= {"dateutil", "pytz", "six", "tzdata"}
+_OURS_LATER |= {"dateutil", "pytz", "six", "tzdata", "numexpr", "bottleneck"}
 
 
 class CodeLoader(Loader):
