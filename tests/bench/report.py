@@ -18,7 +18,9 @@ What a save costs, and what the same work costs in plain DuckDB. The figures are
     python -m tests.bench --all --record
 
 which writes them into `docs/performance.json`, and this page from there. Milliseconds are those of one machine, which
-does nothing else; ratios are within one run, and can be compared with those of another machine.
+does nothing else; ratios are within one run, and can be compared with those of another machine. That machine is a
+virtual one, whose neighbours make it up to three times slower from one day to the next, plain DuckDB more so than the
+rest: compare what was measured on one day, which stands above each table.
 [Ways to speed](speed.md) tells what was done for it, what that gained, and what gained nothing.
 
 - **p50**, **p99**: of the wall time over all rounds. With fewer than a hundred rounds p99 is the slowest, often the
