@@ -190,8 +190,8 @@ async def test_a_stream_of_events_is_read_in_steps(root: Path, monkeypatch: pyte
         while len(desk.hints) < inotify.AT_ONCE_MAX + 6:  # noqa: ASYNC110 - the watch tells of none.
             await asyncio.sleep(0.01)
         stream.cancel()
-        # Five of them came a step after the one before.
-        assert time.monotonic() - before > 5 * inotify.STEP_S
+        # Some of them came a step after the one before; after a pause of two steps it would be another stream.
+        assert time.monotonic() - before > 2 * inotify.STEP_S
 
 
 async def test_where_the_system_knows_no_queue_watchfiles_watches(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
