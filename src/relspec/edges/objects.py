@@ -182,9 +182,7 @@ class Objects:
     def _write_again(self, content: str) -> None:
         """Put a copy in the place of an object: its bytes are still in memory, and may be nowhere else."""
         path = self._layout.object(content)
-        with open(path, "rb") as file:
-            is_whole = content_of_stream(file.read) == content
-        if not is_whole:
+        if not self._has_its_bytes(content):
             raise OSError(
                 errno.EIO, "its bytes were lost; stop the daemon and start it, so that it is made again", path
             )
@@ -207,12 +205,15 @@ class Objects:
 
     def _is_whole(self, content: str) -> bool:
         try:
-            with open(self._layout.object(content), "rb") as file:
-                return content_of_stream(file.read) == content
+            return self._has_its_bytes(content)
         except FileNotFoundError:
             return True
         except OSError:
             return False
+
+    def _has_its_bytes(self, content: str) -> bool:
+        with open(self._layout.object(content), "rb") as file:
+            return content_of_stream(file.read) == content
 
     def _table(self, name: str) -> str:
         return f"{self._tables}/{name}.parquet"
