@@ -12,7 +12,7 @@ from tests.by_hand import File, extractor_of, tables_of
 from relspec.core.dataset import Format
 from relspec.core.layout import Layout
 from relspec.core.problem import Code, Problem
-from relspec.edges.config import read_settings
+from relspec.edges.config import read_config, settings_of
 from relspec.edges.scaffold import create
 from relspec.ui.render.page import Page
 from relspec.ui.render.problems import document_of, problem_lines
@@ -58,7 +58,7 @@ def test_the_extractor_gives_lines(tmp_path: Path) -> None:
 
 def test_the_settings_are_read(tmp_path: Path) -> None:
     (tmp_path / "watch.toml").write_text(block_with("[sources.refunds]"))
-    flights, refunds = read_settings(Layout(tmp_path)).sources
+    flights, refunds = settings_of(Layout(tmp_path), read_config(Layout(tmp_path))).sources
     assert (flights.name, flights.pattern) == ("flights", "data/flights/*.parquet")
     assert (refunds.format, refunds.types) == (Format.CSV, (("amount", "DECIMAL(18,2)"),))
 

@@ -30,7 +30,7 @@ from relspec.core.settings import GcSettings, Limits, Settings, WarningSettings,
 from relspec.core.spec import DEFAULT_CACHE_POLICY, Builder, CachePolicy, Kind, Language
 from relspec.core.warning import WarningCode
 from relspec.edges import config
-from relspec.edges.config import BOUNDS, read_settings
+from relspec.edges.config import BOUNDS, read_config, settings_of
 from relspec.edges.store.database import Store
 from relspec.ui.cli.arguments import COMMANDS, UsageError, _first
 
@@ -302,7 +302,7 @@ def test_the_defaults_of_the_settings_are_right(tmp_path: Path) -> None:
             tables[table].append(f"{key} = {default.strip('`')}")
     text = "\n".join([*tables[""], "[limits]", *tables["limits"], "[watch]", *tables["watch"], "[gc]", *tables["gc"]])
     (tmp_path / "watch.toml").write_text(text)
-    assert read_settings(Layout(tmp_path)) == Settings()
+    assert settings_of(Layout(tmp_path), read_config(Layout(tmp_path))) == Settings()
 
 
 def test_the_bounds_of_the_settings_are_right() -> None:

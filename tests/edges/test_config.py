@@ -19,16 +19,16 @@ from relspec.core.settings import (
 )
 from relspec.core.warning import WarningCode
 from relspec.edges import config
-from relspec.edges.config import read_settings
+from relspec.edges.config import read_config, settings_of
 
 
 def read(root: Path, text: str) -> Settings:
     (root / "watch.toml").write_text(text, "utf-8")
-    return read_settings(Layout(root))
+    return settings_of(Layout(root), read_config(Layout(root)))
 
 
 def test_no_file_means_the_defaults(tmp_path: Path) -> None:
-    assert read_settings(Layout(tmp_path)) == Settings()
+    assert settings_of(Layout(tmp_path), read_config(Layout(tmp_path))) == Settings()
     assert read(tmp_path, "") == Settings()
 
 
@@ -119,10 +119,10 @@ def test_a_mistake_is_named_with_its_line_and_a_next_step(tmp_path: Path, text: 
 def test_bytes_that_are_not_utf8_are_named_by_line(tmp_path: Path) -> None:
     (tmp_path / "watch.toml").write_bytes(b'tasks = ["a"]\n# \xff\n')
     with pytest.raises(ConfigError, match=r"watch\.toml:2: byte 0xff is not UTF-8"):
-        read_settings(Layout(tmp_path))
+        settings_of(Layout(tmp_path), read_config(Layout(tmp_path)))
 
 
 def test_a_folder_in_place_of_the_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "watch.toml").mkdir()
     with pytest.raises(ConfigError, match="cannot be read"):
-        read_settings(Layout(tmp_path))
+        settings_of(Layout(tmp_path), read_config(Layout(tmp_path)))

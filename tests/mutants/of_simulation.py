@@ -25,15 +25,21 @@ BREAKS: tuple[Break, ...] = (
     Break(
         "simulation: changes are owed from a build's first step on only",
         "app/workspace.py",
-        """        self.undone = self.undone.merged(changes)
+        """        self._owe(changes)
         return self._build(wish)
+
+    def _owe(self, changes: ChangeSet) -> None:
+        self.undone = self.undone.merged(changes)
 
     async def _build(self, wish: Wish) -> BuildReport:
 """,
         """        return self._build(changes, wish)
 
-    async def _build(self, changes: ChangeSet, wish: Wish) -> BuildReport:
+    def _owe(self, changes: ChangeSet) -> None:
         self.undone = self.undone.merged(changes)
+
+    async def _build(self, changes: ChangeSet, wish: Wish) -> BuildReport:
+        self._owe(changes)
 """,
         _bitten("lost_changes"),
     ),
@@ -223,14 +229,21 @@ BREAKS: tuple[Break, ...] = (
     Break(
         "simulation: settings that were wrong once are told of for good",
         "app/workspace.py",
-        '        world.loose_problems.pop("config", None)\n',
-        "",
+        'world.loose_problems.pop("config", ())',
+        'world.loose_problems.get("config", ())',
         _bitten("settings"),
+    ),
+    Break(
+        "simulation: settings are read when a look finds their file changed, and never again",
+        "app/workspace.py",
+        "        if world.content(CONFIG_NAME) == self.configured:\n",
+        "        if CONFIG_NAME not in changes.paths:\n",
+        _found("settings_replaced_while_read"),
     ),
     Break(
         "simulation: other task folders count from the next start on",
         "app/workspace.py",
-        "            world.registry = registry_of(world.settings, world.registry.installed)\n",
+        "        world.registry = registry_of(world.settings, world.registry.installed)\n",
         "",
         _bitten("settings"),
     ),

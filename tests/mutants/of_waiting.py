@@ -3,6 +3,7 @@
 from tests.mutants.planted import Break
 
 _LOOKS = "tests/app/test_looks.py"
+_SETTINGS = "tests/app/test_settings.py"
 
 BREAKS: tuple[Break, ...] = (
     Break(
@@ -100,6 +101,38 @@ BREAKS: tuple[Break, ...] = (
         (f"{_LOOKS}::test_a_cancelled_build_leaves_its_changes_to_the_next",),
     ),
     Break(
+        "a look that takes settings over takes what it found with it when it is cancelled",
+        "app/workspace.py",
+        "            self._owe(changes)  # They are found no more.\n",
+        "",
+        (f"{_SETTINGS}::test_a_look_that_is_cancelled_while_it_takes_settings_over_loses_nothing",),
+    ),
+    Break(
+        "settings are those of another text than the one that was seen last",
+        "app/workspace.py",
+        "        if world.content(CONFIG_NAME) == self.configured:\n",
+        "        if CONFIG_NAME not in changes.paths:\n",
+        (
+            f"{_SETTINGS}::test_settings_that_went_away_while_they_were_read_do_not_stay",
+            f"{_SETTINGS}::test_settings_that_were_there_for_the_moment_of_reading_do_not_stay",
+            f"{_SETTINGS}::test_settings_that_moved_between_opening_and_the_first_look_hold",
+        ),
+    ),
+    Break(
+        "settings that are right again are nothing to tell of",
+        "app/workspace.py",
+        'if (world.settings, world.loose_problems.get("config", ())) != before:',
+        "if world.settings != before[0]:",
+        (f"{_SETTINGS}::test_settings_that_were_wrong_for_the_moment_of_reading_are_told_of_no_more",),
+    ),
+    Break(
+        "settings that ignore their own file are never read again",
+        "core/scope.py",
+        "        if path == CONFIG_NAME:\n            return False\n",
+        "",
+        (f"{_SETTINGS}::test_settings_do_not_make_us_blind_to_themselves",),
+    ),
+    Break(
         "a look that was cancelled is forgotten",
         "app/workspace.py",
         "        hints, self._scan_was_lost = None if self._scan_was_lost else hints, True",
@@ -109,15 +142,21 @@ BREAKS: tuple[Break, ...] = (
     Break(
         "changes are owed from a build's first step on only",
         "app/workspace.py",
-        """        self.undone = self.undone.merged(changes)
+        """        self._owe(changes)
         return self._build(wish)
+
+    def _owe(self, changes: ChangeSet) -> None:
+        self.undone = self.undone.merged(changes)
 
     async def _build(self, wish: Wish) -> BuildReport:
 """,
         """        return self._build(changes, wish)
 
-    async def _build(self, changes: ChangeSet, wish: Wish) -> BuildReport:
+    def _owe(self, changes: ChangeSet) -> None:
         self.undone = self.undone.merged(changes)
+
+    async def _build(self, changes: ChangeSet, wish: Wish) -> BuildReport:
+        self._owe(changes)
 """,
         (f"{_LOOKS}::test_a_build_that_was_cancelled_before_its_first_step_leaves_its_changes_to_the_next",),
     ),

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.promises.page import record
-from tests.sim.play import Played, play
-from tests.sim.script import draw, read
+from tests.sim.play import Played, play, play_seed
+from tests.sim.script import read
 from tests.sim.shrink import shrunk
 
 _ORDER = "PYTHONHASHSEED"
@@ -56,14 +56,10 @@ def main() -> int:
 def plays(seeds: range, jobs: int) -> Iterator[Played]:
     """Play seeds, so many at a time."""
     if jobs == 1:
-        yield from map(_play, seeds)
+        yield from map(play_seed, seeds)
         return
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap_unordered(_play, seeds, chunksize=10)
-
-
-def _play(seed: int) -> Played:
-    return play(draw(seed))
+        yield from pool.imap_unordered(play_seed, seeds, chunksize=10)
 
 
 def report(played: Played, keep: Path | None) -> int:

@@ -60,10 +60,14 @@ class SimMachine:
     inotify: bool = False
     trace: Trace = field(default_factory=NoTrace)
 
-    def settings(self) -> Settings:
-        """What `watch.toml` says now."""
+    def config(self) -> bytes | None:
+        """Read `watch.toml`."""
         path = str(self.layout.config)
-        return configured(self.disk.find(path).data, self.usual) if self.disk.has(path) else self.usual
+        return self.disk.find(path).data if self.disk.has(path) else None
+
+    def settings(self, config: bytes | None) -> Settings:
+        """What a text of it says."""
+        return self.usual if config is None else configured(config, self.usual)
 
     @contextmanager
     def owned(self) -> Iterator[Held]:

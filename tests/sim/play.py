@@ -25,7 +25,7 @@ from tests.sim.hands import ROOT, Hands
 from tests.sim.loop import Crash, SimLoop
 from tests.sim.machine import EPOCH_S, SimClock, SimMachine
 from tests.sim.model import Meaning, meaning
-from tests.sim.script import FOLDERS, Script, Step
+from tests.sim.script import FOLDERS, Script, Step, draw
 from tests.sim.state import State
 from tests.sim.system import System, simulated
 from tests.sim.witness import Witness
@@ -400,3 +400,8 @@ def _told(error: BaseException) -> str:
 def play(script: Script) -> Played:
     """Play one script."""
     return Play(script).play()
+
+
+def play_seed(seed: int) -> Played:
+    """Play the script that a seed gives; by name in another process too, which `__main__` would not have."""
+    return play(draw(seed))

@@ -14,7 +14,7 @@ BITES = kept(Path(__file__).parent / "bites")
 
 
 def test_a_slice_of_seeds_shows_no_difference() -> None:
-    command = [sys.executable, "-m", "tests.sim", "--seeds", "60", "--seed", "1"]
+    command = [sys.executable, "-m", "tests.sim", "--seeds", "60", "--seed", "1", "--jobs", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "; 0 differed" in done.stdout

@@ -13,7 +13,7 @@ from relspec.core.layout import Layout
 from relspec.core.settings import Settings, WatchSettings
 from relspec.core.toolchain import Toolchain
 from relspec.core.trace import NoTrace, Trace
-from relspec.edges.config import read_settings
+from relspec.edges.config import read_config, settings_of
 from relspec.edges.engine.pool import EnginePool, Start
 from relspec.edges.files import Files
 from relspec.edges.files.grain import exact_device
@@ -55,9 +55,13 @@ class RealMachine:
         self._start = start
         self._is_new = False
 
-    def settings(self) -> Settings:
+    def config(self) -> bytes | None:
         """Read `watch.toml`."""
-        return read_settings(self.layout)
+        return read_config(self.layout)
+
+    def settings(self, config: bytes | None) -> Settings:
+        """What a text of it says."""
+        return settings_of(self.layout, config)
 
     @contextmanager
     def owned(self) -> Iterator[StateLock]:

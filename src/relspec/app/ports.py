@@ -210,8 +210,12 @@ class Machine(Protocol):
     @property
     def trace(self) -> Trace: ...
 
-    def settings(self) -> Settings:
-        """What `watch.toml` says now; raises ConfigError."""
+    def config(self) -> bytes | None:
+        """The bytes of `watch.toml`, `None` where there is none; raises ConfigError where they cannot be read."""
+        ...
+
+    def settings(self, config: bytes | None) -> Settings:
+        """The settings that a text of it gives; raises ConfigError."""
         ...
 
     def owned(self) -> AbstractContextManager[Lock]:

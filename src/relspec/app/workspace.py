@@ -24,6 +24,7 @@ from relspec.app.run import Run
 from relspec.app.texts import Texts
 from relspec.app.traced import TracedEngines, TracedLoader
 from relspec.app.world import World
+from relspec.core.digest import content_of
 from relspec.core.errors import ConfigError
 from relspec.core.layout import Layout
 from relspec.core.problem import Code, Problem
@@ -33,7 +34,7 @@ from relspec.core.spec import Kind
 from relspec.core.state import TaskState
 from relspec.core.sweep import is_due
 from relspec.core.trace import NoTrace
-from relspec.core.tree import Scan
+from relspec.core.tree import CONFIG_NAME, Scan
 
 #: A file that is being written is looked at again after this time.
 AGAIN_S = 0.02
@@ -54,7 +55,8 @@ class StateLostError(Exception):
 class Workspace:
     """One opened project.
 
-    `undone` are the changes of builds that did not come to their end: the look that found them finds them no more.
+    `configured` is the hash of the `watch.toml` that the settings are of. `undone` are the changes of builds that did
+    not come to their end: the look that found them finds them no more.
     """
 
     world: World
@@ -65,6 +67,7 @@ class Workspace:
     lock: Lock
     tools: Tools = field(init=False)
     held: frozenset[str] = frozenset()
+    configured: str | None = None
     undone: ChangeSet = _NO_CHANGES
     scope_moved: bool = False
     swept_in_part: bool = False
@@ -94,9 +97,9 @@ class Workspace:
         # A look elsewhere says nothing of what is still being written here: whoever waits for that, waits on.
         elsewhere = () if hints is None else (p for p in self.held if str(world.layout.root / p) not in hints)
         self.held = scan.held.union(elsewhere)
-        if "watch.toml" in {*changes.added, *changes.changed, *changes.removed}:
-            return await self._reconfigure(changes)
-        return changes
+        if world.content(CONFIG_NAME) == self.configured:
+            return changes
+        return await self._reconfigure(changes)
 
     async def _scan(self, hints: frozenset[str] | None) -> Scan:
         """Scan; where that may take long, on a thread, so that questions are answered meanwhile."""
@@ -116,7 +119,7 @@ class Workspace:
     async def look_within(self) -> ChangeSet:
         """Look at everything while a build is under way, because the scope of the scan moved."""
         found = await self.look(None)
-        self.undone = self.undone.merged(found)
+        self._owe(found)
         return found
 
     async def extend(self, globs: Iterable[str], files: Iterable[str], modules: Iterable[str] = ()) -> bool:
@@ -148,8 +151,11 @@ class Workspace:
 
         They are owed from this call on: a build that is cancelled before its first step hands them on too.
         """
-        self.undone = self.undone.merged(changes)
+        self._owe(changes)
         return self._build(wish)
+
+    def _owe(self, changes: ChangeSet) -> None:
+        self.undone = self.undone.merged(changes)
 
     async def _build(self, wish: Wish) -> BuildReport:
         with self.machine.trace.span("build"):
@@ -225,18 +231,31 @@ class Workspace:
             self.tools.tell(Freed(len(found.objects), n_bytes))
 
     async def _reconfigure(self, changes: ChangeSet) -> ChangeSet:
-        """Take new settings over; wrong ones are a problem, and the old ones stay."""
+        """Take new settings over; wrong ones are a problem, and the old ones stay.
+
+        What is read here may be another text than the one that the look saw, and the next look see that one again.
+        """
         world = self.world
+        before = world.settings, world.loose_problems.pop("config", ())
+        self.configured = world.content(CONFIG_NAME)
         try:
-            world.settings = self.machine.settings()
-            world.registry = registry_of(world.settings, world.registry.installed)
+            config = self.machine.config()
+            self.configured = None if config is None else content_of(config)
+            world.settings = self.machine.settings(config)
         except ConfigError as error:
             world.loose_problems["config"] = (_config_problem(error),)
+        if (world.settings, world.loose_problems.get("config", ())) != before:
+            changes = changes.merged(ChangeSet((), (CONFIG_NAME,), ()))
+        if "config" in world.loose_problems:
             return changes
-        world.loose_problems.pop("config", None)
+        world.registry = registry_of(world.settings, world.registry.installed)
         self.loader.reconfigure(world.settings)
         self.scope_moved |= self.files.configure(world.settings)
-        scan = await self._scan(None)
+        try:
+            scan = await self._scan(None)
+        except asyncio.CancelledError:
+            self._owe(changes)  # They are found no more.
+            raise
         more = changes_between(world.tree, scan.tree)
         world.tree = scan.tree
         world.loose_problems["scan"] = scan.problems
@@ -254,7 +273,8 @@ async def open_workspace(
     `machine` is what it is opened with, `None` the real one.
     """
     machine = RealMachine(layout) if machine is None else machine
-    settings = machine.settings()
+    config = machine.config()
+    settings = machine.settings(config)
     async with AsyncExitStack() as stack:
         lock = stack.enter_context(machine.owned())
         store = machine.store()
@@ -277,7 +297,8 @@ async def open_workspace(
         if not isinstance(machine.trace, NoTrace):
             engines, loader = TracedEngines(engines, machine.trace), TracedLoader(loader, machine.trace)
         files = machine.files(settings)
-        workspace = Workspace(world, machine, loader, files, store, lock)
+        configured = None if config is None else content_of(config)
+        workspace = Workspace(world, machine, loader, files, store, lock, configured=configured)
         await workspace.extend(*needs_of(world))
         look, check, clock = workspace.look_within, workspace.check, machine.clock
         texts, executions = Texts(workspace), Executions()

@@ -76,6 +76,8 @@ class Scope(msgspec.Struct, frozen=True, dict=True):
 
     def ignores(self, name: str, path: str) -> bool:
         """Whether a file or folder called `name` is passed by, with all below it."""
+        if path == CONFIG_NAME:
+            return False
         if name in _FOREIGN or _TEMPORARY.fullmatch(name) is not None:
             return path not in self._exact
         return any(matches(pattern, path if "/" in pattern else name) for pattern in self._ignored)

@@ -132,25 +132,25 @@ class _Project(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     extractors: dict[str, Any] = {}
 
 
-def read_settings(layout: Layout) -> Settings:
-    """Read the project's settings; raises ConfigError with the line, the value and what to do next."""
+def read_config(layout: Layout) -> bytes | None:
+    """The bytes of `watch.toml`, `None` where there is none; raises ConfigError where they cannot be read."""
     try:
         with layout.config.open("rb") as file:
             data = file.read(FILE_BYTES_MAX + 1)
     except FileNotFoundError:
-        return Settings()
+        return None
     except NotADirectoryError as error:
         raise ConfigError(f"{layout.root} is not a folder; name the project's folder") from error
     except OSError as error:
         raise ConfigError(f"watch.toml: cannot be read ({error.strerror}); correct its permissions") from error
     if len(data) > FILE_BYTES_MAX:
         raise ConfigError(f"watch.toml: larger than {FILE_BYTES_MAX} bytes; it is meant for settings")
-    return settings_of(layout, data)
+    return data
 
 
-def settings_of(layout: Layout, data: bytes) -> Settings:
-    """The settings that one text of `watch.toml` gives; raises ConfigError."""
-    return _Document(layout, data).settings()
+def settings_of(layout: Layout, data: bytes | None) -> Settings:
+    """The settings of one text of `watch.toml`; raises ConfigError with the line, the value and what to do next."""
+    return Settings() if data is None else _Document(layout, data).settings()
 
 
 class _Document:

@@ -1,0 +1,148 @@
+"""Settings are of the `watch.toml` that the tree shows, whatever became of that file while they were read.
+
+The breaks that were planted and caught are in `tests/mutants/of_waiting.py` and `of_simulation.py`.
+"""
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.scenarios.harness import write
+
+from relspec.app.trouble import problems_of
+from relspec.app.workspace import Workspace, open_workspace
+from relspec.core.layout import Layout
+from relspec.core.settle import ChangeSet
+
+TASKS = {"tasks/one.sql": "select 1 as a", "more/two.sql": "select 2 as a"}
+BOTH = 'tasks = ["tasks", "more"]\n'
+WRONG = "tasks = 1\n"
+
+
+def read_in_turn(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, *texts: str) -> None:
+    """Have one of `texts` in `watch.toml` at each time that it is read, and what was there before afterwards."""
+    path, coming, read = workspace.world.layout.config, iter(texts), workspace.machine.config
+
+    def config() -> bytes | None:
+        text = next(coming, None)
+        if text is None:
+            return read()
+        before = path.read_bytes() if path.exists() else None
+        path.write_text(text)
+        found = read()
+        if before is None:
+            path.unlink()
+        else:
+            path.write_bytes(before)
+        return found
+
+    monkeypatch.setattr(workspace.machine, "config", config)
+
+
+async def looked(workspace: Workspace, *paths: str) -> ChangeSet:
+    """Look at what some hints name."""
+    return await workspace.look(frozenset(str(workspace.world.layout.root / path) for path in paths))
+
+
+async def built(workspace: Workspace, changes: ChangeSet) -> list[str]:
+    """The tasks that there are after a build."""
+    await workspace.build(changes)
+    return sorted(workspace.world.catalog.by_name)
+
+
+async def test_settings_that_went_away_while_they_were_read_do_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by the simulation."""
+    write(tmp_path, TASKS)
+    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
+        await built(workspace, await workspace.look_all())
+        write(tmp_path, {"watch.toml": BOTH})
+        read = workspace.machine.config
+
+        def config() -> bytes | None:
+            found = read()
+            workspace.world.layout.config.unlink(missing_ok=True)
+            return found
+
+        monkeypatch.setattr(workspace.machine, "config", config)
+        assert await built(workspace, await looked(workspace, "watch.toml")) == ["one", "two"]
+        assert await built(workspace, await looked(workspace, "watch.toml")) == ["one"]
+
+
+async def test_settings_that_were_there_for_the_moment_of_reading_do_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, {**TASKS, "watch.toml": "# 1\n"})
+    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
+        await built(workspace, await workspace.look_all())
+        read_in_turn(workspace, monkeypatch, BOTH)
+        write(tmp_path, {"watch.toml": "# 2\n"})
+        assert await built(workspace, await looked(workspace, "watch.toml")) == ["one", "two"]
+        assert await built(workspace, await looked(workspace, "watch.toml")) == ["one"]
+        assert not await looked(workspace, "watch.toml")
+
+
+async def test_settings_that_were_wrong_for_the_moment_of_reading_are_told_of_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, {**TASKS, "watch.toml": BOTH})
+    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
+        await built(workspace, await workspace.look_all())
+        read_in_turn(workspace, monkeypatch, WRONG)
+        write(tmp_path, {"watch.toml": f"{BOTH}# again\n"})
+        await built(workspace, await looked(workspace, "watch.toml"))
+        assert [p.path for p in problems_of(workspace.world)] == ["watch.toml"]
+        found = await looked(workspace, "watch.toml")
+        assert found.changed == ("watch.toml",), "a build has to tell that it is right now"
+        assert await built(workspace, found) == ["one", "two"]
+        assert problems_of(workspace.world) == ()
+
+
+async def test_settings_that_moved_between_opening_and_the_first_look_hold(tmp_path: Path) -> None:
+    write(tmp_path, {**TASKS, "watch.toml": BOTH})
+    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
+        assert await built(workspace, await workspace.look_all()) == ["one", "two"]
+    write(tmp_path, {"watch.toml": ""})
+    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
+        # As it was at the end of the last life: no look finds it changed.
+        write(tmp_path, {"watch.toml": BOTH})
+        assert await built(workspace, await workspace.look_all()) == ["one", "two"]
+
+
+async def test_a_look_that_is_cancelled_while_it_takes_settings_over_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, TASKS)
+    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
+        await built(workspace, await workspace.look_all())
+        begun, go, scan = threading.Event(), threading.Event(), workspace.files.scan
+
+        def slow(hints: frozenset[str] | None, *arguments: Any) -> Any:
+            if hints is None:
+                begun.set()
+                assert go.wait(20)
+            return scan(hints, *arguments)
+
+        monkeypatch.setattr(workspace.files, "scan", slow)
+        write(tmp_path, {"watch.toml": BOTH, "tasks/one.sql": "select 3 as a"})
+        cancelled = asyncio.create_task(looked(workspace, "watch.toml", "tasks/one.sql"))
+        await asyncio.to_thread(begun.wait)
+        cancelled.cancel()
+        await asyncio.sleep(0)
+        go.set()
+        await asyncio.wait([cancelled])
+        report = await workspace.build(await looked(workspace, "tasks/one.sql"))
+        assert [path for path, _ in report.record.changes] == ["more/two.sql", "tasks/one.sql", "watch.toml"]
+
+
+@pytest.mark.parametrize("ignored", ["*.toml", "watch.*"])
+async def test_settings_do_not_make_us_blind_to_themselves(tmp_path: Path, ignored: str) -> None:
+    write(tmp_path, {**TASKS, "watch.toml": f'[watch]\nignore = ["{ignored}"]\n'})
+    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
+        assert await built(workspace, await workspace.look_all()) == ["one"]
+        assert workspace.files.wants(str(tmp_path / "watch.toml"))
+        write(tmp_path, {"watch.toml": BOTH})
+        assert await built(workspace, await looked(workspace, "watch.toml")) == ["one", "two"]
