@@ -142,6 +142,11 @@ def test_a_file_that_stays_is_held_by_the_first_revision_that_it_showed_while_it
             known.hold(revision)
             assert links(layout) == ["2"]
         assert known.oldest() == 2
+    for revision in (5, 6):
+        known.hold(revision)
+        assert links(layout) == [str(revision)], "nobody is there still who saw the one before"
+    with reader(layout.views):
+        assert known.oldest() == 6
     assert known.oldest() is None
 
 

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from relspec.core.dataset import Stamp
 from relspec.core.errors import StateError
 from relspec.core.finding import UNKNOWN, Finding, Repeatability, Uniqueness
 from relspec.core.plan import InferredDeps, PlanArtifact, Requirement, Udf
 from relspec.core.schema import Column, Schema
 from relspec.core.state import Delta, Publication
+from relspec.core.tree import FileEntry
 from relspec.core.warning import WarningCode
 from relspec.edges.store import seals
 from relspec.edges.store.connection import Connection
@@ -96,7 +98,7 @@ def test_what_commits_is_synced_and_what_readers_see_is_not_waited_for(tmp_path:
     shown = Publication(3, "/project", "stamp", "content")
     store.set_published(shown)
     store._connection.set_trace_callback(None)
-    assert [text for text in asked if text.startswith("pragma")] == [
+    assert [text for text in asked if text.startswith("pragma synchronous")] == [
         "pragma synchronous = normal",
         "pragma synchronous = full",
     ]
@@ -160,12 +162,32 @@ def test_of_a_plan_that_is_known_what_moved_is_written(tmp_path: Path, what: str
     store.commit(Delta(plans={"t": moved}, stored_plans={"t": _PLAN} if is_known else {}))
     store._connection.set_trace_callback(None)
     assert store.load().plans == {"t": moved}
-    written = {text.split()[2] for text in asked if text.startswith("delete from plan")}
+    written = {text.split()[2] for text in asked if text.startswith(("delete from plan", "insert into plan"))}
     assert written == (tables if is_known else set(_PLAN_ROWS))
     store.commit(Delta(plans={"t": None}, stored_plans={"t": moved}))
     assert store.load().plans == {}
     assert store.faults() == ()
     store.close()
+
+
+def test_what_is_written_again_stays_where_it_is(tmp_path: Path) -> None:
+    """A row that is replaced would be a new one: on another page, with another entry in the index."""
+    store = Store.open(tmp_path / "relspec.sqlite", "one")
+    assert store.load().files == {}
+    store.commit(Delta(files={path: _entry(path, 1) for path in ("a", "b")}, plans={"t": _PLAN}))
+    where = "select 'file', path, rowid from file union all select 'plan', task, rowid from plan"
+    before = store._connection.execute(where).fetchall()
+    moved = replace(_PLAN, sql="select 1")
+    store.commit(Delta(files={"a": _entry("a", 2)}, plans={"t": moved}, stored_plans={"t": _PLAN}))
+    assert store._connection.execute(where).fetchall() == before
+    assert store.load().files["a"].stamp.size == 2
+    assert store.load().plans["t"] == moved
+    assert store.faults() == ()
+    store.close()
+
+
+def _entry(path: str, size: int) -> FileEntry:
+    return FileEntry(path, Stamp(1, 2, size, 4, 5), "content")
 
 
 def test_an_upgrade_that_is_interrupted_leaves_the_state_of_before(

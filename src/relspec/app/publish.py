@@ -43,7 +43,8 @@ async def publish(world: World, stage: Stage, names: Iterable[str] | None) -> Pu
     whole = names is None
     wanted = _wanted(world, names)
     await _tables(world, objects, wanted, whole=whole)
-    request = _request(world, stage, wanted, None if whole else before)
+    logged = not stage.readers.may_write()
+    request = _request(world, wanted, None if whole else before, logged=logged)
     stage.readers.hold(published_revision(world, stage.memory))
     try:
         published = await stage.engines.publish(request)
@@ -69,7 +70,8 @@ def prepare(world: World, stage: Stage, names: Iterable[str] | None) -> None:
     """
     before = None if names is None else _as_shown(stage)
     if names is None or before is not None:
-        stage.engines.prepare(_request(world, stage, _wanted(world, names), before))
+        # Whether the log may be told is seen when it is: a reader may come until then.
+        stage.engines.prepare(_request(world, _wanted(world, names), before, logged=True))
 
 
 def _as_shown(stage: Stage) -> Publication | None:
@@ -83,7 +85,7 @@ def _wanted(world: World, names: Iterable[str] | None) -> dict[str, str]:
     return {name.lower(): name for name in (all_names(world) if names is None else names)}
 
 
-def _request(world: World, stage: Stage, wanted: Mapping[str, str], before: Publication | None) -> PublishViews:
+def _request(world: World, wanted: Mapping[str, str], before: Publication | None, *, logged: bool) -> PublishViews:
     files = {} if before is None else _files_of_sources(world, wanted)
     same = [name for name, found in files.items() if world.shown.files.get(name) == found]
     changed, dropped = _definitions(world, wanted.keys() - same)
@@ -94,7 +96,7 @@ def _request(world: World, stage: Stage, wanted: Mapping[str, str], before: Publ
         changed=changed,
         dropped=dropped,
         stamp=None if before is None else before.stamp,
-        logged=not stage.readers.may_write(),
+        logged=logged,
     )
 
 

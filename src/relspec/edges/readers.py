@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import signal
+from collections.abc import Iterable
 from pathlib import Path
 
 from relspec.core.errors import StateError
@@ -39,31 +40,36 @@ class Readers:
         """
         if not self.seen:
             return
-        # Not afterwards: a reader may open this very file until it is replaced.
-        self.oldest()
         views = self._layout.views
+        # Not afterwards: a reader may open this very file until it is replaced.
+        held, spare = self._links()
         try:
             number = str(views.stat().st_ino)
-            # What goes into its log leaves the file in its place: it is held by the first revision that it showed.
-            if all(_inode_of(link) != number for link in self._layout.held.iterdir()):
-                os.link(views, self._layout.held / f"{revision or _UNKNOWN}-{number}.duckdb")
+            # What goes into its log leaves the file in its place: it is held by the first revision that it showed while
+            # somebody had it open.
+            if number not in map(_inode_of, held):
+                link = self._layout.held / f"{revision or _UNKNOWN}-{number}.duckdb"
+                mine = next((found for found in spare if _inode_of(found) == number), None)
+                if mine is None:
+                    os.link(views, link)
+                else:
+                    # In a daemon that nobody reads from it is always there: one change of the folder, not two.
+                    spare.remove(mine)
+                    mine.rename(link)
         except FileNotFoundError:
-            return  # Nothing is shown yet.
+            pass  # Nothing is shown yet.
         except OSError as error:
             raise StateError(f"cannot keep {views} for its readers: {error.strerror}") from error
+        _remove(spare)
 
     def oldest(self) -> int | None:
         """The oldest revision that somebody has open, 0 for an unknown one; `None` where all read what is current.
 
         Cost: some 20 microseconds for each revision that is open, or was when the views were last replaced.
         """
-        revisions = []
-        for link in self._layout.held.iterdir():
-            if _is_open(link):
-                revisions.append(_revision_of(link))
-            else:
-                link.unlink(missing_ok=True)
-        return min(revisions, default=None)
+        held, spare = self._links()
+        _remove(spare)
+        return min(map(_revision_of, held), default=None)
 
     def may_write(self) -> bool:
         """Whether somebody has a file of views open to write: who closes that takes the log away from its place.
@@ -73,10 +79,23 @@ class Readers:
         files = (self._layout.views, *self._layout.held.iterdir())
         return not self.seen or any(_is_open(file, to_write=True) for file in files)
 
+    def _links(self) -> tuple[list[Path], list[Path]]:
+        """The links that somebody has open, and the others."""
+        held: list[Path] = []
+        spare: list[Path] = []
+        for link in self._layout.held.iterdir():
+            (held if _is_open(link) else spare).append(link)
+        return held, spare
+
     def forget_revisions(self) -> None:
         """Take the numbers of all that is held for unknown: they are of a database that is gone."""
         for link in self._layout.held.iterdir():
             link.rename(link.with_name(f"{_UNKNOWN}-{_inode_of(link)}.duckdb"))
+
+
+def _remove(links: Iterable[Path]) -> None:
+    for link in links:
+        link.unlink(missing_ok=True)
 
 
 def _revision_of(link: Path) -> int:

@@ -4,7 +4,7 @@ Rows are fetched after a statement was executed, so each way to fetch them can f
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -19,6 +19,10 @@ _KEPT = "nothing that was answered before is lost"
 class Connection(sqlite3.Connection):
     """As the class below; raises StateError where the system refuses, and where bytes are not what was written."""
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._puts: dict[str, str] = {}
+
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         """Execute one statement."""
         with _SAID:
@@ -28,6 +32,27 @@ class Connection(sqlite3.Connection):
         """Execute it for many."""
         with _SAID:
             return self.cursor(_Cursor).executemany(sql, parameters)
+
+    def put(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write whole rows, each over the one with its key if there is one.
+
+        `insert or replace` would take that one out and add a new one: on another page, with the index moved, and sealed
+        twice. The save of a leaf wrote 30 pages so, and 21 now.
+        """
+        if not rows:
+            return
+        statement = self._puts.get(table)
+        if statement is None:
+            statement = self._puts[table] = self._putting(table)
+        self.executemany(statement, rows)
+
+    def _putting(self, table: str) -> str:
+        found = self.execute(f"pragma table_info({table})").fetchall()
+        keys = ", ".join(f'"{name}"' for _, name, _, _, _, key in found if key)
+        rest = ", ".join(f'"{name}" = excluded."{name}"' for _, name, _, _, _, key in found if not key)
+        over = f"update set {rest}" if rest else "nothing"
+        marks = ", ".join("?" * len(found))
+        return f"insert into {table} values ({marks}) on conflict ({keys}) do {over}"
 
 
 class _Cursor(sqlite3.Cursor):

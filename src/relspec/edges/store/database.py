@@ -40,7 +40,7 @@ class RottenError(Exception):
 class Store:
     """The state database of one project, owned by one process and used by one thread."""
 
-    def __init__(self, connection: sqlite3.Connection, session: str) -> None:
+    def __init__(self, connection: Connection, session: str) -> None:
         self._connection = connection
         self._session = session
         #: What was set aside for this one to begin, if anything was.
@@ -109,7 +109,7 @@ class Store:
         """
         value = f"{shown.revision} {shown.stamp} {shown.content} {shown.place}"
         with _unsynced(self._connection):
-            self._connection.execute("insert or replace into setting values ('published', ?)", (value,))
+            self._connection.put("setting", [("published", value)])
         self._published = shown
 
     def published(self) -> Publication | None:
@@ -220,7 +220,7 @@ def _unsynced(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("pragma synchronous = full")
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> Connection:
     connection = sqlite3.connect(path, isolation_level=None, factory=Connection)
     try:
         os.chmod(path, 0o600)

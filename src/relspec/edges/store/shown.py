@@ -1,14 +1,14 @@
 """Which content each dataset showed, from which revision to which: written with the commit that changes it."""
 
 import json
-import sqlite3
 import time
 from collections.abc import Mapping
 
 from relspec.core.state import Delta, SourceState
+from relspec.edges.store.connection import Connection
 
 
-def note(connection: sqlite3.Connection, change: Delta) -> None:
+def note(connection: Connection, change: Delta) -> None:
     """Note what `change` shows anew and no longer, inside its transaction. Cost: the parts of what changed."""
     outputs = {name: frozenset[str]() if o is None else frozenset({o.content}) for name, o in change.outputs.items()}
     sources = {name: found for name, s in change.sources.items() if (found := _parts(s)) is not None}
@@ -28,12 +28,12 @@ def _parts(source: SourceState | None) -> frozenset[str] | None:
     return None if dataset is None else frozenset(part.content for part in dataset.parts)
 
 
-def _revision(connection: sqlite3.Connection) -> int:
+def _revision(connection: Connection) -> int:
     (revision,) = connection.execute("select coalesce(max(revision), 0) from run").fetchone()
     return int(revision)
 
 
-def _switch(connection: sqlite3.Connection, role: str, contents: Mapping[str, frozenset[str]], revision: int) -> None:
+def _switch(connection: Connection, role: str, contents: Mapping[str, frozenset[str]], revision: int) -> None:
     now = time.time()
     # In this order, as a cross join goes: of all that is shown only what is asked for is looked up.
     there = set(
@@ -47,5 +47,4 @@ def _switch(connection: sqlite3.Connection, role: str, contents: Mapping[str, fr
     close = "update shown set until = ?, ended_at = ? where role = ? and dataset = ? and content = ? and until is null"
     connection.executemany(close, [(revision, now, role, *gone) for gone in there - wanted])
     # Shown, replaced and shown again within one revision: the row of this revision goes on.
-    begin = "insert or replace into shown values (?, ?, ?, ?, null, null)"
-    connection.executemany(begin, [(role, *came, revision) for came in wanted - there])
+    connection.put("shown", [(role, *came, revision, None, None) for came in wanted - there])

@@ -7,6 +7,7 @@ import msgspec
 
 from relspec.core.sweep import Claim, ClaimKind, Shown, Stock, Sweep
 from relspec.core.work import Extracted
+from relspec.edges.store.connection import Connection
 
 #: Above every revision.
 _NEVER = 1 << 62
@@ -58,7 +59,7 @@ def _shown(connection: sqlite3.Connection) -> dict[str, Shown]:
     return {content: Shown(until, ended_at) for content, until, ended_at in connection.execute(query)}
 
 
-def forget(connection: sqlite3.Connection, swept: Sweep, marker: str) -> None:
+def forget(connection: Connection, swept: Sweep, marker: str) -> None:
     """Delete what `swept` drops, inside a transaction; `marker` says of the state when that was."""
     keys: dict[ClaimKind, list[tuple[str, ...]]] = {kind: [] for kind in ClaimKind}
     for claim in swept.claims:
@@ -81,7 +82,7 @@ def forget(connection: sqlite3.Connection, swept: Sweep, marker: str) -> None:
     connection.execute(again, (unread,))
     for table in ("reason", "run_task", "run_change", "run"):
         connection.executemany(f"delete from {table} where run = ?", [(run,) for run in swept.runs])
-    connection.execute("insert or replace into setting values ('collected', ?)", (marker,))
+    connection.put("setting", [("collected", marker)])
 
 
 def collected(connection: sqlite3.Connection) -> tuple[int, float] | None:

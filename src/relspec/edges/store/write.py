@@ -1,6 +1,5 @@
 """Writes a delta, table by table, inside the transaction that `Store.commit` holds."""
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -15,6 +14,7 @@ from relspec.core.tree import FileEntry
 from relspec.core.warning import TaskWarning
 from relspec.core.work import LoadFailed
 from relspec.edges.store import shown
+from relspec.edges.store.connection import Connection
 
 #: What is written of something into one row of a table.
 Row = tuple[Any, ...]
@@ -25,7 +25,7 @@ def encode(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def delta(connection: sqlite3.Connection, change: Delta, session: str) -> None:
+def delta(connection: Connection, change: Delta, session: str) -> None:
     """Write everything that `change` holds."""
     _put(connection, "file", "path", change.files, _file_row)
     _put(connection, "module", "path", change.modules, _module_row)
@@ -47,32 +47,28 @@ def delta(connection: sqlite3.Connection, change: Delta, session: str) -> None:
     if change.warnings is not None:
         _warnings(connection, change.warnings)
     _memo(connection, change.memo, session)
-    _many(connection, "digest", [(d.content, d.columns, d.bag.rows, d.bag.total) for d in change.digests], replace=True)
-    _many(
-        connection,
-        "extraction",
-        [(e.extractor, e.path, e.version, encode(e.extracted), time.time()) for e in change.extractions],
-        replace=True,
-    )
+    connection.put("digest", [(d.content, d.columns, d.bag.rows, d.bag.total) for d in change.digests])
+    now = time.time()
+    extractions = [(e.extractor, e.path, e.version, encode(e.extracted), now) for e in change.extractions]
+    connection.put("extraction", extractions)
     shown.note(connection, change)
     if change.run is not None:
         _run(connection, change.run)
     if change.toolchain is not None:
-        _many(connection, "setting", [("toolchain", change.toolchain)], replace=True)
+        connection.put("setting", [("toolchain", change.toolchain)])
 
 
-def _many(connection: sqlite3.Connection, table: str, rows: list[Row], *, replace: bool = False) -> None:
+def _add(connection: Connection, table: str, rows: list[Row]) -> None:
     if rows:
         marks = ", ".join("?" * len(rows[0]))
-        verb = "insert or replace" if replace else "insert"
-        connection.executemany(f"{verb} into {table} values ({marks})", rows)
+        connection.executemany(f"insert into {table} values ({marks})", rows)
 
 
-def _put(connection: sqlite3.Connection, table: str, key: str, values: Mapping[str, Any], row: Any) -> None:
+def _put(connection: Connection, table: str, key: str, values: Mapping[str, Any], row: Any) -> None:
     gone = [(name,) for name, value in values.items() if value is None]
     if gone:
         connection.executemany(f"delete from {table} where {key} = ?", gone)
-    _many(connection, table, [row(name, value) for name, value in values.items() if value is not None], replace=True)
+    connection.put(table, [row(name, value) for name, value in values.items() if value is not None])
 
 
 def _file_row(path: str, entry: FileEntry) -> Row:
@@ -91,11 +87,11 @@ def _source_row(name: str, source: SourceState) -> Row:
     return (name, len(source.files), rows, problem, encode(replace(source, files=())))
 
 
-def _source_files(connection: sqlite3.Connection, files: Mapping[tuple[str, str], SourceFile | None]) -> None:
+def _source_files(connection: Connection, files: Mapping[tuple[str, str], SourceFile | None]) -> None:
     gone = [key for key, file in files.items() if file is None]
     if gone:
         connection.executemany("delete from source_file where name = ? and path = ?", gone)
-    _many(connection, "source_file", [(*key, encode(f)) for key, f in files.items() if f is not None], replace=True)
+    connection.put("source_file", [(*key, encode(f)) for key, f in files.items() if f is not None])
 
 
 def _record_row(task: str, record: CompileRecord) -> Row:
@@ -103,14 +99,14 @@ def _record_row(task: str, record: CompileRecord) -> Row:
     return (task, record.spec.builder.path, problem, encode(record))
 
 
-def _record_files(connection: sqlite3.Connection, records: Mapping[str, CompileRecord | None]) -> None:
+def _record_files(connection: Connection, records: Mapping[str, CompileRecord | None]) -> None:
     connection.executemany("delete from plan_file where task = ?", [(task,) for task in records])
     kept = [(task, record) for task, record in records.items() if record is not None]
-    _many(connection, "plan_file", [(task, f.path, f.content) for task, r in kept for f in r.files], replace=True)
+    connection.put("plan_file", [(task, f.path, f.content) for task, r in kept for f in r.files])
 
 
 def _plans(
-    connection: sqlite3.Connection,
+    connection: Connection,
     plans: Mapping[str, PlanArtifact | None],
     stored: Mapping[str, PlanArtifact | None],
 ) -> None:
@@ -118,9 +114,12 @@ def _plans(
     for table, rows_of in _PLAN_ROWS.items():
         rows = {task: _rows(rows_of, plan) for task, plan in plans.items()}
         moved = [task for task in rows if stored.get(task) is None or _rows(rows_of, stored[task]) != rows[task]]
-        if moved:
-            connection.executemany(f"delete from {table} where task = ?", [(task,) for task in moved])
-            _many(connection, table, [row for task in moved for row in rows[task]], replace=table in _REPLACED)
+        # Where a plan has one row, that is written over.
+        gone = [task for task in moved if table != "plan" or not rows[task]]
+        if gone:
+            connection.executemany(f"delete from {table} where task = ?", [(task,) for task in gone])
+        write = Connection.put if table in _PUT else _add
+        write(connection, table, [row for task in moved for row in rows[task]])
 
 
 def _rows(rows_of: Callable[[PlanArtifact], Iterable[Row]], plan: PlanArtifact | None) -> list[Row]:
@@ -197,8 +196,8 @@ _PLAN_ROWS: Mapping[str, Callable[[PlanArtifact], Iterable[Row]]] = {
     "plan_unique": _unique_rows,
     "plan_rows_of": _handed_rows,
 }
-#: Those of which a plan may say one row twice.
-_REPLACED = frozenset({"plan_finding_unless", "plan_rows_of"})
+#: Those where a row may be there already: of the plan before, or because a plan says it twice.
+_PUT = frozenset({"plan", "plan_finding_unless", "plan_rows_of"})
 
 
 def _output_row(_: str, output: Output) -> Row:
@@ -216,19 +215,19 @@ def _output_row(_: str, output: Output) -> Row:
     )
 
 
-def _problems(connection: sqlite3.Connection, problems: tuple[Problem, ...]) -> None:
+def _problems(connection: Connection, problems: tuple[Problem, ...]) -> None:
     connection.execute("delete from problem")
     rows = [(i, p.code, p.task, p.path, p.line, p.column, p.message, p.hint) for i, p in enumerate(problems)]
-    _many(connection, "problem", rows)
+    _add(connection, "problem", rows)
 
 
-def _warnings(connection: sqlite3.Connection, warnings: tuple[TaskWarning, ...]) -> None:
+def _warnings(connection: Connection, warnings: tuple[TaskWarning, ...]) -> None:
     connection.execute("delete from warning")
     rows = [(i, w.code, w.task, w.path, w.line, w.column, w.message, w.hint) for i, w in enumerate(warnings)]
-    _many(connection, "warning", rows)
+    _add(connection, "warning", rows)
 
 
-def _memo(connection: sqlite3.Connection, memo: tuple[MemoRow, ...], session: str) -> None:
+def _memo(connection: Connection, memo: tuple[MemoRow, ...], session: str) -> None:
     now = time.time()
     rows = [
         (
@@ -248,17 +247,17 @@ def _memo(connection: sqlite3.Connection, memo: tuple[MemoRow, ...], session: st
         )
         for row in memo
     ]
-    _many(connection, "memo", rows, replace=True)
+    connection.put("memo", rows)
 
 
-def _run(connection: sqlite3.Connection, run: RunRecord) -> None:
-    _many(connection, "run", [(run.run, run.revision, run.started_at, run.ms)])
-    _many(connection, "run_change", [(run.run, path, change) for path, change in run.changes], replace=True)
+def _run(connection: Connection, run: RunRecord) -> None:
+    _add(connection, "run", [(run.run, run.revision, run.started_at, run.ms)])
+    connection.put("run_change", [(run.run, path, change) for path, change in run.changes])
     recompiled = set(run.recompiled)
-    _many(connection, "run_task", [(run.run, t.task, t.action, t.ms, int(t.task in recompiled)) for t in run.tasks])
+    _add(connection, "run_task", [(run.run, t.task, t.action, t.ms, int(t.task in recompiled)) for t in run.tasks])
     reasons = [
         (run.run, t.task, i, r.rule, r.because, r.upstream, ", ".join(r.columns), r.path)
         for t in run.tasks
         for i, r in enumerate(t.reasons)
     ]
-    _many(connection, "reason", reasons)
+    _add(connection, "reason", reasons)
