@@ -225,8 +225,8 @@ BREAKS = (
     Break(
         "there is a log although somebody may write",
         "app/publish.py",
-        "logged=not stage.readers.may_write(),",
-        "logged=True,",
+        "logged = not stage.readers.may_write()",
+        "logged = True",
         ("tests/app/test_gc.py::test_somebody_who_opened_the_views_to_write_takes_nothing_from_others",),
     ),
     Break(
