@@ -13,6 +13,7 @@ from tests.scenarios.harness import write
 
 from relspec.app.trouble import problems_of
 from relspec.app.workspace import Workspace, open_workspace
+from relspec.core.errors import ConfigError
 from relspec.core.layout import Layout
 from relspec.core.settle import ChangeSet
 
@@ -146,3 +147,58 @@ async def test_settings_do_not_make_us_blind_to_themselves(tmp_path: Path, ignor
         assert workspace.files.wants(str(tmp_path / "watch.toml"))
         write(tmp_path, {"watch.toml": BOTH})
         assert await built(workspace, await looked(workspace, "watch.toml")) == ["one", "two"]
+
+
+async def test_a_file_that_cannot_be_read_is_read_as_soon_as_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caught: a text that was seen and could not be read just then counted as read."""
+    write(tmp_path, TASKS)
+    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
+        await built(workspace, await workspace.look_all())
+        config = workspace.machine.config
+
+        def refused() -> bytes | None:
+            raise ConfigError("watch.toml: cannot be read (Too many open files)")
+
+        monkeypatch.setattr(workspace.machine, "config", refused)
+        write(tmp_path, {"watch.toml": BOTH})
+        assert await built(workspace, await looked(workspace, "watch.toml")) == ["one"]
+        assert [p.path for p in problems_of(workspace.world)] == ["watch.toml"]
+        assert not await looked(workspace, "tasks/one.sql"), "what is wrong all the time is no change"
+        monkeypatch.setattr(workspace.machine, "config", config)
+        assert await built(workspace, await looked(workspace, "tasks/one.sql")) == ["one", "two"]
+        assert problems_of(workspace.world) == ()
+
+
+async def test_a_folder_in_the_place_of_the_file_is_told_of_while_it_is_there(tmp_path: Path) -> None:
+    write(tmp_path, {**TASKS, "watch.toml": BOTH})
+    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
+        await built(workspace, await workspace.look_all())
+        (tmp_path / "watch.toml").unlink()
+        (tmp_path / "watch.toml").mkdir()
+        assert await built(workspace, await looked(workspace, "watch.toml")) == ["one", "two"]
+        assert [p.path for p in problems_of(workspace.world)] == ["watch.toml"]
+        (tmp_path / "watch.toml").rmdir()
+        assert await built(workspace, await looked(workspace, "watch.toml")) == ["one"]
+        assert problems_of(workspace.world) == ()
+
+
+async def test_a_file_that_no_look_sees_costs_no_look_at_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, TASKS)
+    (tmp_path / "watch.toml").symlink_to("/dev/null")
+    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
+        assert await built(workspace, await workspace.look_all()) == ["one"]
+        looks: list[frozenset[str] | None] = []
+        scan = workspace.files.scan
+
+        def counted(hints: frozenset[str] | None, *arguments: Any) -> Any:
+            looks.append(hints)
+            return scan(hints, *arguments)
+
+        monkeypatch.setattr(workspace.files, "scan", counted)
+        write(tmp_path, {"tasks/one.sql": "select 3 as a"})
+        assert (await looked(workspace, "tasks/one.sql")).changed == ("tasks/one.sql",)
+        assert looks == [frozenset({str(tmp_path / "tasks/one.sql")})]

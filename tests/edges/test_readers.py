@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from relspec.core.errors import StateError
 from relspec.core.layout import Layout
 from relspec.edges import readers
 from relspec.edges.readers import Readers
@@ -153,3 +154,19 @@ def test_a_file_that_stays_is_held_by_the_first_revision_that_it_showed_while_it
 def test_where_the_system_does_not_tell_somebody_may_write(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readers, "_leases_work", lambda _: False)
     assert Readers(layout).may_write()
+
+
+def test_what_nobody_needs_goes_where_there_is_no_room_for_another_link(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, os.strerror(28))
+
+    known = Readers(layout)
+    show(layout, "1")
+    known.hold(1)
+    show(layout, "2")
+    monkeypatch.setattr(readers.os, "link", full)
+    with pytest.raises(StateError, match="No space left"):
+        known.hold(2)
+    assert links(layout) == []

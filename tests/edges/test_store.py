@@ -9,11 +9,12 @@ import pytest
 from msgspec.structs import replace
 
 from relspec.core.dataset import Stamp
+from relspec.core.decision import Basis
 from relspec.core.errors import StateError
 from relspec.core.finding import UNKNOWN, Finding, Repeatability, Uniqueness
 from relspec.core.plan import InferredDeps, PlanArtifact, Requirement, Udf
 from relspec.core.schema import Column, Schema
-from relspec.core.state import Delta, Publication
+from relspec.core.state import Delta, Output, Publication
 from relspec.core.tree import FileEntry
 from relspec.core.warning import WarningCode
 from relspec.edges.store import seals
@@ -218,3 +219,26 @@ def test_an_upgrade_that_is_interrupted_leaves_the_state_of_before(
     store = Store.open(path, "third")
     assert store.aside is None
     store.close()
+
+
+def test_of_two_spellings_of_a_name_the_one_that_was_written_last_stays(tmp_path: Path) -> None:
+    path = tmp_path / "relspec.sqlite"
+    store = Store.open(path, "first")
+    outputs = {name: _output(name, f"c{number}") for number, name in enumerate(("T", "other", "t"))}
+    store.commit(Delta(outputs=outputs))
+    store.close()
+    connection = opened(path)
+    seals.prepare(connection)
+    connection.executescript("delete from _sqlite_migrations where name like '0008%'; pragma user_version = 7")
+    connection.close()
+    store = Store.open(path, "second")
+    assert store.aside is None
+    assert store.load().outputs == {name: outputs[name] for name in ("other", "t")}
+    shown = store._connection.execute("select dataset from shown where until is null").fetchall()
+    assert sorted(shown) == [("other",), ("t",)]
+    assert store.faults() == ()
+    store.close()
+
+
+def _output(name: str, content: str) -> Output:
+    return Output(name, "task", Basis("key", "print", "engine", {}), content, 1, 1, Schema(()), 1.0, 1.0)

@@ -65,12 +65,12 @@ BREAKS: tuple[Break, ...] = (
         "    synced = await _syncing(tools, world.carried.objects | world.taken_objects())\n"
         '    with tools.trace.span("commit"):\n'
         "        warnings = warnings_of(world)\n"
-        "        delta = world.delta(record, problems)\n"
+        "        delta = delta_of(world, record, problems)\n"
         "        tools.memory.commit(delta if warnings == world.unsure.stored else "
         "replace(delta, warnings=warnings), synced)\n",
         '    with tools.trace.span("commit"):\n'
         "        warnings = warnings_of(world)\n"
-        "        delta = world.delta(record, problems)\n"
+        "        delta = delta_of(world, record, problems)\n"
         "        tools.memory.commit(delta)\n"
         "        synced = await _syncing(tools, world.carried.objects | world.taken_objects())\n"
         "        if synced is not None:\n            synced()\n",

@@ -119,6 +119,23 @@ BREAKS: tuple[Break, ...] = (
         ),
     ),
     Break(
+        "settings that could not be read count as read",
+        "app/workspace.py",
+        'self.configured = ""',
+        "self.configured = world.content(CONFIG_NAME)",
+        (
+            f"{_SETTINGS}::test_a_file_that_cannot_be_read_is_read_as_soon_as_it_can",
+            f"{_SETTINGS}::test_a_folder_in_the_place_of_the_file_is_told_of_while_it_is_there",
+        ),
+    ),
+    Break(
+        "settings that stay as they are cost a look at everything",
+        "app/workspace.py",
+        "        if world.settings == before[0]:\n",
+        '        if "config" in world.loose_problems:\n',
+        (f"{_SETTINGS}::test_a_file_that_no_look_sees_costs_no_look_at_everything",),
+    ),
+    Break(
         "settings that are right again are nothing to tell of",
         "app/workspace.py",
         'if (world.settings, world.loose_problems.get("config", ())) != before:',

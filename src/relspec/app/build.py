@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from relspec.app.compile import Compilation
 from relspec.app.compile_task import TaskCompiler
+from relspec.app.delta import delta_of
 from relspec.app.digests import Digests
 from relspec.app.executions import Executions
 from relspec.app.extract import Extraction
@@ -294,7 +295,7 @@ async def _commit(
     synced = await _syncing(tools, world.carried.objects | world.taken_objects())
     with tools.trace.span("commit"):
         warnings = warnings_of(world)
-        delta = world.delta(record, problems)
+        delta = delta_of(world, record, problems)
         tools.memory.commit(delta if warnings == world.unsure.stored else replace(delta, warnings=warnings), synced)
         world.committed()
         world.unsure.stored = warnings

@@ -70,8 +70,8 @@ def prepare(world: World, stage: Stage, names: Iterable[str] | None) -> None:
     """
     before = None if names is None else _as_shown(stage)
     if names is None or before is not None:
-        # Whether the log may be told is seen when it is: a reader may come until then.
-        stage.engines.prepare(_request(world, _wanted(world, names), before, logged=True))
+        # Whether somebody may write is seen when it is told: one may come until then.
+        stage.engines.prepare(_request(world, _wanted(world, names), before, logged=stage.readers.seen))
 
 
 def _as_shown(stage: Stage) -> Publication | None:
@@ -80,12 +80,15 @@ def _as_shown(stage: Stage) -> Publication | None:
     return shown if shown is not None and stage.objects.views_stamp() == shown.stamp else None
 
 
-def _wanted(world: World, names: Iterable[str] | None) -> dict[str, str]:
-    """The names by their keys, those of everything with `None`."""
-    return {name.lower(): name for name in (all_names(world) if names is None else names)}
+def _wanted(world: World, names: Iterable[str] | None) -> dict[str, set[str]]:
+    """The names, as they are and were spelled, by their keys; those of everything with `None`."""
+    wanted: dict[str, set[str]] = {}
+    for name in all_names(world) if names is None else names:
+        wanted.setdefault(name.lower(), set()).add(name)
+    return wanted
 
 
-def _request(world: World, wanted: Mapping[str, str], before: Publication | None, *, logged: bool) -> PublishViews:
+def _request(world: World, wanted: Mapping[str, set[str]], before: Publication | None, *, logged: bool) -> PublishViews:
     files = {} if before is None else _files_of_sources(world, wanted)
     same = [name for name, found in files.items() if world.shown.files.get(name) == found]
     changed, dropped = _definitions(world, wanted.keys() - same)
@@ -139,15 +142,19 @@ def all_names(world: World) -> tuple[str, ...]:
     return tuple(sorted({*(n.lower() for n in world.sources), *world.outputs, *(v.lower() for v in views)}))
 
 
-async def _tables(world: World, objects: ObjectStore, wanted: Mapping[str, str], *, whole: bool) -> None:
+async def _tables(world: World, objects: ObjectStore, wanted: Mapping[str, set[str]], *, whole: bool) -> None:
     shown: set[str] = set()
     async for name in in_turns(sorted(wanted)):
-        spec, output = world.producer(name), world.outputs.get(name)
-        if output is not None and _is_published(world, name):
+        spec = world.producer(name)
+        output = world.outputs.get(name) if _is_published(world, name) else None
+        if not whole:
+            called = wanted[name] if spec is None else {*wanted[name], spec.output}
+            # First: there are file systems to which two spellings are one.
+            for spelled in called - ({output.output} if output is not None else set()):
+                objects.hide(spelled)
+        if output is not None:
             objects.show(output.output, output.content)
             shown.add(output.output)
-        elif not whole:
-            objects.hide(wanted[name] if spec is None else spec.output)
     if whole:
         for name in objects.shown() - shown:
             objects.hide(name)

@@ -237,7 +237,7 @@ class Workspace:
         """
         world = self.world
         before = world.settings, world.loose_problems.pop("config", ())
-        self.configured = world.content(CONFIG_NAME)
+        self.configured = ""  # What cannot be read now may be what it was at the next look.
         try:
             config = self.machine.config()
             self.configured = None if config is None else content_of(config)
@@ -246,7 +246,7 @@ class Workspace:
             world.loose_problems["config"] = (_config_problem(error),)
         if (world.settings, world.loose_problems.get("config", ())) != before:
             changes = changes.merged(ChangeSet((), (CONFIG_NAME,), ()))
-        if "config" in world.loose_problems:
+        if world.settings == before[0]:
             return changes
         world.registry = registry_of(world.settings, world.registry.installed)
         self.loader.reconfigure(world.settings)

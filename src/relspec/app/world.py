@@ -1,7 +1,7 @@
 """The state of one project in memory: a mutable host with indexes, changed by the steps of a build and by nothing else.
 
-What changed since the last commit is noted by name; `delta()` turns the notes into one value for the store. All
-look-ups of datasets go by lower-case name, as DuckDB's do.
+What changed since the last commit is noted by name; `app/delta.py` turns the notes into one value for the
+store. All look-ups of datasets go by lower-case name, as DuckDB's do.
 """
 
 from collections import Counter
@@ -31,7 +31,7 @@ from relspec.core.schema import Schema
 from relspec.core.settings import Settings
 from relspec.core.sources import SourceFiles
 from relspec.core.spec import Kind, TaskCatalog, TaskSpec, catalog_of
-from relspec.core.state import Delta, DigestRow, MemoRow, Output, RunRecord, Saved, SourceState, TaskStatus
+from relspec.core.state import DigestRow, MemoRow, Output, RunRecord, Saved, SourceState, TaskStatus
 from relspec.core.toolchain import Toolchain
 from relspec.core.tree import Tree
 from relspec.core.work import ExtractorSpec, Loaded, LoadFailed
@@ -273,8 +273,10 @@ class World:
             gone = self.outputs.pop(name.lower(), None)
             self.notes.outputs.add(name if gone is None else gone.output)
         else:
+            before = self.outputs.get(name.lower())
+            # Another spelling of the name is another row of the store, and another file for readers.
+            self.notes.outputs |= {output.output} if before is None else {output.output, before.output}
             self.outputs[name.lower()] = output
-            self.notes.outputs.add(output.output)
 
     def put_status(self, name: str, status: TaskStatus | None) -> None:
         """Set a line of `status`."""
@@ -324,27 +326,6 @@ class World:
         """The objects that files of sources noted since the last commit are made of."""
         taken = (file.taken for file in self.notes.source_files.values() if file is not None)
         return frozenset(t.part.content for t in taken if t is not None and t.part.stamp is None)
-
-    def delta(self, run: RunRecord | None, problems: tuple[Problem, ...] | None) -> Delta:
-        """Gather what changed since the last commit; `committed()` clears it."""
-        notes = self.notes
-        return Delta(
-            files={p: self.tree.get(p) for p in notes.files},
-            modules={p: self.modules.get(p) for p in notes.modules},
-            sources={n: self.sources.get(n) for n in notes.sources | notes.restamped},
-            source_files=dict(notes.source_files),
-            records={t: self.records.get(t) for t in notes.records},
-            plans={t: self.plans.get(t) for t in notes.plans},
-            stored_plans=notes.plans,
-            outputs={n: self.outputs.get(n.lower()) for n in notes.outputs | notes.rekeyed},
-            statuses={n: self.statuses.get(n) for n in notes.statuses},
-            problems=problems,
-            memo=tuple(self.carried.memo),
-            digests=tuple(self.carried.digests),
-            extractions=tuple(self.carried.extractions),
-            run=run,
-            toolchain=self.toolchain.whole if self.retooled else None,
-        )
 
     def committed(self) -> None:
         """Forget the notes: they are in the store. What readers will see of them is still to be published."""

@@ -41,26 +41,29 @@ class Readers:
         if not self.seen:
             return
         views = self._layout.views
-        # Not afterwards: a reader may open this very file until it is replaced.
-        held, spare = self._links()
         try:
-            number = str(views.stat().st_ino)
-            # What goes into its log leaves the file in its place: it is held by the first revision that it showed while
-            # somebody had it open.
-            if number not in map(_inode_of, held):
-                link = self._layout.held / f"{revision or _UNKNOWN}-{number}.duckdb"
-                mine = next((found for found in spare if _inode_of(found) == number), None)
-                if mine is None:
-                    os.link(views, link)
-                else:
-                    # In a daemon that nobody reads from it is always there: one change of the folder, not two.
-                    spare.remove(mine)
-                    mine.rename(link)
+            self._hold(views, revision or _UNKNOWN)
         except FileNotFoundError:
-            pass  # Nothing is shown yet.
+            return  # Nothing is shown yet.
         except OSError as error:
             raise StateError(f"cannot keep {views} for its readers: {error.strerror}") from error
-        _remove(spare)
+
+    def _hold(self, views: Path, revision: int) -> None:
+        # Not afterwards: a reader may open this very file until it is replaced.
+        held, spare = self._links()
+        number = str(views.stat().st_ino) if views.exists() else ""
+        mine = next((link for link in spare if _inode_of(link) == number), None)
+        _remove(link for link in spare if link != mine)
+        # What goes into its log leaves the file in its place: it is held by the first revision that it showed while
+        # somebody had it open.
+        if number in map(_inode_of, held):
+            return
+        link = self._layout.held / f"{revision}-{number}.duckdb"
+        if mine is None:
+            os.link(views, link)
+        else:
+            # Where nobody reads it is always there: one change of the folder, not two.
+            mine.rename(link)
 
     def oldest(self) -> int | None:
         """The oldest revision that somebody has open, 0 for an unknown one; `None` where all read what is current.

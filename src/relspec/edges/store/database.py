@@ -26,7 +26,7 @@ from relspec.edges.store import read, seals, stock, write
 from relspec.edges.store.connection import Connection
 
 #: What this code writes; a database that says more was written by a newer version.
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 #: Below so many unused pages (4 MB) the database is not worth being written anew.
 _FREE_PAGES_MAX = 1024
 #: What is noted of what readers see, besides its revision.

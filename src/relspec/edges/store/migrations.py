@@ -192,3 +192,17 @@ def source_files(database: Database) -> None:
     """Give each file of a source a row of its own, and have files with extractors loaded again: they say more now."""
     for statement in _SOURCE_FILES.split(";\n"):
         database.execute(statement)
+
+
+_SPELLINGS = """
+delete from output where rowid < (select max(o.rowid) from output o where lower(o.output) = lower(output.output));
+update shown set until = (select coalesce(max(revision), 0) from run), ended_at = strftime('%s', 'now')
+  where role = 'output' and until is null and dataset not in (select output from output)
+"""
+
+
+@migrations(name="0008-spellings")
+def spellings(database: Database) -> None:
+    """Forget an output where another spelling of its name was written later: rows came in the order of writing."""
+    for statement in _SPELLINGS.split(";\n"):
+        database.execute(statement)

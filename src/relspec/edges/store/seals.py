@@ -28,8 +28,6 @@ _encode = msgspec.msgpack.Encoder().encode
 def prepare(connection: sqlite3.Connection) -> None:
     """Let this connection write to tables that are sealed."""
     connection.create_function("row_hash", -1, _row_hash, deterministic=True)
-    # Without it a row that is replaced would go without its trigger.
-    connection.execute("pragma recursive_triggers = on")
 
 
 def lift(connection: sqlite3.Connection) -> None:
