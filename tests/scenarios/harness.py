@@ -156,6 +156,9 @@ async def open_children(temporary: Path) -> AsyncIterator[Children]:
 async def build(workspace: Workspace) -> Document:
     """Look at everything and build; the document of `build`. The warnings are those of all plans taken together."""
     report = await workspace.build(await workspace.look_all())
+    if workspace.world.extractions.answers:
+        # As a daemon does between saves: else each build has a child that imports all that extractors need.
+        workspace.prepare()
     assert warnings_of(workspace.world) == all_warnings(workspace.world)
     return build_document(workspace.world, [report.record], report.problems, None)
 
