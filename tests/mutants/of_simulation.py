@@ -196,7 +196,7 @@ BREAKS: tuple[Break, ...] = (
         "app/workspace.py",
         "self.held = scan.held.union(elsewhere)",
         "self.held = scan.held",
-        _SLICE,
+        _bitten("held_elsewhere"),
     ),
     Break(
         "simulation: what is below a broken task runs",
