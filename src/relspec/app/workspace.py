@@ -240,7 +240,7 @@ class Workspace:
         self.configured = ""  # What cannot be read now may be what it was at the next look.
         try:
             config = self.machine.config()
-            self.configured = None if config is None else content_of(config)
+            self.configured = _hash_of(config)
             world.settings = self.machine.settings(config)
         except ConfigError as error:
             world.loose_problems["config"] = (_config_problem(error),)
@@ -297,8 +297,7 @@ async def open_workspace(
         if not isinstance(machine.trace, NoTrace):
             engines, loader = TracedEngines(engines, machine.trace), TracedLoader(loader, machine.trace)
         files = machine.files(settings)
-        configured = None if config is None else content_of(config)
-        workspace = Workspace(world, machine, loader, files, store, lock, configured=configured)
+        workspace = Workspace(world, machine, loader, files, store, lock, configured=_hash_of(config))
         await workspace.extend(*needs_of(world))
         look, check, clock = workspace.look_within, workspace.check, machine.clock
         texts, executions = Texts(workspace), Executions()
@@ -306,6 +305,11 @@ async def open_workspace(
             engines, store, objects, readers, workspace, texts, executions, look, check, tell, clock, machine.trace
         )
         yield workspace
+
+
+def _hash_of(config: bytes | None) -> str | None:
+    """The hash that a tree has of such a `watch.toml`."""
+    return None if config is None else content_of(config)
 
 
 def _config_problem(error: ConfigError) -> Problem:

@@ -195,7 +195,7 @@ def source_files(database: Database) -> None:
 
 
 _SPELLINGS = """
-delete from output where rowid < (select max(o.rowid) from output o where lower(o.output) = lower(output.output));
+delete from output where rowid not in (select max(rowid) from output group by lower(output));
 update shown set until = (select coalesce(max(revision), 0) from run), ended_at = strftime('%s', 'now')
   where role = 'output' and until is null and dataset not in (select output from output)
 """
