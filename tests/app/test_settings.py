@@ -5,6 +5,8 @@ The breaks that were planted and caught are in `tests/mutants/of_waiting.py` and
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,18 @@ from relspec.core.errors import ConfigError
 from relspec.core.layout import Layout
 from relspec.core.settle import ChangeSet
 
-TASKS = {"tasks/one.sql": "select 1 as a", "more/two.sql": "select 2 as a"}
+TASKS: dict[str, str | None] = {"tasks/one.sql": "select 1 as a", "more/two.sql": "select 2 as a"}
 BOTH = 'tasks = ["tasks", "more"]\n'
 WRONG = "tasks = 1\n"
+
+
+@asynccontextmanager
+async def opened(root: Path, files: dict[str, str | None]) -> AsyncIterator[Workspace]:
+    """A project with these files, opened and built."""
+    write(root, files)
+    async with open_workspace(Layout(root), lambda _: None) as workspace:
+        await built(workspace, await workspace.look_all())
+        yield workspace
 
 
 def read_in_turn(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, *texts: str) -> None:
@@ -57,9 +68,7 @@ async def test_settings_that_went_away_while_they_were_read_do_not_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Found by the simulation."""
-    write(tmp_path, TASKS)
-    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
-        await built(workspace, await workspace.look_all())
+    async with opened(tmp_path, TASKS) as workspace:
         write(tmp_path, {"watch.toml": BOTH})
         read = workspace.machine.config
 
@@ -76,9 +85,7 @@ async def test_settings_that_went_away_while_they_were_read_do_not_stay(
 async def test_settings_that_were_there_for_the_moment_of_reading_do_not_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(tmp_path, {**TASKS, "watch.toml": "# 1\n"})
-    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
-        await built(workspace, await workspace.look_all())
+    async with opened(tmp_path, {**TASKS, "watch.toml": "# 1\n"}) as workspace:
         read_in_turn(workspace, monkeypatch, BOTH)
         write(tmp_path, {"watch.toml": "# 2\n"})
         assert await built(workspace, await looked(workspace, "watch.toml")) == ["one", "two"]
@@ -89,9 +96,7 @@ async def test_settings_that_were_there_for_the_moment_of_reading_do_not_stay(
 async def test_settings_that_were_wrong_for_the_moment_of_reading_are_told_of_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(tmp_path, {**TASKS, "watch.toml": BOTH})
-    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
-        await built(workspace, await workspace.look_all())
+    async with opened(tmp_path, {**TASKS, "watch.toml": BOTH}) as workspace:
         read_in_turn(workspace, monkeypatch, WRONG)
         write(tmp_path, {"watch.toml": f"{BOTH}# again\n"})
         await built(workspace, await looked(workspace, "watch.toml"))
@@ -116,9 +121,7 @@ async def test_settings_that_moved_between_opening_and_the_first_look_hold(tmp_p
 async def test_a_look_that_is_cancelled_while_it_takes_settings_over_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(tmp_path, TASKS)
-    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
-        await built(workspace, await workspace.look_all())
+    async with opened(tmp_path, TASKS) as workspace:
         begun, go, scan = threading.Event(), threading.Event(), workspace.files.scan
 
         def slow(hints: frozenset[str] | None, *arguments: Any) -> Any:
@@ -153,9 +156,7 @@ async def test_a_file_that_cannot_be_read_is_read_as_soon_as_it_can(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Caught: a text that was seen and could not be read just then counted as read."""
-    write(tmp_path, TASKS)
-    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
-        await built(workspace, await workspace.look_all())
+    async with opened(tmp_path, TASKS) as workspace:
         config = workspace.machine.config
 
         def refused() -> bytes | None:
@@ -172,9 +173,7 @@ async def test_a_file_that_cannot_be_read_is_read_as_soon_as_it_can(
 
 
 async def test_a_folder_in_the_place_of_the_file_is_told_of_while_it_is_there(tmp_path: Path) -> None:
-    write(tmp_path, {**TASKS, "watch.toml": BOTH})
-    async with open_workspace(Layout(tmp_path), lambda _: None) as workspace:
-        await built(workspace, await workspace.look_all())
+    async with opened(tmp_path, {**TASKS, "watch.toml": BOTH}) as workspace:
         (tmp_path / "watch.toml").unlink()
         (tmp_path / "watch.toml").mkdir()
         assert await built(workspace, await looked(workspace, "watch.toml")) == ["one", "two"]
